@@ -1,0 +1,43 @@
+"""Checks of arguments, shared by the whole package: what was wrong, where, and what to do, in one line."""
+
+import math
+import operator
+from collections.abc import Iterable
+
+
+def numbers(name: str, values: Iterable[float], count: int | None = None) -> tuple[float, ...]:
+    """Return `values` as finite floats, exactly `count` of them (any number but none when `count` is None).
+
+    Raises ValueError that names the argument, the value and the remedy.
+    """
+    wanted = f"{count} numbers" if count else "at least one number"
+    try:
+        values = tuple(values)
+        floats = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected {wanted}, got {values!r}") from None
+    if len(floats) != count if count else not floats:
+        raise ValueError(f"{name}: expected {wanted}, got {len(floats)}: {floats}")
+    for position, value in enumerate(floats, start=1):
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: number {position} is {value}; give a finite number")
+    return floats
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` as a finite float above zero, or raise ValueError."""
+    (number,) = numbers(name, (value,), 1)
+    if number <= 0:
+        raise ValueError(f"{name}: {number} is not above zero; give a positive number")
+    return number
+
+
+def whole_number(name: str, value: int, least: int = 0) -> int:
+    """Return `value` as an int of at least `least`, or raise ValueError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: expected a whole number, got {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name}: {number} is too small; give a whole number of at least {least}")
+    return number
