@@ -197,4 +197,4 @@ def latex_equations(definitions: Mapping[sp.Symbol, sp.Expr]) -> str:
 def latex(expression: sp.Expr) -> str:
     """Print an expression in LaTeX, its derivatives as fractions: dE_dw1 becomes ∂E/∂w₁."""
     slopes = {name: rf"\frac{{\partial E}}{{\partial {sp.latex(weight)}}}" for weight, name in DERIVATIVES.items()}
-    return sp.latex(expression, symbol_names=slopes)
+    return sp.latex(expression, symbol_names=slopes, order="none")

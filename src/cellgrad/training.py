@@ -55,7 +55,7 @@ RECIPES = {
     "source": Recipe(
         SOURCE, epochs=20, learning_rate=0.01, schedule="constant", feed="images", affine=(20, 0.1, (0.9, 1.1))
     ),
-    "book": Recipe(SOURCE, epochs=10, learning_rate=0.1, weight_decay=5e-4, shift=2),
+    "book": Recipe(SOURCE, epochs=10, learning_rate=0.1, weight_decay=1e-4, shift=2),
 }
 
 
@@ -127,7 +127,7 @@ def train(
         with bar:
             for epoch in range(len(history) + 1, epochs + 1):
                 bar.set_description(f"epoch {epoch}/{epochs}")
-                row = {"epoch": epoch} | loop.run_epoch(bar)
+                row = {"epoch": epoch} | loop.run_epoch(epoch, bar)
                 if held_out:
                     row["validation_accuracy"] = accuracy(loop.model, held_out)
                 history.append(row)
@@ -237,12 +237,12 @@ class _Loop:
             ),
         }[recipe.schedule]()
 
-    def run_epoch(self, bar: tqdm) -> dict[str, float]:
+    def run_epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
         """Show every training digit to the network once; return the epoch's means and its duration in seconds."""
         self.model.train()
         start = time.perf_counter()
         total_loss, correct, seen = 0.0, 0, 0
-        for images, labels in batches(self.recipe, self.digits):
+        for step, (images, labels) in enumerate(batches(self.recipe, self.digits), start=1):
             scores = self.model(images.to(self.device))
             loss = F.cross_entropy(scores, labels.to(self.device))
             self.optimiser.zero_grad()
@@ -252,7 +252,7 @@ class _Loop:
             if not math.isfinite(value):
                 rate = self.schedule.get_last_lr()[0]
                 raise Diverged(
-                    f"the loss became {value} in {bar.desc or 'epoch'}, step {bar.n + 1}, at learning rate {rate:g}; "
+                    f"the loss became {value} in epoch {epoch}, step {step}, at learning rate {rate:g}; "
                     f"try a smaller learning rate"
                 )
             self.schedule.step()
