@@ -32,6 +32,7 @@ def read_twin(name: str) -> nbformat.NotebookNode:
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the twin
     return notebook
 
 

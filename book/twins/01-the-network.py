@@ -72,10 +72,10 @@ w1, w2, w3, w4, w5, w6, w7, w8 = network.weights
 h1 = w1 * i1 + w2 * i2
 h1
 
+
 # %% [markdown]
 # A network made of weighted sums alone could only ever compute weighted sums. So each unit bends its sum: it passes it
 # through the *sigmoid* $\sigma(x) = \dfrac{1}{1 + e^{-x}}$, which squeezes any number into the range from 0 to 1.
-
 
 # %%
 def sigmoid(x):

@@ -177,11 +177,11 @@ autograd = weights.grad.numpy()
 difference = np.abs(autograd - network.gradient())
 print("largest difference below 1e-16:", bool(difference.max() < 1e-16))
 
+
 # %% [markdown]
 # **Third check: central differences.** Needs nothing but the forward pass: turn one weight a little up and a little
 # down, and divide the change of the loss by the change of the weight. It works for any network and any
 # gradient, also one that a stranger gives you.
-
 
 # %%
 def central_differences(loss_of, weights, step=1e-5):
