@@ -10,8 +10,8 @@ import datetime
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -100,13 +100,14 @@ class ExcelPrinter(Printer):
 
     def _print_Add(self, expr: sp.Add) -> str:
         terms = sorted(expr.as_ordered_terms(order="grlex"), key=lambda term: (_is_minus(term), not term.is_number))
-        text = self._parenthesize(terms[0], PRECEDENCE["Add"])
+        text = self._print(terms[0])
         for term in terms[1:]:
-            printed = self._parenthesize(-term if _is_minus(term) else term, PRECEDENCE["Add"])
-            text += ("-" if _is_minus(term) else "+") + printed
+            printed = self._print_Mul(term, in_front=False) if term.is_Mul else self._print(term)
+            text += printed if printed[0] == "-" else f"+{printed}"
         return text
 
-    def _print_Mul(self, expr: sp.Mul) -> str:
+    def _print_Mul(self, expr: sp.Mul | sp.Pow, in_front: bool = True) -> str:
+        """Print a product; behind another term (not `in_front`) its minus is a subtraction and needs no care."""
         sign, above, below = 1, [], []
         for factor in sorted(sp.Mul.make_args(expr), key=_backwards):
             if factor.is_Rational or factor.is_Float:
@@ -118,9 +119,11 @@ class ExcelPrinter(Printer):
                 below.append(sp.Pow(factor.base, -factor.exp))
             else:
                 above.append(factor)
-        above, below = ([self._parenthesize(factor, PRECEDENCE["Mul"]) for factor in part] for part in (above, below))
-        if sign < 0 and above and "^" in above[0]:
+        sign_meets_power = in_front and sign < 0 and above and (above[0].is_Pow or above[0].is_Mul)
+        above = [self._parenthesize(factor, PRECEDENCE["Mul"]) for factor in above]
+        if sign_meets_power and "^" in above[0]:
             above[0] = f"({above[0]})"
+        below = [self._parenthesize(factor, PRECEDENCE["Mul"] + 1) for factor in below]
         text = "-" * (sign < 0) + ("*".join(above) or "1")
         if below:
             text += f"/{below[0]}" if len(below) == 1 else f"/({'*'.join(below)})"
@@ -139,7 +142,7 @@ class ExcelPrinter(Printer):
         text = self._print(expr)
         reciprocal = expr.is_Pow and _is_reciprocal(expr)
         strength = PRECEDENCE["Mul"] if reciprocal else precedence(expr)
-        return f"({text})" if strength < level or (text[0] == "-" and level > PRECEDENCE["Add"]) else text
+        return f"({text})" if strength < level or text[0] == "-" else text
 
 
 def excel_formula(expression: sp.Expr, cells: Mapping[sp.Symbol, str]) -> str:
@@ -266,54 +269,63 @@ def write_workbook(
     if len(learning_rates) > _MOST_SERIES:
         raise ValueError(f"learning_rates: {len(learning_rates)} do not fit in a chart; give at most {_MOST_SERIES}")
     main = _descend(network, learning_rate, updates)
-    runs = [_descend(network, rate, updates) for rate in learning_rates]
-    with _replacing(path) as part, part.open("xb") as file:
-        # constant_memory writes row by row: a long run needs no more memory than a short one
-        book = xlsxwriter.Workbook(file, {"constant_memory": True})
-        book.use_zip64()
-        book.set_properties(
-            {
-                "title": "Gradient descent on the 2-2-2 network",
-                "author": "From Cells to ConvNets",
-                "created": datetime.datetime(2000, 1, 1),  # fixed, so that the same arguments give the same bytes
-            }
-        )
-        inputs = dict(zip((_ETA, *PARAMETERS), (learning_rate, *network.parameters), strict=True))
-        _descent_sheet(book, SHEET, main, inputs)
-        _rates_sheet(book, learning_rates, runs)
-        for place, (rate, run) in enumerate(zip(learning_rates, runs, strict=True)):
-            links = {symbol: f"={SHEET}!{cell}" for symbol, cell in _ANCHORS.items()}
-            links[_ETA] = f"='{RATES_SHEET}'!{xl_rowcol_to_cell(2, 1 + place, True, True)}"
-            _descent_sheet(book, f"Run {place + 1}", run, inputs | {_ETA: rate}, links)
-        book.close()
+    runs = {rate: _descend(network, rate, updates) for rate in learning_rates}
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(_workbook(network, learning_rate, main, runs))
+        part.replace(path)
+    except (OSError, XlsxFileError) as error:
+        raise _explained(error, path) from None
+    finally:
+        part.unlink(missing_ok=True)
     return path
+
+
+def _explained(error: Exception, path: Path) -> OSError:
+    """The OSError to raise: the system's reason, and the file that the caller asked for, not the one beside it."""
+    cause = error.args[0] if isinstance(error, XlsxFileError) else error
+    if not isinstance(cause, OSError):
+        return OSError(f"cannot write the workbook ({cause}): {str(path)!r}")
+    return OSError(cause.errno, f"cannot write the workbook ({cause.strerror})", str(path))
+
+
+def _workbook(
+    network: ToyNetwork, learning_rate: float, main: pd.DataFrame, runs: Mapping[float, pd.DataFrame]
+) -> bytes:
+    """The whole file: `main` is the run at `learning_rate`, `runs` are those that the second sheet compares."""
+    file = BytesIO()
+    # constant_memory writes row by row: in memory, a long run takes no more than its compressed file
+    book = xlsxwriter.Workbook(file, {"constant_memory": True})
+    book.use_zip64()
+    book.set_properties(
+        {
+            "title": "Gradient descent on the 2-2-2 network",
+            "author": "From Cells to ConvNets",
+            "created": datetime.datetime(2000, 1, 1),  # fixed, so that the same arguments give the same bytes
+        }
+    )
+    inputs = dict(zip((_ETA, *PARAMETERS), (learning_rate, *network.parameters), strict=True))
+    _descent_sheet(book, SHEET, main, inputs)
+    _rates_sheet(book, list(runs), list(runs.values()))
+    for place, (rate, run) in enumerate(runs.items()):
+        links = {symbol: f"={SHEET}!{cell}" for symbol, cell in _ANCHORS.items()}
+        links[_ETA] = f"='{RATES_SHEET}'!{xl_rowcol_to_cell(2, 1 + place, True, True)}"
+        _descent_sheet(book, f"Run {place + 1}", run, inputs | {_ETA: rate}, links)
+    book.close()
+    return file.getvalue()
 
 
 def _descend(network: ToyNetwork, learning_rate: float, updates: int) -> pd.DataFrame:
     """The table of `descend`, or ValueError where a spreadsheet would show an error instead of a number."""
     try:
         table = descend(network, learning_rate, updates)
-        fits = np.isfinite(table.to_numpy()).all() and (table[["h1", "h2", "o1", "o2"]] > _LEAST_EXPONENT).all(None)
+        sums = table[["h1", "h2", "o1", "o2"]].to_numpy()
+        fits = np.isfinite(table.to_numpy()).all() and (sums > _LEAST_EXPONENT).all()
     except OverflowError:
         fits = False
     if not fits:
-        raise ValueError(f"network: at learning rate {learning_rate} its numbers leave a spreadsheet's range; scale them")
+        raise ValueError(f"network: at learning rate {learning_rate} numbers leave a spreadsheet's range; scale down")
     return table
-
-
-@contextmanager
-def _replacing(path: Path):
-    """Give a new path beside `path`; what was written there takes the place of `path` at the end, or is removed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    except (OSError, XlsxFileError) as error:
-        cause = error.args[0] if isinstance(error, XlsxFileError) and error.args else error
-        number, reason = getattr(cause, "errno", None), getattr(cause, "strerror", None) or str(cause)
-        raise OSError(number, f"cannot write the workbook ({reason})", str(path)) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _descent_sheet(
@@ -324,7 +336,7 @@ def _descent_sheet(
     links: Mapping[sp.Symbol, str] | None = None,
 ) -> None:
     """Write one sheet that iterates: input cells (numbers, or `links` to other cells), chart, 31 columns."""
-    sheet = _sheet(book, name, "#2A9D8F" if links is None else "#94A3B8", _HEADER, "E_total, row by row")
+    sheet = _sheet(book, name, "#2A9D8F" if links is None else "#94A3B8", _HEADER)
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, len(COLUMNS), 10)
     sheet.write_string(0, 0, "Gradient descent on the 2-2-2 network, an update a row", book.add_format(_TITLE))
@@ -342,7 +354,8 @@ def _descent_sheet(
                 sheet.write_number(*cell, inputs[symbol], number)
             else:
                 sheet.write_formula(*cell, links[symbol], linked, inputs[symbol])
-    _demand_positive(sheet, *_INPUT_CELLS[_ETA], *_INPUT_CELLS[_ETA]) if links is None else None
+    if links is None:
+        _demand_positive(sheet, *_INPUT_CELLS[_ETA], *_INPUT_CELLS[_ETA])
     _header(book, sheet)
     first, later = column_formulas()
     _rows(book, sheet, table, first, later)
@@ -387,7 +400,7 @@ def _rows(
 
 def _rates_sheet(book: xlsxwriter.Workbook, rates: Sequence[float], runs: Sequence[pd.DataFrame]) -> None:
     """Write the losses of all runs side by side, each read from the run's own sheet, with two charts."""
-    sheet = _sheet(book, RATES_SHEET, "#E76F51", _RATES_HEADER, "losses by learning rate")
+    sheet = _sheet(book, RATES_SHEET, "#E76F51", _RATES_HEADER)
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, len(rates), 13)
     sheet.write_string(0, 0, "One network, several learning rates", book.add_format(_TITLE))
@@ -433,7 +446,7 @@ _COUNT = {"align": "center", "font_color": "#475569"}
 _FINE = {"num_format": "0.00000E+00"}
 
 
-def _sheet(book: xlsxwriter.Workbook, name: str, colour: str, header: int, footer: str) -> Worksheet:
+def _sheet(book: xlsxwriter.Workbook, name: str, colour: str, header: int) -> Worksheet:
     sheet = book.add_worksheet(name, _FastWorksheet)
     sheet.set_tab_color(colour)
     sheet.hide_gridlines(2)
@@ -441,7 +454,7 @@ def _sheet(book: xlsxwriter.Workbook, name: str, colour: str, header: int, foote
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(header)
-    sheet.set_footer(f"&L{footer}&Rpage &P of &N")
+    sheet.set_footer("&L&A&Rpage &P of &N")
     sheet.set_row(0, 24)
     # The first row takes the input cells and the next ones update: meant, so no green corners
     sheet.ignore_errors({"formula_differs": "A1:XFD1048576", "formula_range": "A1:XFD1048576"})
@@ -459,8 +472,10 @@ def _loss_chart(book: xlsxwriter.Workbook, rows: int, legend: bool, logarithmic:
     plain = {"name_font": {"bold": False, "size": 9}, "num_font": {"size": 9}}
     scale = {"log_base": 10, "crossing": "min", "num_format": "0E+00"} if logarithmic else {"num_format": "General"}
     grid = {"major_gridlines": {"visible": True, "line": {"color": "#E2E8F0"}}}
-    ticks = {"interval_unit": every, "interval_tick": every, "label_position": "low", "position_axis": "on_tick"}
-    chart.set_x_axis({"name": "update", **ticks, **plain})
+    ticks = {"interval_unit": every, "interval_tick": every, "major_tick_mark": "none"}
+    place = {"label_position": "low", "position_axis": "on_tick"}
+    chart.set_title({"none": True})
+    chart.set_x_axis({"name": "update", **ticks, **place, **plain})
     chart.set_y_axis({"name": "E_total" + ", log scale" * logarithmic, **scale, **plain, **grid})
     chart.set_legend({"position": "right"} if legend else {"none": True})
     return chart
