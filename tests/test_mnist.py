@@ -151,7 +151,7 @@ def test_a_folder_below_a_file_cannot_be_written(mirror, tmp_path):
 def test_without_any_data_the_sample_stands_in_and_says_so(mirror, tmp_path, monkeypatch, capsys):
     unreachable(monkeypatch)
     monkeypatch.setenv("CELLGRAD_DATA", str(tmp_path / "absent"))
-    mnist._load_sample.cache_clear()
+    mnist._announced_sample.cache_clear()
     data = mnist.load()
     mnist.load()
     said = capsys.readouterr().err

@@ -34,13 +34,16 @@ except ImportError:
 # %%
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import sympy as sp
 from IPython.display import Math
 
-from cellgrad import toynet
-from cellgrad.toynet import DERIVATIVES, E_total, ToyNetwork, latex, latex_equations
+from cellgrad import plotting, toynet
+from cellgrad.toynet import DERIVATIVES, E_total, ToyNetwork, latex_equations
+
+plotting.use_house_style()
 
 # %% [markdown]
 # ## The direct way
@@ -126,15 +129,20 @@ Math(latex_equations(toynet.derivatives()))
 
 # %%
 network = ToyNetwork()
-gradient = pd.Series(network.gradient(), index=[f"w{k}" for k in range(1, 9)], name="∂E/∂w")
+names = [f"w{k}" for k in range(1, 9)]
+gradient = pd.Series(network.gradient(), index=names, name="∂E/∂w")
 gradient.map("{:.12f}".format).to_frame()
 
 # %% [markdown]
 # All are positive: every weight should go down, as we saw for $w_5$. And the last four are much larger than the first
 # four. How much larger, at the extremes?
 
-# %%
+# %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8 stand tall; those of w1 to w4, in another colour, can hardly be seen beside them."}}
 print(f"largest / smallest = {gradient.max() / gradient.min():.1f}")
+
+gradient.plot.bar(color=[plotting.ORANGE] * 4 + [plotting.GREEN] * 4, rot=0)
+plt.ylabel("derivative of the loss")
+plt.show()
 
 # %% [markdown]
 # The cause is in the formulas: the first four carry two more factors that are below one, the slope $a_h(1-a_h)$ and an

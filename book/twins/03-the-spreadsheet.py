@@ -119,10 +119,10 @@ table[["a_o1", "a_o2"]].plot(ax=left, ylabel="output")
 left.axhline(0.5, color=plotting.INK, linestyle=":", label="target")
 left.legend()
 change = table[names] - table.loc[0, names]
-right.plot(change[names[:4]], color=plotting.ORANGE, label=["$w_1$ … $w_4$", "", "", ""])
-right.plot(change[names[4:]], color=plotting.GREEN, label=["$w_5$ … $w_8$", "", "", ""])
+first, *_ = right.plot(change[names[:4]], color=plotting.ORANGE)
+last, *_ = right.plot(change[names[4:]], color=plotting.GREEN)
 right.set(xlabel="update", ylabel="change since the start")
-right.legend()
+right.legend([first, last], ["$w_1$ … $w_4$", "$w_5$ … $w_8$"])
 plt.show()
 
 # %% [markdown]

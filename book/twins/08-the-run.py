@@ -137,8 +137,10 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 accuracy = run.record["test_accuracy"]
-print(f"test accuracy {accuracy:.2%}{data.note}: {round((1 - accuracy) * len(data.test))} of {len(data.test):,} wrong")
-print(f"{run.record['epochs']} epochs, {run.record['seconds']:.0f} s of training on {run.record['device']}")
+wrong = round((1 - accuracy) * len(data.test))
+print(f"test accuracy {accuracy:.2%}{data.note}")
+print(f"{wrong} of {len(data.test):,} wrong")
+print("{epochs} epochs, {seconds:.0f} s of training on {device}".format(**run.record))
 
 # %% [markdown]
 # The cell below holds us to what this chapter promises. It would fail if the run had gone wrong.
@@ -227,5 +229,4 @@ plt.show()
 #
 # ## What's next
 #
-# *Is the advice true?*, *How small, how fast* and *Inside the network* are being written. Until then: `cellgrad train --recipe source`
-# trains as the source did, and lets you compare.
+# `cellgrad train --recipe source` trains the same network as the source did, one image at a time. Compare.

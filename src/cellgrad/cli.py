@@ -25,6 +25,25 @@ def _data(options: argparse.Namespace) -> int:
     return 0
 
 
+def _workbook(options: argparse.Namespace) -> int:
+    from cellgrad.toynet import ToyNetwork
+    from cellgrad.workbook import write_workbook
+
+    given = {name: getattr(options, name) for name in ("inputs", "targets", "weights", "biases")}
+    network = ToyNetwork(**{name: values for name, values in given.items() if values is not None})
+    path = write_workbook(options.file, network, options.learning_rate, options.updates)
+    print(f"{path}: {options.updates:,} updates at learning rate {options.learning_rate:g}, all of it live formulas")
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from cellgrad.audit import audit
+
+    report = audit(options.file)
+    print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
+    return 0 if report.all_right else 1
+
+
 def _train(options: argparse.Namespace) -> int:
     from cellgrad import mnist, training
 
@@ -71,6 +90,19 @@ def _arguments() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     train.add_argument("--json", action="store_true", help="print one line, an object with the record")
     train.set_defaults(run=_train)
+
+    workbook = commands.add_parser("workbook", help="write the toy network's gradient descent as a live spreadsheet")
+    workbook.add_argument("file", metavar="OUT.xlsx")
+    workbook.add_argument("--learning-rate", type=float, default=1.0, help="1 if not given")
+    workbook.add_argument("--updates", type=int, default=100, help="100 if not given")
+    for name, count in (("inputs", 2), ("targets", 2), ("weights", 8), ("biases", 2)):
+        workbook.add_argument(f"--{name}", type=float, nargs=count, metavar=name[0].upper())
+    workbook.set_defaults(run=_workbook)
+
+    audit = commands.add_parser("audit", help="check the formulas of somebody's spreadsheet against the derivation")
+    audit.add_argument("file", metavar="FILE.xlsx")
+    audit.add_argument("--json", action="store_true", help="print one line, an object with all findings")
+    audit.set_defaults(run=_audit)
 
     for command in (data, train):
         command.add_argument("--data", metavar="DIR", help="folder that has MNIST's archives, or the word sample")

@@ -80,6 +80,11 @@ def hessian(network: ToyNetwork) -> np.ndarray:
     return _compiled(hessian_expressions())(*network.row().values())
 
 
+def jacobian(network: ToyNetwork, *quantities: sp.Symbol) -> np.ndarray:
+    """The derivatives of the given quantities by w1 … w8 at the network's weights, shape (len(quantities), 8)."""
+    return _compiled(jacobian_expressions(*quantities))(*network.row().values())
+
+
 def nearest_minimum(network: ToyNetwork) -> ToyNetwork:
     """The network with weights of zero loss close to its own: Newton's method, each step the shortest possible.
 
@@ -92,13 +97,12 @@ def nearest_minimum(network: ToyNetwork) -> ToyNetwork:
         raise ValueError(f"targets: {network.targets} are not both between 0 and 1, so no weights reach them")
     targets = np.array(network.targets)
     wanted = np.log(targets / (1 - targets))
-    jacobian = _compiled(jacobian_expressions(o1, o2))
     for _ in range(50):
         row = network.row()
         miss = np.array([row["o1"], row["o2"]]) - wanted
         if np.abs(miss).max() < 1e-13 * max(1, np.abs(wanted).max()):
             return network
-        step = np.linalg.lstsq(jacobian(*row.values()), miss)[0]
+        step = np.linalg.lstsq(jacobian(network, o1, o2), miss)[0]
         network = replace(network, weights=tuple(np.array(network.weights) - step))
     raise ValueError(f"network: Newton's method found no minimum from here; it ended at {network}")
 
@@ -165,8 +169,8 @@ def settle(network: ToyNetwork, learning_rates: Iterable[float], updates: int = 
 
 def _share_of_steepest(network: ToyNetwork, minimum: ToyNetwork) -> float:
     """The part of the network's loss that lies along the eigenvector of JJᵀ with the larger eigenvalue."""
-    jacobian = _compiled(jacobian_expressions(a_o1, a_o2))(*minimum.row().values())
-    steepest = np.linalg.eigh(jacobian @ jacobian.T)[1][:, -1]
+    outputs = jacobian(minimum, a_o1, a_o2)
+    steepest = np.linalg.eigh(outputs @ outputs.T)[1][:, -1]
     row = network.row()
     errors = np.array([row["a_o1"], row["a_o2"]]) - network.targets
     return float((steepest @ errors) ** 2 / (errors @ errors)) if errors.any() else np.nan

@@ -92,7 +92,7 @@ def load(folder: str | os.PathLike | None = None) -> Mnist:
     """
     asked = os.fspath(folder) if folder else os.environ.get("CELLGRAD_DATA", "")
     if asked == "sample":
-        return _load_sample()
+        return _announced_sample()
     if asked and (folder or _archive_folder(Path(asked).expanduser())):
         return _load_folder(Path(asked).expanduser())
     if asked:
@@ -101,7 +101,7 @@ def load(folder: str | os.PathLike | None = None) -> Mnist:
         return _load_folder(cache_folder())
     except DataError as error:
         print(error, file=sys.stderr)
-        return _load_sample()
+        return _announced_sample()
 
 
 def cache_folder() -> Path:
@@ -201,10 +201,16 @@ def _download(name: str, arrivals: str, destination: Path) -> Path:
 
 
 @cache
-def _load_sample() -> Mnist:
+def _announced_sample() -> Mnist:
+    print(SAMPLE_NOTICE, file=sys.stderr)  # once, as the result is cached
+    return sample()
+
+
+@cache
+def sample() -> Mnist:
+    """The 5,000 digits inside this package, for pictures and examples that want the same digits everywhere."""
     import torch
 
-    print(SAMPLE_NOTICE, file=sys.stderr)  # once, as the result is cached
     with lzma.open(files("cellgrad") / "data" / "sample.npy.xz") as file:
         rows = torch.from_numpy(np.load(file))
     digits = Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].long())

@@ -1,0 +1,286 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: kernelspec,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Learning rates
+#
+# The exercise shows six loss curves for six learning rates, and stops there. Why does twice the rate give twice the slope?
+# Where does that end? This chapter predicts each curve from one number, the curvature of the loss, and then
+# goes too far on purpose.
+#
+# **You will be able to** say from a Hessian how fast gradient descent converges, find the largest learning rate that is
+# stable, and recognise what happens past it.
+#
+# **You need** *The spreadsheet*. It helps to know what an eigenvalue is.
+
+# %% tags=["hide-input"]
+# Where the book's package is installed, this does nothing. On Colab, it installs it.
+try:
+    import cellgrad
+except ImportError:
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/cells-to-convnets/cells-to-convnets@v0.1.0")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from cellgrad import learning_rates as study
+from cellgrad import plotting
+from cellgrad.descent import compare_learning_rates, descend
+from cellgrad.toynet import ToyNetwork, a_o1, a_o2
+
+plotting.use_house_style()
+network = ToyNetwork()
+rates = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+
+# %% [markdown]
+# ## Six curves
+#
+# The same network from the same first weights, six times. On the left as the spreadsheet shows it; on the right the same
+# numbers on a logarithmic axis. Which of the two would you rather read?
+
+# %% mystnb={"image": {"alt": "The loss over 200 updates for six learning rates from 0.1 to 2. Left, on a linear axis: curves that fall faster for larger rates; the fast ones merge with the axis. Right, on a logarithmic axis: six nearly straight lines that fan out from the same point, the one for rate 2 falling twelve orders of magnitude."}}
+losses = compare_learning_rates(network, rates, updates=200)
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+plotting.plot_losses(losses, ax=left)
+plotting.plot_losses(losses, log=True, ax=right)
+right.get_legend().remove()
+plt.show()
+
+# %% [markdown]
+# On the right you can read everything: each curve becomes a straight line, so each update removes a fixed share of the
+# loss. By which factor does the loss shrink per update, late in each run? And is the share proportional to the rate?
+
+# %%
+factor = (losses.loc[200] / losses.loc[190]) ** (1 / 10)
+shrinking = pd.DataFrame({"factor": factor, "share removed": 1 - factor})
+shrinking["share / rate"] = shrinking["share removed"] / shrinking.index
+shrinking.rename_axis("learning rate").round(4)
+
+# %% [markdown]
+# Nearly proportional, but not quite: the last column drifts. Both the size of that number and its drift have an explanation.
+#
+# ## A bowl
+#
+# Close to a minimum, every smooth loss is a bowl: $E \approx \frac12 \lambda\, e^2$, with $e$ the distance from the minimum and
+# $\lambda$ the curvature. Its derivative is $\lambda e$, so one update turns $e$ into
+#
+# $$e - \eta\, \lambda e = (1 - \eta\lambda)\, e .$$
+#
+# The distance shrinks by $1 - \eta\lambda$, and the loss, which is its square, by $(1 - \eta\lambda)^2$. For a small $\eta$ that removes a
+# share of about $2\eta\lambda$. So $\lambda$ should be about half of the last column above.
+#
+# ## The curvature, by SymPy
+#
+# With eight weights, curvature is an 8 × 8 table of second derivatives, the *Hessian*. SymPy differentiates our
+# eight derivatives once more. We want it where the descent ends, so we first go there: from the last row of a long run
+# to the nearest weights with zero loss.
+
+# %%
+long_run = descend(network, 1.0, updates=2000)
+minimum = study.nearest_minimum(study.at_update(network, long_run, 200))
+hessian = study.hessian(minimum)
+eigenvalues = np.linalg.eigvalsh(hessian)
+pd.Series(eigenvalues[::-1], index=range(1, 9), name="eigenvalue").round(8).abs().to_frame()
+
+# %% [markdown]
+# Two curvatures, almost equal, and six times zero. That is no accident. There are two outputs, so only two combinations of
+# the eight weights change anything at first order; along the other six directions the loss does not change. The minimum
+# is not a point but a six-dimensional valley floor. (You met this in the first chapter's exercises: the best weights are far
+# from unique.)
+#
+# At the minimum both errors are zero, and the Hessian is then $J^\mathsf{T} J$, with $J$ the derivatives of the two
+# outputs by the weights. Is it?
+
+# %%
+J = study.jacobian(minimum, a_o1, a_o2)
+print("Hessian = JᵀJ:", np.allclose(hessian, J.T @ J, atol=1e-12))
+
+# %% [markdown]
+# ## Predicted and measured
+#
+# Now the test. For each rate, `predicted` is $1 - \eta\lambda$ from the Hessian at the minimum where that run ends, and
+# `measured` is the factor by which the error really shrank in the last updates. The two come from different places: one from
+# second derivatives, the other from the table of the spreadsheet.
+
+# %%
+settled = study.settle(network, rates, updates=3000)
+settled["difference"] = (settled["predicted"] - settled["measured"]).abs()
+print("largest difference below 1e-6:", bool(settled["difference"].max() < 1e-6))
+settled[["lambda", "predicted", "measured"]].round(6)
+
+# %% mystnb={"image": {"alt": "The factor by which an update shrinks the error, against the learning rate. A line for the prediction one minus eta lambda falls from one; the six measured points lie on it."}}
+eta = np.linspace(0, 2.2, 50)
+plt.plot(eta, 1 - eta * eigenvalues[-1], color=plotting.FAINT, label="predicted, 1 − ηλ")
+plt.plot(settled["measured"], "o", color=plotting.RED, label="measured")
+plt.xlabel("learning rate η")
+plt.ylabel("factor for the error, per update")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# Six rates, six points on the line. The column `lambda` differs a little from rate to rate, because each run ends at another
+# place of the valley floor.
+#
+# Of the two nearly equal curvatures, the *smaller* one should win in the very end, since its part of the error shrinks more
+# slowly. They are so close that this never happens before rounding ends the game: nearly all of the loss lies along the first.
+
+# %%
+settled[["lambda_1", "lambda_2", "share_1"]].round({"lambda_1": 7, "lambda_2": 7, "share_1": 3})
+
+# %% [markdown]
+# ## How far can it go?
+#
+# If $\eta\lambda$ is 1, the error vanishes at once. Between 1 and 2, $1 - \eta\lambda$ is negative: each update jumps to the other side of the
+# bowl, but closer. At 2 it jumps as far out as it came from, and beyond that each jump is longer than the one before. So
+# the largest stable rate is $2/\lambda_{\max}$:
+
+# %%
+limit = study.largest_stable_rate(minimum)
+print(f"2/λ_max = {limit:.2f}")
+
+# %% [markdown]
+# That is far above all six rates of the exercise. Start next to the minimum, once below the limit and once above it. Below: the error
+# changes its sign at each update and shrinks. Above: it should grow. For ever?
+
+# %% mystnb={"image": {"alt": "The loss on a logarithmic axis, from two starts next to the minimum. At 0.98 of the limit it falls steadily. At 1.02 of the limit it rises over many updates, reaches a top, and then falls to zero faster than the other."}}
+nudged = ToyNetwork(weights=np.array(minimum.weights) + 1e-4)
+for share in (0.98, 1.02):
+    run = descend(nudged, share * limit, updates=500)["E_total"]
+    plt.semilogy(run.where(run > 1e-25), label=f"{share} · 2/λ_max")
+plt.xlabel("update")
+plt.ylabel(r"loss $E_\mathrm{total}$")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# It grows, as predicted, and then it stops growing. What the bowl picture leaves out: the valley floor is not equally steep
+# everywhere. While the error swings wider and wider across the valley, the weights also drift along it, until they are at a
+# place where the walls are flat enough for this rate. There they settle. Check: the product $\eta\lambda_{\max}$ before and after.
+
+# %%
+wild = descend(nudged, 1.02 * limit, updates=500)
+for update in (0, 500):
+    there = study.at_update(nudged, wild, update)
+    sharpness = 1.02 * limit * np.linalg.eigvalsh(study.hessian(there))[-1]
+    print(f"update {update:3}: ηλ_max = {sharpness:.3f}")
+
+# %% [markdown]
+# ## Much too far
+#
+# And from the start of the exercise, with rates that no one would choose? The outputs are sigmoids, so the loss is bounded and
+# cannot go to infinity. Guess what happens instead.
+
+# %%
+far = study.outcomes(network, [10, 50, 100, 1000, 3000, 30_000], updates=3000)
+far[["highest", "last", "rises", "outcome"]].round(6)
+
+# %% [markdown]
+# Up to quite absurd rates, the descent still finds a minimum, after a rise or two. Beyond, one update throws the weights so far out
+# that the sigmoids are flat: all derivatives are zero, and nothing moves any more. The loss stays where it is, at
+# outputs of 0 or 1. A network does not always explode when the rate is too large; it can also fall silent. In a large
+# network that is a dead unit, and the curve does not tell you why.
+#
+# ## The other targets
+#
+# With targets 0.01 and 0.99, the curves bent. Compare the curvature along the way with that at the end:
+
+# %%
+spread = ToyNetwork(targets=(0.01, 0.99))
+unsettled = study.settle(spread, rates, updates=200)
+unsettled["lambda_now / lambda"] = unsettled["lambda_now"] / unsettled["lambda"]
+unsettled[["lambda", "lambda_now / lambda", "predicted", "measured"]].round(6)
+
+# %% [markdown]
+# After 200 updates nothing has settled: the ground under the descent is still many times as curved as it will be at the end, where the
+# sigmoids are nearly flat. The prediction holds only at the end, and that is far away. A straight
+# line on the logarithmic plot is the sign that it has been reached.
+#
+# ## A map
+#
+# Two weights, one from each output, with the other six held at their first values; the loss as height, and the six descents
+# drawn on it for as far as 200 updates take them.
+
+# %% mystnb={"image": {"alt": "A contour map of the loss over w5 and w7, a bowl with nearly round contours. Six paths start at the same point and run the same way down towards the middle; the larger the learning rate, the farther they come in 200 updates."}}
+pair = ("w5", "w7")
+x, y = np.linspace(-0.6, 0.6, 80), np.linspace(-0.6, 0.7, 80)
+height = study.loss_surface(minimum, pair, x, y)
+plt.contourf(x, y, height, levels=20, cmap="Greys", alpha=0.6)
+paths = study.descent_paths(network, pair, rates, updates=200)
+for (rate, path), width in zip(paths.groupby("learning_rate"), (9, 7.5, 6, 4.5, 3, 1.5)):
+    plt.plot(path["x"], path["y"], linewidth=width, label=f"learning rate {rate:g}")
+plt.xlabel("weight $w_5$")
+plt.ylabel("weight $w_7$")
+plt.legend(loc="upper left")
+plt.show()
+
+# %% [markdown]
+# All six take almost the same way: at small rates, the rate only sets how fast the path is walked.
+#
+# ## Recap
+#
+# - Near a minimum, an update multiplies the error by $1 - \eta\lambda$. On a logarithmic plot of the loss that is a straight line.
+# - $\lambda$ is an eigenvalue of the Hessian. With two outputs there are at most two that are not zero, and a valley of best weights.
+# - Above $2/\lambda_{\max}$ the minimum repels. The descent then moves on to a flatter one, if there is one.
+# - Far too large rates saturate the sigmoids, and learning falls silent.
+#
+# ## Exercises
+#
+# **1.** At which learning rate does the loss near the minimum shrink fastest? Predict it from $\lambda$, then measure on both sides of it.
+#
+# <details>
+# <summary>Solution</summary>
+#
+# Where $1 - \eta\lambda = 0$, at $\eta = 1/\lambda$, half of the largest stable rate. There the bowl's prediction is that the error
+# vanishes in one update; what is left comes from what the bowl leaves out.
+#
+# ```python
+# for share in (0.4, 0.5, 0.6):
+#     run = descend(nudged, share * limit, updates=3)["E_total"]
+#     print(share, run.tolist())
+# ```
+# </details>
+#
+# **2.** Multiply the inputs by 10 (0.5 and 1 instead of 0.05 and 0.1). Does the largest stable rate grow or shrink? Why only a little?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The derivatives by the first four weights carry an input as a factor, so those directions become more curved and the
+# limit shrinks. But most of the curvature comes from the last four weights, whose derivatives carry the hidden activations.
+#
+# ```python
+# study.largest_stable_rate(study.nearest_minimum(ToyNetwork(inputs=(0.5, 1.0)))), limit
+# ```
+# </details>
+#
+# **3.** How many updates does learning rate 0.1 need to bring the loss below $10^{-6}$? Estimate from `predicted`, then count.
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The loss falls by the factor $(1 - \eta\lambda)^2$ per update, so it takes about $\ln(10^{-6} / E_0) / (2 \ln(1 - \eta\lambda))$ updates.
+#
+# ```python
+# slope = 2 * np.log(settled.loc[0.1, "predicted"])
+# estimate = np.log(1e-6 / network.loss()) / slope
+# counted = (descend(network, 0.1, 3000)["E_total"] < 1e-6).idxmax()
+# estimate, counted
+# ```
+# </details>
+#
+# ## What's next
+#
+# Part I ends here: one network, all of its numbers. Part II asks what changes when a network looks at pictures.
