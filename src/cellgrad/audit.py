@@ -502,12 +502,12 @@ class _Audit:
 
     def _judge_update(self, name: str, reading: Formula, row: int, key: tuple) -> _Update | _Verdict:
         slope = f"dE_d{name}"
-        above = {in_row(column, -1): symbol for column, symbol in SYMBOLS.items() if column not in CONSTANT}
-        expression = self._in_table(reading.expression)
-        here = {symbol: sp.Symbol(f"{symbol} of the same row", real=True) for symbol in SYMBOLS.values()}
-        here = {symbol: other for symbol, other in here.items() if str(symbol) not in CONSTANT}
-        same_row = {other: symbol for symbol, other in here.items() if symbol in expression.free_symbols}
-        expression = expression.xreplace(here).xreplace(above)
+        expression = _seen_from_above(self._in_table(reading.expression))
+        same_row = {
+            symbol: SYMBOLS[str(symbol)[: -len(_OWN_ROW)]]
+            for symbol in expression.free_symbols
+            if _OWN_ROW in str(symbol)
+        }
         rate = self._rate(expression, name, slope)
         if rate is not None and rate >= 0:
             return _Update(rate, reading.outside, row)
@@ -544,7 +544,6 @@ class _Audit:
         """An update that is right but for one cell of the table, or one heading, in the learning rate's place."""
         text = self.cell(name, row)
         stranger = sp.Symbol("?", real=True)
-        above = {in_row(column, -1): symbol for column, symbol in SYMBOLS.items() if column not in CONSTANT}
         try:
             cells = [read_reference(token.text, token.sheet) for token in tokenize(text) if token.kind == "cell"]
         except FormulaError:
@@ -552,10 +551,9 @@ class _Audit:
         for cell in dict.fromkeys(cells):
 
             def resolve(other: Reference, cell: Reference = cell) -> sp.Expr:
-                meaning = stranger if other == cell else self.reader.meaning(other, row)
-                return meaning.xreplace(above)
+                return stranger if other == cell else self.reader.meaning(other, row)
 
-            expression = self._in_table(parse(text, resolve, self.reader.book.names))
+            expression = _seen_from_above(self._in_table(parse(text, resolve, self.reader.book.names)))
             if self._rate(expression.xreplace({stranger: sp.Rational(17, 11)}), name, f"dE_d{name}") == 17 / 11:
                 return _Update(None, (cell,), row)
         return None
@@ -585,14 +583,9 @@ class _Audit:
     def _usual_rate(self, updates: dict[str, dict[int, _Update]]) -> tuple[float | None, str | None]:
         """The learning rate of the first update, in most columns: the row that was typed before it was filled down."""
         for row in self.rows[1:]:
-            sources = Counter(reading[row].source for reading in updates.values() if row in reading)
-            if sources:
-                source = sources.most_common(1)[0][0]
-                return next(
-                    (reading[row].rate, source)
-                    for reading in updates.values()
-                    if row in reading and reading[row].source == source
-                )
+            rates = Counter((reading[row].rate, reading[row].source) for reading in updates.values() if row in reading)
+            if rates:
+                return rates.most_common(1)[0][0]
         return None, None
 
     def _rates(
@@ -730,6 +723,20 @@ class _Audit:
             first = group[0][1]
             cells = _runs(letter, [row for row, _ in group])
             yield Finding(name, cells, first.severity, first.expected, first.found, first.message)
+
+
+_OWN_ROW = " of its own row"
+_FROM_ABOVE = {
+    seen: meant
+    for name, symbol in SYMBOLS.items()
+    if name not in CONSTANT
+    for seen, meant in ((in_row(name, -1), symbol), (symbol, sp.Symbol(f"{name}{_OWN_ROW}", real=True)))
+}
+
+
+def _seen_from_above(expression: sp.Expr) -> sp.Expr:
+    """An update as its row above would say it: w1[-1] becomes w1, and w1 becomes "w1 of its own row"."""
+    return expression.xreplace(_FROM_ABOVE)
 
 
 def _is_formula(value: Value) -> bool:

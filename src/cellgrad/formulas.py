@@ -237,7 +237,7 @@ class _Parser:
     def reference(self) -> Reference:
         token = self.token
         self.position += 1
-        if token.kind == "name":
+        if token.kind == "name" and token.text.lower() in self.names:
             return self.names[token.text.lower()]
         if token.kind != "cell":
             raise FormulaError(f"has {token.text!r} where a cell is expected")

@@ -111,6 +111,7 @@ def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
             words = f"the paths are crossed: {crossed[0]} and {crossed[1]} have changed places"
             if len(set(crossed) & set(own)) == 2:
                 yield words, right.xreplace(swap)
+    yield from _damaged(right)
     for symbol in own:
         for other in SYMBOLS.values():
             if other is not symbol:
@@ -123,7 +124,6 @@ def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     for place, symbol in enumerate(own):
         for other in own[place + 1 :]:
             yield f"{symbol} and {other} have changed places", right.xreplace({symbol: other, other: symbol})
-    yield from _damaged(right)
 
 
 def _damaged(expression: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from statistics import mode
 
 import sympy as sp
 
@@ -40,7 +41,8 @@ class Numbers:
             if name in CONSTANT:  # each is what it says; and it may be a formula without a stored result
                 self.table[name] |= {row: float(value) for row, value in constants[name].items()}
             exact = name in CONSTANT or len(typed) <= (name in WEIGHT)
-            self.unit[name] = 0.0 if exact else 0.5 * 10.0 ** -max(map(_decimals, typed.values()))
+            # What most of its numbers show: some end in zeros, and one with more digits may be the mistake.
+            self.unit[name] = 0.0 if exact else 0.5 * 10.0 ** -mode(map(_decimals, typed.values()))
         self._fill()
         if self.rate is None:
             self.rate = self._estimated_rate()
