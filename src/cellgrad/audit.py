@@ -25,7 +25,7 @@ import sympy as sp
 from openpyxl.utils import get_column_letter
 
 from cellgrad.auditing.cells import AuditError, Book, Unreadable, Value, read_book
-from cellgrad.auditing.mistakes import SYMBOLS, agrees, bracketed, definition, explain, points, spelled
+from cellgrad.auditing.mistakes import SYMBOLS, Point, agrees, bracketed, definition, explain, points, spelled
 from cellgrad.auditing.numbers import Numbers
 from cellgrad.auditing.reading import ELSEWHERE, Formula, Reader, in_row, rational, to_mpf
 from cellgrad.auditing.tables import CONSTANT, FEWEST_COLUMNS, RATE_HEADING, WEIGHT, Layout, find_tables, is_text, plain
@@ -151,6 +151,7 @@ class _Audit:
         self.layout, self.stored, self.reader = layout, stored, Reader(book, layout)
         self.rows = range(layout.first, layout.last + 1)
         self.numbers: dict[str, dict[int, sp.Rational]] = {}  # of the constant columns, row by row
+        self.bias_cells: set[sp.Symbol] = set()
         self.explained = 0
         self.judged: dict[tuple, _Verdict | None] = {}
         self.uses: dict[int, dict[str, frozenset[str]]] = defaultdict(dict)  # row: column: columns of the same row
@@ -308,6 +309,7 @@ class _Audit:
                 typed = [not term.free_symbols for term in terms.values()]
                 if not any(typed) or len(set(terms.values())) == 1:
                     for unit, term in terms.items():
+                        self.bias_cells |= term.free_symbols & self.reader.values.keys()
                         known = self.reader.values | {
                             SYMBOLS[name]: value for name, value in self.constants.items() if value is not None
                         }
@@ -352,8 +354,8 @@ class _Audit:
         expression = self._in_table(reading.expression)
         if expression == right:
             return None
-        known = {symbol: to_mpf(value) for symbol, value in self.reader.values.items()}
-        at = tuple(known | dict(point) for point in self.points)
+        outside = expression.free_symbols & self.reader.values.keys()
+        at = self._points_with({symbol: self.reader.values[symbol] for symbol in outside})
         if texts := expression.free_symbols & self.reader.texts.keys():
             words = "; ".join(f"reads {cell}, which holds the text {self.reader.texts[cell]!r}" for cell in texts)
             return self._wrong(name, reading, right, row, words, key)
@@ -361,26 +363,43 @@ class _Audit:
             words = f"{name} is computed from itself, in a circle"
             return self._wrong(name, reading, right, row, words, key)
         if agrees(expression, name, at):
-            return None
+            numbers = {symbol: self.reader.values[symbol] for symbol in outside - self.bias_cells}
+            if agrees(expression, name, self._points_with(numbers, 1)):
+                return None
+            cells = ", ".join(sorted(f"{symbol} holds {float(value):g}" for symbol, value in numbers.items()))
+            words = f"right only as long as {cells}, outside the table"
+            return _Verdict(key, WARNING, words, self.in_cells(right, row), f"={reading.text}")
         for stand_ins in self._stand_ins(expression):
             if agrees(expression.xreplace(stand_ins), name, at):
                 taken = (f"takes {cell} where the column {column} belongs" for cell, column in stand_ins.items())
                 words = "; ".join(taken)
                 return _Verdict(key, WARNING, f"{words}: right as long as both hold the same", "", f"={reading.text}")
-        words = None
-        if self.explained < MOST_EXPLAINED:
-            self.explained += 1
-            words = self._elsewhere(expression, name, at) or explain(name, expression, right, at)
-            words = words or self._brackets(name, row, at)
-        if words is None:
-            words = self._difference(expression, name, at)
+        self.explained += 1
+        if self.explained > MOST_EXPLAINED:
+            words = f"differs from the derivation, as more than {MOST_EXPLAINED} other formulas do, each in its own way"
+            return _Verdict("one of many", ERROR, words, self.in_cells(right, row), self._found(name, reading, row))
+        words = (
+            self._elsewhere(expression, name, at)
+            or explain(name, expression, right, at)
+            or self._brackets(name, row, at)
+            or self._difference(expression, name, at)
+        )
         return self._wrong(name, reading, right, row, words, key)
 
+    def _points_with(self, outside: dict[sp.Symbol, sp.Rational], shift: int = 0) -> tuple[Point, ...]:
+        """The random networks with the numbers of cells outside the table, each changed by `shift`."""
+        known = {symbol: to_mpf(value + shift) for symbol, value in outside.items()}
+        biases = {symbol: to_mpf(self.reader.values[symbol]) for symbol in self.bias_cells}
+        return tuple(biases | known | dict(point) for point in self.points)
+
     def _wrong(self, name: str, reading: Formula, right: sp.Expr, row: int, words: str, key: object) -> _Verdict:
-        text = self.cell(name, row)
-        found = text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
         numbers = self._numbers_shown(name, right, row)
-        return _Verdict(key, ERROR, words + numbers, self.in_cells(right, row), found)
+        return _Verdict(key, ERROR, words + numbers, self.in_cells(right, row), self._found(name, reading, row))
+
+    def _found(self, name: str, reading: Formula, row: int) -> str:
+        """The formula as it is typed, and with names for its cells."""
+        text = self.cell(name, row)
+        return text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
 
     def _numbers_shown(self, name: str, right: sp.Expr, row: int) -> str:
         """What the cell shows and what it should, where the file remembers the results of its formulas."""
@@ -559,21 +578,18 @@ class _Audit:
         return None
 
     def _wrong_update(self, name: str, reading: Formula, row: int, words: str, key: tuple) -> _Verdict:
-        text = self.cell(name, row)
-        found = text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
-        return _Verdict(key, ERROR, words, f"{name}[-1] - learning rate * dE_d{name}[-1]", found)
+        expected = f"{name}[-1] - learning rate * dE_d{name}[-1]"
+        return _Verdict(key, ERROR, words, expected, self._found(name, reading, row))
 
     def _rate(self, expression: sp.Expr, weight: str, slope: str) -> float | None:
         """The number η for which an update is weight - η * slope, at every point; None if there is none."""
-        known = {symbol: to_mpf(value) for symbol, value in self.reader.values.items()}
+        outside = expression.free_symbols & self.reader.values.keys()
+        at = self._points_with({symbol: self.reader.values[symbol] for symbol in outside})
         try:
-            rates = [
-                (point[SYMBOLS[weight]] - evaluate(expression, known | dict(point))) / point[SYMBOLS[slope]]
-                for point in self.points
-            ]
+            rates = [(point[SYMBOLS[weight]] - evaluate(expression, point)) / point[SYMBOLS[slope]] for point in at]
         except (KeyError, FormulaError):
             return None
-        if rates[0] == 0 and not expression.free_symbols & self.reader.values.keys():
+        if rates[0] == 0 and not outside:
             return None
         close = PRECISE.mpf(10) ** -25 * (1 + abs(rates[0]))
         return float(rates[0]) if all(abs(rate - rates[0]) < close for rate in rates) else None
@@ -601,7 +617,7 @@ class _Audit:
             if reading.source == source and not math.isclose(factor, 1.0, rel_tol=1e-12):
                 words = f"takes {factor:.9g} times the learning rate that the other updates take"
                 yield row, _Verdict(("factor", factor), ERROR, words, expected, text)
-            elif reading.source == source and any(sp.Symbol(cell, real=True) in self.reader.empty for cell in [said]):
+            elif reading.source == source and sp.Symbol(said, real=True) in self.reader.empty:
                 words = f"the learning rate's cell {said} is empty, so that nothing changes"
                 yield row, _Verdict("no rate", ERROR, words, expected, text)
             elif reading.source == source:

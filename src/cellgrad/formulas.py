@@ -344,6 +344,12 @@ def _exp(x: sp.Expr) -> sp.Expr:
     return sp.exp(x)
 
 
+class Magnitude(sp.Function):
+    """ABS, left as it stands: SymPy's own asks for the sign of what is inside, for seconds if that is deep."""
+
+    is_extended_real = True
+
+
 def _one(function: Callable[[sp.Expr], sp.Expr]) -> Callable:
     """Lift a function of one number to an argument list."""
 
@@ -384,7 +390,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., sp.Expr]]] = {
     "LOG": (1, 2, _log),
     "LOG10": (1, 1, _log),
     "SQRT": (1, 1, _one(sp.sqrt)),
-    "ABS": (1, 1, _one(sp.Abs)),
+    "ABS": (1, 1, _one(Magnitude)),
     "TANH": (1, 1, _one(sp.tanh)),
     "SINH": (1, 1, _one(sp.sinh)),
     "COSH": (1, 1, _one(sp.cosh)),
@@ -448,6 +454,7 @@ _OPERATIONS: dict[type, Callable[..., mpmath.mpf]] = {
     sp.exp: _bounded_exp,
     sp.log: PRECISE.log,
     sp.Abs: abs,
+    Magnitude: abs,
     sp.tanh: lambda x: PRECISE.tanh(x) if abs(x) < 1000 else PRECISE.sign(x),
     sp.sinh: lambda x: (_bounded_exp(x) - _bounded_exp(-x)) / 2,
     sp.cosh: lambda x: (_bounded_exp(x) + _bounded_exp(-x)) / 2,

@@ -21,6 +21,7 @@ MAX_UNPACKED = 256 * 2**20  # bytes of all parts together; 10,000 rows of the ta
 MAX_PARTS = 4_000
 MAX_CELLS = 1_000_000  # in the whole workbook
 MAX_ROW_CELLS = 16_384
+LARGEST = 1e308  # beyond it, no number of a sheet
 MAX_COPIED = 50_000_000  # characters that shared formulas come to when every copy is written out
 _SWALLOWS = re.compile(  # functions that take a whole range and give one number
     r"\b(?:{})\(".format("|".join(name for name, (_, most, _) in FUNCTIONS.items() if most > 2)), re.IGNORECASE
@@ -208,7 +209,7 @@ def _rows(sheet) -> Iterator[tuple[Value, ...]]:
 
 
 def _value(value: object, kind: str) -> Value:
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST):
         return value
     if isinstance(value, DataTableFormula):
         return Unreadable("=TABLE()", "is a what-if data table")

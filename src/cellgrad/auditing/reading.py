@@ -14,6 +14,7 @@ from cellgrad.auditing.mistakes import SYMBOLS
 from cellgrad.auditing.tables import CONSTANT, WEIGHT, Layout, is_text
 from cellgrad.formulas import PRECISE, FormulaError, Reference, parse, read_reference, relative, tokenize
 
+MOST_DISTINCT = 10_000  # formulas of one table; one that is filled down has some forty
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
 
 
@@ -60,6 +61,8 @@ class Reader:
         key = (*place, tuple(self._key(cell.moved(row - home, 0), row, constants_by_row) for cell in varying))
         if "[?]" in key[-1]:
             key = (*key, row)
+        if key not in self._read and len(self._read) >= MOST_DISTINCT:
+            return key, FormulaError(f"comes after {MOST_DISTINCT:,} different ones")
         if key not in self._read:
             try:
                 self._read[key] = self._parsed(text, row, constants_by_row)
@@ -90,7 +93,10 @@ class Reader:
         if cell.row == 0:
             return "[?]"
         try:
-            return str(self.meaning(cell, row, constants_by_row))
+            meaning = self.meaning(cell, row, constants_by_row)
+            if meaning in self.values:  # what counts of a cell elsewhere is its number, not where it stands
+                return "empty" if meaning in self.empty else str(self.values[meaning])
+            return str(meaning)
         except FormulaError as error:
             return str(error)
 
