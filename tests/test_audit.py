@@ -96,6 +96,23 @@ def test_the_same_said_otherwise_is_right(tmp_path, column, formula):
     assert findings(sheet.save(tmp_path / "sheet.xlsx")) == []
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_our_own_workbook_passes(tmp_path, seed):
+    workbook = pytest.importorskip("cellgrad.workbook", reason="this checkout has no cellgrad.workbook yet")
+    draw = random.Random(seed)
+    network = ToyNetwork(
+        inputs=[draw.uniform(-1, 1) for _ in range(2)],
+        targets=[draw.random() for _ in range(2)],
+        weights=[draw.uniform(-2, 2) for _ in range(8)],
+        biases=draw.choice([(0, 0), (0.35, 0.6), (0, -0.1)]),
+    )
+    rate, rates = draw.choice([0.1, 1, 2.5]), [0.1, 0.2, 0.5, 0.8, 1.0, 2.0] if seed == 0 else [0.3]
+    workbook.write_workbook(tmp_path / "ours.xlsx", network, rate, draw.randint(0, 4), learning_rates=rates)
+    report = audit(tmp_path / "ours.xlsx")
+    assert report.all_right and [table.findings for table in report.tables] == [()] * len(report.tables)
+    assert len(report.tables) >= 1
+
+
 def test_several_tables_side_by_side_and_below_and_on_other_sheets(tmp_path):
     book = openpyxl.Workbook()
     tables = [ToySheet(rate=1), ToySheet(left=40, rate=2), ToySheet(top=20, rate=3)]
@@ -349,6 +366,18 @@ def test_a_target_typed_into_a_formula_is_a_warning_only(tmp_path):
     found = only(report.tables[0].findings)
     assert (found.cells, found.severity) == (cells, "warning") and "where the column t2 belongs" in found.message
     assert report.all_right
+
+
+@pytest.mark.parametrize("formula", ["$AH$1*(t1-a_o1)^2", "0.5*(t1-a_o1)^2+$AH$2", "0.5*(t1-a_o1)^($AH$1*4)"])
+def test_a_number_elsewhere_that_happens_to_fit_is_a_warning_only(tmp_path, formula):
+    sheet = ToySheet(NETWORK)
+    sheet.extra |= {"AH1": 0.5, "AH2": 0}
+    cells = sheet.plant("E1", formula)
+    found = only(findings(sheet.save(tmp_path / "sheet.xlsx")))
+    assert (found.cells, found.severity) == (cells, "warning") and "as long as AH" in found.message
+    sheet.extra["AH1"], sheet.extra["AH2"] = 0.5005, 0.0001
+    found = only(findings(sheet.save(tmp_path / "sheet.xlsx")))
+    assert (found.cells, found.severity) == (cells, "error")
 
 
 @pytest.mark.parametrize(
