@@ -165,6 +165,24 @@ def test_a_learning_rate_column_a_typed_one_and_a_defined_name_are_each_one_lear
     assert [report.tables[0].learning_rate for report in reports] == [0.25, 0.75, 0.5]
 
 
+def test_a_learning_rate_column_that_changes_is_found(tmp_path):
+    sheet = ToySheet()
+    sheet.extra |= {f"AG{row}": 0.25 for row in range(3, 9)} | {"AG2": "η", "AG5": 0.26}
+    for weight in WEIGHTS:
+        for row in range(1, 6):
+            sheet.cells[weight, row] = f"{weight}[-1]-AG{row + 2}*dE_d{weight}[-1]"
+    found = findings(sheet.save(tmp_path / "sheet.xlsx"))
+    assert [(finding.column, finding.cells) for finding in found] == [(name, sheet.place(name, 3)) for name in WEIGHTS]
+
+
+def test_endlessly_many_different_formulas_are_not_all_checked_nor_called_right(tmp_path):
+    sheet = ToySheet(NETWORK, rows=700)
+    for row in range(700):
+        sheet.cells["E_total", row] = f"E1+E2+{row}-{row}"
+    found = only(findings(sheet.save(tmp_path / "sheet.xlsx")))
+    assert found.severity == "not checked" and found.cells == sheet.span("E_total", [500, 699])
+
+
 def test_helper_cells_are_followed(tmp_path):
     sheet = ToySheet(NETWORK)
     for row in range(3, 9):  # delta_o1 and delta_o2, right of the table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import mpmath
@@ -14,7 +15,7 @@ from cellgrad.auditing.mistakes import SYMBOLS
 from cellgrad.auditing.tables import CONSTANT, WEIGHT, Layout, is_text
 from cellgrad.formulas import PRECISE, FormulaError, Reference, parse, read_reference, relative, tokenize
 
-MOST_DISTINCT = 10_000  # formulas of one table; one that is filled down has some forty
+MOST_DISTINCT = 500  # formulas of one column; one that is filled down has one or two
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
 
 
@@ -49,6 +50,7 @@ class Reader:
         self.texts: dict[sp.Symbol, str] = {}  # of cells outside the table that hold neither number nor formula
         self._read: dict[tuple, Formula | FormulaError] = {}
         self._varying: dict[tuple, tuple[int, list[Reference]]] = {}  # the row where they were found, and they
+        self._distinct: Counter[int] = Counter()
         self._followed = 0
 
     def formula(self, row: int, column: int, constants_by_row: bool = False) -> tuple[tuple, Formula | FormulaError]:
@@ -61,9 +63,10 @@ class Reader:
         key = (*place, tuple(self._key(cell.moved(row - home, 0), row, constants_by_row) for cell in varying))
         if "[?]" in key[-1]:
             key = (*key, row)
-        if key not in self._read and len(self._read) >= MOST_DISTINCT:
-            return key, FormulaError(f"comes after {MOST_DISTINCT:,} different ones")
         if key not in self._read:
+            if self._distinct[column] == MOST_DISTINCT:
+                return key, FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
+            self._distinct[column] += 1
             try:
                 self._read[key] = self._parsed(text, row, constants_by_row)
             except FormulaError as error:
