@@ -353,8 +353,10 @@ def test_a_learning_rate_that_slides_is_named_as_such(tmp_path, weight):
     column = sheet.rate_cell.split("$")[1]
     for row in range(1, 8):  # reads the rate itself, then the heading of the table, then its rows
         sheet.cells[weight, row] = f"{weight}[-1]-${column}{row + 2}*dE_d{weight}[-1]"
-    found = only(findings(sheet.save(tmp_path / "sheet.xlsx")))
-    assert (found.column, found.cells) == (weight, sheet.span(weight, [2, 7]))
+    loose, found = findings(sheet.save(tmp_path / "sheet.xlsx"))
+    assert (loose.column, loose.cells, loose.severity) == (weight, sheet.span(weight, [1, 1]), "warning")
+    assert "right here, but the learning rate would slide" in loose.message
+    assert (found.column, found.cells, found.severity) == (weight, sheet.span(weight, [2, 7]), "error")
     assert "slides" in found.message and f"write {sheet.rate_cell}" in found.message
     assert f"{sheet.place(weight, 2)} reads {column}4, {sheet.place(weight, 3)} reads {column}5" in found.message
 
@@ -367,8 +369,8 @@ def test_a_learning_rate_that_slides_in_every_column_is_found_in_every_column(tm
         for row in range(1, 4):
             sheet.cells[weight, row] = f"{weight}[-1]-C{row + 1}*dE_d{weight}[-1]"
     found = findings(sheet.save(tmp_path / "sheet.xlsx"))
-    assert [finding.column for finding in found] == WEIGHTS
-    assert all("slides" in finding.message for finding in found)
+    assert [finding.column for finding in found if finding.severity == "error"] == WEIGHTS
+    assert all("slide" in finding.message for finding in found)
 
 
 def test_headings_that_changed_places_are_found_in_both_columns(tmp_path):

@@ -19,8 +19,8 @@
 # compute everything anew; then again, and again. In the class that this exercise comes from, that is a spreadsheet
 # with a row for each update. Here it is a loop, then a table with the same columns, number for number.
 #
-# **You will be able to** write gradient descent in a few lines, read the spreadsheet's 31 columns, and tell from the
-# loss curve what descent does.
+# **You will be able to** write gradient descent in a few lines, read the spreadsheet's 31 columns, build a live workbook
+# of it, and find a mistake that the loss curve hides.
 #
 # **You need** *The network* and *Its derivatives*.
 
@@ -32,12 +32,19 @@ except ImportError:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/cells-to-convnets/cells-to-convnets@v0.1.0")
 
 # %%
+import tempfile
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
+import openpyxl
 import pandas as pd
+from IPython.display import Math
+from openpyxl.utils import get_column_letter
 
-from cellgrad import plotting
-from cellgrad.toynet import COLUMNS, ToyNetwork
+from cellgrad import plotting, workbook
+from cellgrad.audit import audit
+from cellgrad.toynet import COLUMNS, DERIVATIVES, ToyNetwork, derivatives, latex, w1
 
 plotting.use_house_style()
 network = ToyNetwork()
@@ -55,7 +62,6 @@ network = ToyNetwork()
 # %%
 learning_rate = 1.0
 updated = np.array(network.weights) - learning_rate * network.gradient()
-
 names = [f"w{k}" for k in range(1, 9)]
 pd.DataFrame({"before": network.weights, "after": updated}, index=names)
 
@@ -96,7 +102,7 @@ table.iloc[:4, 16:].round(5)
 
 # %%
 by_hand = table.loc[0, "w5"] - 1.0 * table.loc[0, "dE_dw5"]
-by_hand, by_hand == table.loc[1, "w5"]
+print(by_hand, by_hand == table.loc[1, "w5"])
 
 # %% [markdown]
 # ## The loss falls
@@ -154,12 +160,136 @@ plt.show()
 # of targets has such a line; the second bends. Out there the sigmoid is flat, its slope $a(1-a)$ is small, and with it every
 # derivative. The chapter on learning rates finds out what sets the slope of that line.
 #
+# ## As a real spreadsheet
+#
+# The table above *is* the spreadsheet, but numbers alone cannot be played with. So let us build the real thing, with formulas:
+# the same SymPy expressions, printed once more, this time in the language of a spreadsheet. Compare one derivative in both
+# languages:
+
+# %%
+formulas, updates = workbook.column_formulas()
+print("dE_dw1", formulas["dE_dw1"].format(row=12))
+print("w1    ", updates["w1"].format(row=13, above=12))
+
+# %%
+Math(latex(DERIVATIVES[w1]) + " = " + latex(derivatives()[DERIVATIVES[w1]]))
+
+# %% [markdown]
+# One call writes the whole file: inputs, targets, weights and learning rate in cells that you can change, a row for each update,
+# the chart, and a second sheet with six learning rates side by side.
+
+# %%
+folder = Path(tempfile.mkdtemp())
+ours = workbook.write_workbook(folder / "ours.xlsx", network, learning_rate=1.0, updates=100)
+print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
+
+# %% [markdown]
+# On the book's site you can <a href="_static/backpropagation.xlsx" download>download such a workbook</a>, with 200 updates. Open it in
+# Excel, LibreOffice or Google Sheets, change a blue number, and watch every row follow. From a terminal, `cellgrad workbook mine.xlsx`
+# writes yours.
+#
+# Is the file right? A test of this book opens it in LibreOffice, throws all stored numbers away, recalculates and compares every cell
+# with the table above. They agree to twelve digits.
+#
+# ## A mistake that the loss curve hides
+#
+# This exercise is popular, and a template of the spreadsheet makes the rounds. Its derivatives for $w_1 \dots w_4$ are wrong:
+# where the deltas of the outputs should come back through the *weights*, the template uses $\frac{\partial E}{\partial w_5}$ and
+# $\frac{\partial E}{\partial w_7}$, which carry the *activation* $a_{h1}$ instead. Let us make that mistake ourselves, in a copy of our file.
+
+# %%
+letter = {name: get_column_letter(2 + COLUMNS.index(name)) for name in COLUMNS}
+
+
+def template_mistake(k, row):
+    """The template's formula for the derivative by w1 … w4 in one row."""
+    a, b, h = ("dE_dw5", "dE_dw7", "a_h1") if k <= 2 else ("dE_dw6", "dE_dw8", "a_h2")
+    a, b, h, i = (f"{letter[name]}{row}" for name in (a, b, h, "i1" if k % 2 else "i2"))
+    return f"=({a}+{b})*{h}*(1-{h})*{i}"
+
+
+copy = openpyxl.load_workbook(ours)
+for row in range(12, 113):
+    for k in (1, 2, 3, 4):
+        copy["Descent"][f"{letter[f'dE_dw{k}']}{row}"] = template_mistake(k, row)
+copy.save(folder / "mistaken.xlsx")
+template_mistake(1, 12)
+
+
+# %% [markdown]
+# Would you notice? Here is the loss with the right derivatives and with the mistaken ones.
+
+# %% mystnb={"image": {"alt": "Two loss curves on top of each other: one with the right derivatives, solid, and one with the mistaken ones, dashed. They cannot be told apart."}}
+def mistaken_gradient(network):
+    row = network.row()
+    slopes = network.gradient()
+    for k, (a, b, h, i) in enumerate(
+        [(5, 7, 1, 1), (5, 7, 1, 2), (6, 8, 2, 1), (6, 8, 2, 2)]
+    ):
+        flat = row[f"a_h{h}"] * (1 - row[f"a_h{h}"])
+        slopes[k] = (row[f"dE_dw{a}"] + row[f"dE_dw{b}"]) * flat * row[f"i{i}"]
+    return slopes
+
+
+weights, mistaken = network.weights, []
+for update in range(101):
+    step = ToyNetwork(weights=weights)
+    mistaken.append(step.loss())
+    weights = np.array(weights) - 1.0 * mistaken_gradient(step)
+
+plt.plot(table["E_total"], label="right derivatives")
+plt.plot(mistaken, "--", label="mistaken derivatives")
+plt.xlabel("update")
+plt.ylabel(r"loss $E_\mathrm{total}$")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# Why does it fall all the same? A step makes the loss smaller as long as it points downhill at all: as long as the angle between
+# the step and the true gradient is below 90°. How large is it?
+
+# %%
+right, wrong = network.gradient(), mistaken_gradient(network)
+cosine = right @ wrong / np.linalg.norm(right) / np.linalg.norm(wrong)
+print(f"angle between the two gradients: {np.degrees(np.arccos(cosine)):.2f}°")
+
+# %% [markdown]
+# Almost no angle, since the last four derivatives are right and much larger. And yet half of the columns are wrong:
+
+# %%
+off = pd.DataFrame({"right": right, "mistaken": wrong}, index=names)
+off["mistaken / right"] = off["mistaken"] / off["right"]
+off.round(6)
+
+# %% [markdown]
+# Two things catch it. One is the gradient check of the last chapter, central differences against the formula: it needs no
+# derivation and would have shown the last column above to anyone who asked. The other reads the spreadsheet itself.
+#
+# ## The audit
+#
+# `cellgrad audit FILE.xlsx` finds the table in a workbook, wherever it stands and however its columns are labelled, reads the *formulas*, turns
+# each into a SymPy expression and compares it with the derivation. First our own file, then the copy with the mistake:
+
+# %%
+print("our own file is all right:", audit(ours).all_right)
+
+# %%
+report = audit(folder / "mistaken.xlsx")
+for table_found in report.tables:
+    for finding in table_found.findings:
+        print(f"{finding.cells}: {finding.message}\n")
+
+# %% [markdown]
+# It names the cells and, because it knows this mistake, says it in words; `print(report)` shows the formulas too. The book's authors looked at ten public spreadsheets of this exercise that keep their
+# formulas. Nine had a mistake in their derivatives, and nobody had noticed, since the loss falls all the same. If you made one yourself, audit it.
+#
 # ## Recap
 #
 # - Gradient descent: every weight moves against its derivative, in proportion to the learning rate; then everything is
 #   computed anew.
 # - A row of the spreadsheet is one forward pass, one backward pass and the numbers that the next row starts from.
 # - Where a sigmoid is flat, learning is slow.
+# - A falling loss does not prove the gradient: any step within 90° of it goes downhill. Check the gradient itself.
 #
 # ## Exercises
 #
@@ -210,7 +340,24 @@ plt.show()
 # it ends.
 # </details>
 #
+# **4.** Plant a mistake of your own in a copy of the workbook and audit it: swap $w_6$ and $w_7$ somewhere, drop a factor, multiply one
+# formula by 1.001. Is there one that it does not find?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# copy = openpyxl.load_workbook(ours)
+# cell = copy["Descent"][f"{letter['dE_dw3']}40"]
+# cell.value = f"{cell.value}*1.001"
+# copy.save(folder / "planted.xlsx")
+# print(audit(folder / "planted.xlsx"))
+# ```
+#
+# It finds one cell in the middle of a column that is off by one part in a thousand, because it compares formulas and not
+# numbers. If you find a mistake that it misses, please open an issue.
+# </details>
+#
 # ## What's next
 #
-# From a network with eight weights to one with thousands. *The run* trains the convolutional network of the exercise's second part on
-# real handwriting, with the same rule: every weight moves against its derivative.
+# *Learning rates*: six loss curves, and the one number that predicts them all.

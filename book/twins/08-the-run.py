@@ -50,7 +50,7 @@ plotting.use_house_style()
 data = mnist.load()
 print(f"{data.kind}: {len(data.train):,} digits to train, {len(data.test):,} to test")
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Sixteen handwritten digits from the training set, dark ink on white, each with its label above."}}
+# %% mystnb={"image": {"alt": "Sixteen handwritten digits from the training set, dark ink on white, each with its label above."}} tags=["nbval-ignore-output"]
 first = data.train[:16]
 plotting.show_digits(first.images, [str(label.item()) for label in first.labels])
 plt.show()
@@ -104,7 +104,7 @@ recipe = training.RECIPES["book"]
 # sees quite the same digit twice. `one-cycle`: the learning rate rises to its peak in the first third of the run, then falls to
 # nothing, so the last updates are fine corrections. What the batches look like:
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The first sixteen digits of one batch, each moved a little from the centre of its square."}}
+# %% mystnb={"image": {"alt": "The first sixteen digits of one batch, each moved a little from the centre of its square."}} tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 images, labels = next(training.batches(recipe, data.train))
 pictures = ((images[:16, 0] * mnist.STD + mnist.MEAN) * 255).round()
@@ -123,7 +123,7 @@ held_out = 5000 if data.kind == "full" else 500
 run = training.train("book", data, seed=0, validation=held_out)
 run.history.round(4)
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the epochs. Left: the training loss falls steadily on a logarithmic axis. Right: the share of right answers on training digits and on validation digits rises and levels off near the top; the validation curve is the higher one at first and jumps about until the learning rate falls."}}
+# %% mystnb={"image": {"alt": "Two panels over the epochs. Left: the training loss falls steadily on a logarithmic axis. Right: the share of right answers on training digits and on validation digits rises and levels off near the top; the validation curve is the higher one at first and jumps about until the learning rate falls."}} tags=["nbval-ignore-output"]
 plotting.plot_history(run.history, data.note)
 plt.show()
 
@@ -162,7 +162,7 @@ print(f"± {(accuracy * (1 - accuracy) / len(data.test)) ** 0.5:.2%}")
 #
 # ## What it gets wrong
 
-# %% tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The test digits that the network gets wrong with the most confidence, each with the network's answer and its label above. Many are hard to read for a person too."}}
+# %% mystnb={"image": {"alt": "The test digits that the network gets wrong with the most confidence, each with the network's answer and its label above. Many are hard to read for a person too."}} tags=["nbval-ignore-output"]
 scores = training.predict(run.model, data.test)
 answers = scores.argmax(1)
 wrong = (answers != data.test.labels).nonzero().flatten()

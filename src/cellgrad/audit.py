@@ -31,6 +31,7 @@ from cellgrad.auditing.reading import ELSEWHERE, Formula, Reader, in_row, ration
 from cellgrad.auditing.tables import CONSTANT, FEWEST_COLUMNS, RATE_HEADING, WEIGHT, Layout, find_tables, is_text, plain
 from cellgrad.formulas import PRECISE, FormulaError, Reference, evaluate, parse, read_reference, tokenize
 from cellgrad.toynet import COLUMNS
+from cellgrad.workbook import excel_formula
 
 __all__ = ["AuditError", "Finding", "Report", "Table", "audit"]
 
@@ -199,13 +200,16 @@ class _Audit:
 
     def in_cells(self, expression: sp.Expr, row: int) -> str:
         """An expression over the columns as a formula that could be typed into that row."""
-        cells = {}
+        cells, names = {}, {}
         for symbol in expression.free_symbols:
             match = ELSEWHERE.fullmatch(str(symbol))
             name, offset = (match[1], int(match[2])) if match else (str(symbol), 0)
-            if name in self.layout.columns:
-                cells[symbol] = sp.Symbol(self.at(name, row + offset), real=True)
-        named, typed = spelled(expression), spelled(expression.xreplace(cells))
+            names[symbol] = str(symbol)
+            cells[symbol] = self.at(name, row + offset) if name in self.layout.columns else str(symbol)
+        try:
+            named, typed = (excel_formula(expression, symbols)[1:] for symbols in (names, cells))
+        except ValueError:  # a function that our derivation has no use for
+            named = typed = spelled(expression)
         return f"={typed}, which is {named}" if typed != named else named
 
     def unusable(self, value: Value) -> _Verdict | None:
@@ -608,11 +612,18 @@ class _Audit:
         self, name: str, readings: dict[int, _Update], rate: float | None, source: str | None
     ) -> Iterator[tuple[int, _Verdict]]:
         """Verdicts on updates whose learning rate comes from somewhere else than the others', or may slide."""
+        slid = {
+            row: [cell for cell in reading.cells if self._slid(cell, source, name, row)]
+            for row, reading in readings.items()
+            if not self._from_rate_column(reading, rate)
+        }
+        slope = f"dE_d{name}"
         for row, reading in readings.items():
             text = str(self.cell(name, row))
-            expected = f"{name}[-1] - {source} * dE_d{name}[-1]"
+            above = self.at(slope, row - 1) if slope in self.layout.columns else slope
+            expected = f"={self.at(name, row - 1)}-{source}*{above}"
             said = (source or "").replace("$", "")
-            slides = [cell for cell in reading.cells if self._slid(cell, source, name, row)]
+            slides = slid.get(row) if reading.source != source else None
             factor = reading.rate / rate if reading.rate is not None and rate else 1.0
             if reading.source == source and not math.isclose(factor, 1.0, rel_tol=1e-12):
                 words = f"takes {factor:.9g} times the learning rate that the other updates take"
@@ -621,7 +632,8 @@ class _Audit:
                 words = f"the learning rate's cell {said} is empty, so that nothing changes"
                 yield row, _Verdict("no rate", ERROR, words, expected, text)
             elif reading.source == source:
-                if len(self.rows) == 2 and any(not cell.row_fixed for cell in reading.cells):
+                filled_down = len(self.rows) > 2 and not any(slid.values())
+                if row in slid and not filled_down and any(not cell.row_fixed for cell in reading.cells):
                     words = f"right here, but the learning rate would slide when filled down; write {source}"
                     yield row, _Verdict("loose", WARNING, words, expected, text)
             elif self._from_rate_column(reading, rate):

@@ -166,6 +166,56 @@ def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], columns: in
     return figure
 
 
+def show_pixels(
+    image: np.ndarray, values: bool = False, signed: bool = False, scale: str = "ink", ax: Axes | None = None
+) -> Axes:
+    """An image or a small table, a square for each number; the first pixel's centre is at (0.5, 0.5).
+
+    values: write the number into each square. signed: red above zero, blue below, paper at zero. scale: "ink" shows
+    0 to 255 as grey values, "linear" the image's own range.
+    """
+    image = np.asarray(image)
+    ax = ax or plt.subplots()[1]
+    height, width = image.shape
+    largest = np.abs(image).max() or 1
+    if signed:
+        look = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
+    else:
+        look = {"cmap": "gray_r", "vmin": 0, "vmax": 255 if scale == "ink" else largest}
+    ax.imshow(image, extent=(0, width, height, 0), **look)
+    ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
+        dark = abs(value) > 0.6 * look["vmax"]
+        place = {"ha": "center", "va": "center", "fontsize": min(11, 80 / width), "color": PAPER if dark else INK}
+        ax.text(column + 0.5, row + 0.5, f"{value:g}", **place)
+    return ax
+
+
+def frame(ax: Axes, row: float, column: float, size: float, colour: str = RED) -> None:
+    """Frame a square of pixels on an image that `show_pixels` drew; row and column are those of its upper left."""
+    ax.add_patch(Rectangle((column, row), size, size, fill=False, edgecolor=colour, linewidth=2.2, clip_on=False))
+
+
+def draw_window(
+    pixels: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, ax: Axes | None = None
+) -> Axes:
+    """A grid of pixels with its padding, and the taps of a kernel at its first two positions beside each other."""
+    ax = _blank(ax, (3, 3))
+    for row in range(-padding, pixels + padding):
+        for column in range(-padding, pixels + padding):
+            inside = 0 <= row < pixels and 0 <= column < pixels
+            look = {"facecolor": "#EDEDE8" if inside else PAPER, "linestyle": "-" if inside else ":"}
+            ax.add_patch(Rectangle((column, row), 1, 1, edgecolor=FAINT, linewidth=0.8, **look))
+    taps = np.arange(kernel) * dilation - padding + 0.5
+    rows, columns = (axis.flatten() for axis in np.meshgrid(taps, taps, indexing="ij"))
+    ax.plot(columns, rows, "o", color=BLUE, markersize=7)
+    ax.plot(columns + stride, rows, "o", color=RED, markersize=7, fillstyle="none", markeredgewidth=1.6)
+    ax.set(xlim=(-1.3, pixels + 1.3), ylim=(pixels + 1.3, -1.3))
+    ax.title.set_fontsize(10)
+    return ax
+
+
 def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
     """Loss, and the accuracies in percent, after each epoch; `note` is added to the titles."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
