@@ -1,4 +1,4 @@
-"""Convolutional networks written down once, as lists of layers; tables, counts and PyTorch modules follow from the list.
+"""Convolutional networks written down once, as lists of layers; tables, counts and PyTorch modules follow from it.
 
 This module needs torch for `build` only.
 """
@@ -26,8 +26,8 @@ Extent = int | tuple[int, int]
 class Layer:
     """One layer. `channels` counts outputs of "conv" and "linear"; kernel, stride, padding, dilation are in pixels.
 
-    These four are one number, or two where height and width differ. groups: each group of outputs reads its own group of
-    inputs; as many groups as input channels make a depthwise convolution.
+    These four are one number, or two where height and width differ. groups: each group of outputs reads its own group
+    of inputs; as many groups as input channels make a depthwise convolution.
     kind: one of `KINDS`. bias: whether "conv" and "linear" add one number to each output channel.
     probability: of an input being dropped, for "dropout". name: as it appears in tables; numbered by kind if empty.
     """
@@ -118,8 +118,8 @@ def _window_size(layer: Layer, size: Size) -> Size:
 def _conv_size(layer: Layer, size: Size) -> Size:
     if size[0] % layer.groups or layer.channels % layer.groups:
         raise ValueError(
-            f"{layer.name or layer.kind}: {layer.groups} groups do not divide {size[0]} input and {layer.channels} output "
-            "channels; choose a number of groups that divides both"
+            f"{layer.name or layer.kind}: {layer.groups} groups do not divide {size[0]} input and "
+            f"{layer.channels} output channels; choose a number of groups that divides both"
         )
     return _window_size(layer, size)
 
@@ -138,8 +138,8 @@ def _folded_size(layer: Layer, size: Size) -> Size:
     channels, height, width = _image(layer, size)
     if layer.kernel != layer.stride or height % layer.kernel or width % layer.kernel:
         raise ValueError(
-            f"{layer.name or layer.kind}: {height}×{width} pixels cannot be cut into blocks of {layer.kernel}×{layer.kernel}; "
-            "pad or pool before it"
+            f"{layer.name or layer.kind}: {height}×{width} pixels cannot be cut into blocks of "
+            f"{layer.kernel}×{layer.kernel}; pad or pool before it"
         )
     return (channels * layer.kernel**2, height // layer.kernel, width // layer.kernel)
 
@@ -244,8 +244,8 @@ COST_COLUMNS = ["parameters", *Parameters._fields, "multiply_adds", "activation_
 def layer_table(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> pd.DataFrame:
     """A row for each layer: layer, kind, input_size and output_size (channels, height, width), and what it costs.
 
-    parameters: numbers learned, of which weights, biases and batch_norm. multiply_adds: for one image, of convolutions and
-    dense layers, as is usual. activation_bytes: memory of its output for one image, four bytes a number.
+    parameters: numbers learned, of which weights, biases and batch_norm. multiply_adds: for one image, of convolutions
+    and dense layers, as is usual. activation_bytes: memory of its output for one image, four bytes a number.
     Raises ValueError, naming the layer, where a window does not fit.
     """
     rows, size = [], tuple(input_size)
@@ -278,7 +278,7 @@ def block(channels: int, **options: int) -> tuple[Layer, ...]:
     return (conv(channels, 3, **options), relu, batch_norm)
 
 
-# The source's network: 14,392 parameters, receptive field 7 before the pool, 28 at the end, scores by a 1×1 convolution.
+# The source's network: 14,392 parameters, receptive field 7 before the pool, 28 at the end, scores by a 1×1 conv.
 SOURCE = (
     *(*block(8), *block(8), *block(8)),
     max_pool(2),

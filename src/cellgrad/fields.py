@@ -1,4 +1,4 @@
-"""Which interval of the input each unit of a tensor can see: exact arithmetic for every way a network moves numbers about.
+"""Which interval of the input each unit of a tensor can see: exact arithmetic for all ways a network moves numbers.
 
 Along one dimension of a tensor the intervals move in a repeating pattern: unit i + P sees what unit i sees, some pixels
 further on. Plain convolutions and pools have P = 1 and give the well-known recurrence; upsampling, transposed
@@ -39,7 +39,8 @@ class Windows:
         return np.where(taps == NOWHERE, NOWHERE, taps + (turns * (self.step or 0))[:, None])
 
 
-def _rows(rows: Sequence[Sequence[int]], step: int | None) -> Windows:
+def ragged(rows: Sequence[Sequence[int]], step: int | None) -> Windows:
+    """Windows whose rows of taps may have different lengths, or none."""
     widest = max(1, *(len(row) for row in rows))
     return Windows(np.array([[*row, *[NOWHERE] * (widest - len(row))] for row in rows], dtype=np.int64), step)
 
@@ -52,14 +53,14 @@ def sliding(kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -
 def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Windows:
     """A transposed convolution: output o reads each input i with o = i·stride − padding + dilation·tap."""
     sums = [[o + padding - dilation * tap for tap in range(kernel)] for o in range(stride)]
-    return _rows([[value // stride for value in row if value % stride == 0] for row in sums], 1)
+    return ragged([[value // stride for value in row if value % stride == 0] for row in sums], 1)
 
 
 def adaptive(inputs: int, outputs: int) -> Windows:
     """Adaptive pooling: output o reads from ⌊o·inputs/outputs⌋ up to, not including, ⌈(o + 1)·inputs/outputs⌉."""
     step = Fraction(inputs, outputs)
     rows = [range(floor(o * step), ceil((o + 1) * step)) for o in range(step.denominator)]
-    return _rows(rows, step.numerator)
+    return ragged(rows, step.numerator)
 
 
 def resized(inputs: int, outputs: int, ratio: Fraction, mode: str, align_corners: bool, clipped: bool) -> Windows:
@@ -81,7 +82,7 @@ def resized(inputs: int, outputs: int, ratio: Fraction, mode: str, align_corners
         else:
             row = [first, first + 1] if source != first else [first]
         rows.append([min(max(tap, 0), inputs - 1) for tap in row] if clipped else row)
-    return _rows(rows, None if clipped or not ratio else ratio.numerator)
+    return ragged(rows, None if clipped or not ratio else ratio.numerator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +178,10 @@ def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Rea
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """A tensor's shape, batch first, and what each of its units sees: on each image axis, base plus one reach a dimension.
+    """A tensor's shape, batch first, and what each unit sees: on each image axis, base plus one reach a dimension.
 
     base: an interval for each image axis. reach: by (dimension, axis); a dimension not in it makes no difference.
-    jump: for each axis, the jump last heard of. clipped: the image ends where it ends, and padding shows nothing.
+    jump: pixels between neighbouring positions on each axis, as long as there were any. clipped: the image ends where it ends, and padding shows nothing.
     exact: False once an interval had to be rounded up to one that surely contains it.
     """
 
@@ -216,7 +217,8 @@ class Fields:
     def slide(self, dim: int, windows: Windows, outputs: int) -> Fields:
         """A layer's windows along one dimension."""
         reach = {key: value.slide(windows, outputs) if key[0] == dim else value for key, value in self.reach.items()}
-        return replace(self, shape=(*self.shape[:dim], outputs, *self.shape[dim + 1 :]), reach=reach)
+        jump = tuple(reach[dim, axis].jump if (dim, axis) in reach else old for axis, old in enumerate(self.jump))
+        return replace(self, shape=(*self.shape[:dim], outputs, *self.shape[dim + 1 :]), reach=reach, jump=jump)
 
     def spread(self, dims: int | Sequence[int]) -> Fields:
         """Each unit along these dimensions now sees what all of them saw."""
@@ -228,19 +230,17 @@ class Fields:
 
     def reduce(self, dims: int | Sequence[int], keep: bool = False) -> Fields:
         """Sum, mean or maximum over these dimensions."""
-        dims, base, jump = self.dims(dims), list(self.base), list(self.jump)
+        dims, base = self.dims(dims), list(self.base)
         for (dim, axis), value in self.reach.items():
             if dim in dims:
                 low, high = value.hull(self.shape[dim])
                 base[axis] = base[axis][0] + low, base[axis][1] + high
-                jump[axis] = value.jump
         kept = [dim for dim in range(self.ndim) if keep or dim not in dims]
         place = {dim: position for position, dim in enumerate(kept)}
         return replace(
             self,
             shape=tuple(1 if dim in dims else self.shape[dim] for dim in kept),
             base=tuple(base),
-            jump=tuple(jump),
             reach={(place[dim], axis): value for (dim, axis), value in self.reach.items() if dim not in dims},
         )
 
@@ -396,6 +396,12 @@ def _union_of_two(a: Fields, b: Fields) -> Fields:
     for axis in range(len(a.base)):
         dims = {dim for tensor in (a, b) for dim, other in tensor.reach if other == axis}
         different = [dim for dim in dims if not _same(a.reach.get((dim, axis)), b.reach.get((dim, axis)))]
+        wider = _wider(a, b, dims, axis) if len(different) > 1 else None
+        if wider is not None:
+            # Inside a window of attention, say, a token's own field is part of what all its tokens see.
+            base.append(wider.base[axis])
+            reach |= {key: value for key, value in wider.reach.items() if key[1] == axis}
+            continue
         if len(different) > 1:
             # The union of two sums is no sum: keep the dimension with the longest jump, and let the others see it all.
             keep = max(different, key=lambda dim: max(_jump(a, dim, axis), _jump(b, dim, axis)))
@@ -416,6 +422,26 @@ def _union_of_two(a: Fields, b: Fields) -> Fields:
         base.append((0.0, 0.0))
     jump = tuple(max(pair) for pair in zip(a.jump, b.jump, strict=True))
     return Fields(a.shape, tuple(base), jump, a.clipped, reach, exact)
+
+
+def _wider(a: Fields, b: Fields, dims: set[int], axis: int) -> Fields | None:
+    """The one of two tensors whose every unit sees all that the other's sees on this axis, if there is one."""
+    below, above = ([a.base[axis][end] - b.base[axis][end]] * 2 for end in (0, 1))
+    for dim in dims:
+        units = np.arange(a.shape[dim])
+        ends = [
+            tensor.reach[dim, axis].at(units) if (dim, axis) in tensor.reach else (units * 0.0, units * 0.0)
+            for tensor in (a, b)
+        ]
+        if not all(np.isfinite(end).all() for pair in ends for end in pair):
+            return None
+        # The sums over dimensions are extreme where each term is.
+        low, high = ends[0][0] - ends[1][0], ends[0][1] - ends[1][1]
+        below = [below[0] + low.min(), below[1] + low.max()]
+        above = [above[0] + high.min(), above[1] + high.max()]
+    if below[1] <= 0 and above[0] >= 0:
+        return a
+    return b if below[0] >= 0 and above[1] <= 0 else None
 
 
 def _jump(tensor: Fields, dim: int, axis: int) -> Fraction:

@@ -25,7 +25,7 @@ def _indicator(gradient: torch.Tensor) -> torch.Tensor:
 
 
 def _watched(value: torch.Tensor) -> torch.Tensor:
-    """Turn the gradient that arrives here into zeros and ones: no network is deep enough to make it vanish or explode."""
+    """Turn the gradient that arrives here into zeros and ones, so that no depth is too great for it."""
     if value.requires_grad:
         value.register_hook(_indicator)
     return value
@@ -163,9 +163,8 @@ class DependenceOperations:
 
 def _dependence(module: nn.Module, input_size: Sequence[int]) -> tuple[torch.Tensor, list[Step]]:
     pixels = torch.zeros(1, *input_size, requires_grad=True)
-    # A parameter is cut off from its own gradient: only what comes from the pixels counts.
-    walk = Walk(record(module), DependenceOperations(), lambda tensor: tensor.detach())
-    # The tracer checks nothing while it runs; anything that torch still finds wrong is the input's fault.
+    # No value in the module matters, only shapes do.
+    walk = Walk(record(module), DependenceOperations(), lambda tensor: torch.zeros(tensor.shape))
     with torch.enable_grad():
         walk.run(pixels)
     steps = [step for step in walk.steps if step.result.requires_grad]
@@ -203,8 +202,8 @@ def measured_boxes(
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """First and last pixel, on each axis, that can change the centre unit of each layer; (0, −1) where none can.
 
-    input_size: channels, then pixels. layers: names as in `receptive_field`; all of them when None. A unit is a position
-    with all its channels; the centre is position n // 2 of n; where there are no positions, all units together.
+    input_size: channels, then pixels. layers: names as in `receptive_field`; all of them when None. A unit is a
+    position with all its channels; the centre is position n // 2 of n; without positions, all units together.
     """
     pixels, steps = _dependence(module, input_size)
     chosen = steps if layers is None else [_chosen(steps, layer) for layer in layers]
@@ -214,10 +213,11 @@ def measured_boxes(
 def measure_receptive_field(module: nn.Module, input_size: Sequence[int], layer: str | None = None) -> tuple[int, ...]:
     """(height, width) of the smallest box of input pixels that can change the centre unit of a layer, from gradients.
 
-    Made exact: all weights are ones, maxima become sums and activations are linear, so that gradients cannot cancel; the
-    given module stays as it is. The box is what the image's border leaves of the field; strides wider than their kernels
-    may leave holes in it. layer: a name as in `receptive_field`, the last one when None. As many numbers as the image has
-    axes. Raises ValueError where a layer does not fit, or where the module cannot be traced, and names the operation.
+    Made exact: all weights are ones, maxima become sums and activations are linear, so that gradients cannot cancel;
+    the given module stays as it is. The box is what the image's border leaves of the field; strides wider than their
+    kernels may leave holes in it. layer: a name as in `receptive_field`, the last one when None. As many numbers as the
+    image has axes. Raises ValueError where a layer does not fit, and where the module cannot be traced, with the name
+    of the layer or operation.
     """
     pixels, steps = _dependence(module, input_size)
     (box,) = _boxes(pixels, [_chosen(steps, layer)])
@@ -241,10 +241,10 @@ def effective_receptive_field(
 ) -> EffectiveField:
     """How strongly the centre unit depends on each pixel: |gradient| to a power, averaged over channels and inputs.
 
-    inputs: (images, channels, height, width). layer: a child module's name, the module's own output when None. power: 2,
-    gradient energy, spreads like uniform kernels when weights have random signs; 1 does so when all have one sign. The
-    Gaussian is fitted by its moments, because variances add from layer to layer, at any depth. Luo, Li, Urtasun,
-    Zemel: Understanding the Effective Receptive Field, 2016. Raises ValueError where no gradient arrives.
+    inputs: (images, channels, height, width). layer: a child module's name, the module's own output when None.
+    power: 2, gradient energy, spreads like uniform kernels when weights have random signs; 1 does so when all have one
+    sign. The Gaussian is fitted by its moments, because variances add from layer to layer, at any depth. Luo, Li,
+    Urtasun, Zemel: Understanding the Effective Receptive Field, 2016. Raises ValueError where no gradient arrives.
     """
     modes = {child: child.training for child in module.modules()}
     if layer is not None and layer not in dict(module.named_modules()):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "output_size", "size", "jump", "start"]
 _TORCH = ("EffectiveField", "effective_receptive_field", "fit_gaussian", "measure_receptive_field", "measured_boxes")
 
-__all__ = [*_TORCH, "cost_table", "effective_padding", "gaussian_sigma", "receptive_field", "step"]  # noqa: F822
+__all__ = [*_TORCH, "cost_table", "effective_padding", "gaussian_sigma", "latex_table", "receptive_field", "step"]
 
 
 def __getattr__(name: str) -> Any:
@@ -37,7 +37,7 @@ def step(
 ) -> tuple[int, int, float]:
     """One layer's step of the recurrence, on one axis: the new size, jump and start, all in input pixels.
 
-    Its window has dilation·(kernel − 1) + 1 units, `jump` pixels apart, and begins `padding` units before the first one.
+    Its window has dilation·(kernel − 1) + 1 units, `jump` pixels apart, and begins `padding` units before the first.
     An input pixel is size 1, jump 1, start 0.5. Araujo, Norris, Sim: Computing Receptive Fields, Distill 2019, (2)–(4).
     """
     further = dilation * (kernel - 1)
@@ -78,12 +78,12 @@ def _rows_of_layers(layers: Sequence[Layer], input_size: Size) -> list[dict[str,
 def receptive_field(module: Sequence[Layer] | nn.Module, input_size: Size = (1, 28, 28)) -> pd.DataFrame:
     """A row for each layer of a layer list or of any PyTorch module that torch.fx can trace; sizes in input pixels.
 
-    Columns: layer, kind, kernel, stride, padding, dilation, output_size (channels, height, width); size, jump, start of
-    the field: how many pixels wide it is, how far apart those of neighbouring units are (the effective stride), and where
+    Columns: layer, kind, kernel, stride, padding, dilation, output_size (channels, height, width); size, jump, start:
+    how many pixels wide the field is, how far apart those of neighbouring units are (the effective stride), and where
     the centre of the first unit's is (first pixel's centre = 0.5). One number where the axes agree, a tuple where not.
     A unit is a position with all its channels. The field counts pixels beyond the border, which padding fills; a layer
-    with no positions left sees everything below it. Where branches meet, it is the union, and kind says whether they are
-    aligned; where windows are fractional it is the largest. Works on convolutions in 1, 2 and 3 dimensions.
+    with no positions left sees everything below it. Where branches meet, it is the union, and kind says whether they
+    are aligned; where windows are fractional it is the largest. Networks in 1, 2 and 3 dimensions.
 
     Raises ValueError, with the layer's name, where there are no layers or a layer does not fit its input; and its
     subclass `cellgrad.tracing.UntraceableError`, with the operation's name, for what cannot be traced.
@@ -126,5 +126,20 @@ def gaussian_sigma(layers: int, kernel: int = 3) -> float:
 
 
 def cost_table(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> pd.DataFrame:
-    """All that a layer list costs and what it sees, a row a layer: `layer_table` with size, jump and start joined on."""
+    """All that a layer list costs and what it sees, a row a layer: `layer_table`, then size, jump and start."""
     return layer_table(layers, input_size).join(receptive_field(layers, input_size)[["size", "jump", "start"]])
+
+
+def latex_table(table: pd.DataFrame) -> str:
+    """A table of receptive fields as a LaTeX array, which MathJax understands too; names are set in typewriter type."""
+    columns = [name for name in table.columns if name != "kind"]
+
+    def cell(value: Any) -> str:
+        if isinstance(value, str):
+            return r"\texttt{" + value.replace("_", r"\_") + "}"
+        return r" \times ".join(map(cell, value)) if isinstance(value, tuple) else f"{value:g}"
+
+    head = " & ".join(r"\text{" + name.replace("_", " ") + "}" for name in columns)
+    body = [" & ".join(cell(value) for value in row) for row in table[columns].itertuples(index=False)]
+    lines = [r"\begin{array}{l" + "r" * (len(columns) - 1) + "}", head + r" \\ \hline", *(row + r" \\" for row in body)]
+    return "\n".join([*lines, r"\end{array}"])

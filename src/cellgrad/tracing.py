@@ -1,8 +1,8 @@
 """Walk through a PyTorch module, operation by operation, with something else than numbers flowing along its graph.
 
 torch.fx records the graph. `Walk` translates each module, function and method in it into a handful of operations
-(`Operations`), which two kinds of values know: intervals of the image (`FieldOperations` here), and tensors that remember
-what they depend on (`cellgrad.measuring`).
+(`Operations`), which two kinds of values know: intervals of the image (`FieldOperations` here), and tensors that
+remember what they depend on (`cellgrad.measuring`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import math
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -98,13 +99,15 @@ class Operations(Protocol):
 RULES: dict[str, tuple[str, Callable[..., Any]]] = {}
 MODULES: dict[type[nn.Module], tuple[str, Callable[..., Any]]] = {}
 
-POINTWISE = """
-    abs add add_ addcmul alpha_dropout bernoulli celu clamp clamp_min clamp_max clip clone contiguous cos div dropout dropout1d
-    dropout2d dropout3d elu exp feature_alpha_dropout float double half fmod gelu hardsigmoid hardswish hardtanh iadd imul
-    isub itruediv leaky_relu log log1p logsigmoid maximum minimum mish mul neg pos pow prelu reciprocal relu relu6 rrelu
-    rsqrt rsub selu sigmoid sign silu sin softplus softshrink softsign sqrt square stochastic_depth sub tanh tanhshrink
-    threshold to truediv true_divide type_as where batch_norm detach requires_grad_ nan_to_num round floor ceil erf
-""".split()
+POINTWISE = (
+    "abs add addcmul alpha_dropout bernoulli ceil celu clamp clamp_max clamp_min clip clone contiguous cos detach div "
+    "double dropout dropout1d dropout2d dropout3d elu erf exp feature_alpha_dropout float floor fmod gelu half "
+    "hardsigmoid hardswish hardtanh leaky_relu log log1p logsigmoid maximum minimum mish mul nan_to_num neg pos pow "
+    "reciprocal relu relu6 round rrelu rsqrt rsub selu sigmoid sign silu sin softplus softshrink softsign sqrt square "
+    "stochastic_depth sub tanh tanhshrink threshold to type_as where"
+)
+# What Python calls += and so on.
+OPERATORS = {"iadd": "add", "isub": "sub", "imul": "mul", "truediv": "div", "itruediv": "div", "true_divide": "div"}
 # Asked of a tensor, these answer with plain numbers.
 QUERIES = {"getattr", "size", "dim", "_assert", "len", "numel", "is_floating_point", "ndimension", "get_device"}
 
@@ -178,7 +181,7 @@ def _geometry(
 
 
 def _positions(geometry: Geometry, sizes: Sequence[int], ceil_mode: bool = False) -> tuple[int, ...]:
-    """Output sizes ⌊(n + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, or ⌈…⌉ as long as a window starts inside."""
+    """Output sizes ⌊(n + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, or ⌈…⌉ if that window starts inside."""
     outputs = []
     for n, k, s, (before, after), d in zip(
         sizes, geometry.kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True
@@ -257,7 +260,7 @@ def _adaptive_pool(axes: int) -> Callable[..., Any]:
 
 
 for _axes in (1, 2, 3):
-    _conv = _rule("conv", f"conv{_axes}d")(_convolution(_axes))
+    _rule("conv", f"conv{_axes}d")(_convolution(_axes))
     _rule("conv_transpose", f"conv_transpose{_axes}d")(_transposed_convolution(_axes))
     _rule("max_pool", f"max_pool{_axes}d")(_pool(_axes, average=False))
     _rule("avg_pool", f"avg_pool{_axes}d")(_pool(_axes, average=True))
@@ -378,14 +381,8 @@ def _pointwise(ops, *arguments, **options):
     return ops.combine(*_values(arguments), *_values(options))
 
 
-for _name in POINTWISE:
-    RULES[_name] = (_name.rstrip("_"), _pointwise)
-for _name in ("iadd", "isub", "imul", "itruediv", "truediv", "true_divide"):
-    RULES[_name] = (
-        _name.removeprefix("i").removeprefix("true_").replace("truediv", "div").replace("divide", "div"),
-        _pointwise,
-    )
-del RULES["batch_norm"]
+RULES |= {name: (name, _pointwise) for name in POINTWISE.split()}
+RULES |= {name: (kind, _pointwise) for name, kind in OPERATORS.items()}
 
 
 @_rule("batch_norm")
@@ -403,24 +400,17 @@ def _batch_norm_module(ops, module, x):
     return ops.combine(x)
 
 
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-_ACTIVATIONS = {
-    getattr(nn, name)
-    for name in """
-    ReLU ReLU6 RReLU LeakyReLU PReLU ELU CELU SELU GELU SiLU Mish Sigmoid Tanh Hardsigmoid Hardswish Hardtanh Hardshrink
-    LogSigmoid Softplus Softshrink Softsign Tanhshrink Threshold Identity
-    """.split()
-}
-
-
 def _same_module(ops, module, x):
     return ops.combine(x)
 
 
-for _type in _ACTIVATIONS:
-    MODULES[_type] = (_type.__name__.lower(), _same_module)
-for _type in _DROPOUTS:
-    MODULES[_type] = ("dropout", _same_module)
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_ACTIVATIONS = (
+    "ReLU ReLU6 RReLU LeakyReLU PReLU ELU CELU SELU GELU SiLU Mish Sigmoid Tanh Hardsigmoid Hardswish Hardtanh "
+    "Hardshrink LogSigmoid Softplus Softshrink Softsign Tanhshrink Threshold Identity"
+)
+MODULES |= {getattr(nn, name): (name.lower(), _same_module) for name in _ACTIVATIONS.split()}
+MODULES |= {module_type: ("dropout", _same_module) for module_type in _DROPOUTS}
 
 
 @_module_rule("layer_norm", nn.LayerNorm, *([nn.RMSNorm] if hasattr(nn, "RMSNorm") else []))
@@ -462,15 +452,16 @@ def _local_response_module(ops, module, x):
     return ops.spread(x, (1,))
 
 
-@_rule("softmax", "softmax", "log_softmax", "softmin", "normalize", "glu", "cumsum")
+@_rule("softmax", "softmax", "log_softmax", "softmin")
 def _softmax(ops, x, *arguments, dim=None, **__):
     position = [value for value in arguments if isinstance(value, int)]
     dim = dim if dim is not None else position[0] if position else 1
     return ops.spread(x, (dim,))
 
 
-del RULES["glu"]
-RULES["normalize"] = ("normalize", lambda ops, x, p=2.0, dim=1, **_: ops.spread(x, (dim,)))
+@_rule("normalize")
+def _normalize(ops, x, p=2.0, dim=1, **__):
+    return ops.spread(x, (dim,))
 
 
 @_module_rule("softmax", nn.Softmax, nn.LogSoftmax, nn.Softmin)
@@ -613,8 +604,8 @@ def _split(ops, x, split_size, dim=0):
     total = x.shape[dim]
     if isinstance(split_size, int):
         split_size = [min(split_size, total - first) for first in range(0, total, split_size)]
-    ends = np.cumsum([0, *split_size])
-    return tuple(ops.pick(x, dim, range(int(a), int(b))) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    ends = accumulate(split_size, initial=0)
+    return tuple(ops.pick(x, dim, range(first, last)) for first, last in pairwise(ends))
 
 
 @_rule("unbind")
@@ -637,6 +628,12 @@ def _narrow(ops, x, dim, start, length):
 @_rule("slice", "getitem")
 def _getitem(ops, x, index):
     index = index if isinstance(index, tuple) else (index,)
+    if len(index) == 1 and _is_value(index[0]):
+        if isinstance(x, Fields) and x.is_constant:
+            return fields.constant((*index[0].shape, *x.shape[1:]), x)
+        if isinstance(x, torch.Tensor) and not x.requires_grad:
+            return torch.zeros((*index[0].shape, *x.shape[1:]))
+        raise UntraceableError("indexing with a tensor has no rule here; use whole numbers and slices")
     if any(not (part is None or part is Ellipsis or isinstance(part, int | slice)) for part in index):
         raise UntraceableError(f"indexing with {index!r} has no rule here; use whole numbers and slices")
     if Ellipsis in index:
@@ -740,16 +737,13 @@ def _relative_position_bias(ops, table, *_):
 
 @_rule("attention", "shifted_window_attention")
 def _shifted_window_attention(
-    ops, x, qkv_weight, proj_weight, relative_position_bias, window_size, num_heads, shift_size, *_, **options
+    ops, x, qkv_weight, proj_weight, relative_position_bias, window_size, num_heads, shift_size, *_, **__
 ):
     from torchvision.models.swin_transformer import shifted_window_attention
 
     def call(value, qkv, proj):
         bias = value.new_zeros(())
-        options_kept = {"logit_scale": None, "training": False}
-        return shifted_window_attention(
-            value, qkv, proj, bias, list(window_size), num_heads, shift_size=list(shift_size), **options_kept
-        )
+        return shifted_window_attention(value, qkv, proj, bias, list(window_size), num_heads, list(shift_size))
 
     return ops.shifted_windows(x, window_size, shift_size, call)
 
@@ -801,6 +795,8 @@ class Walk(fx.Interpreter):
         self.constant = constant
         self.steps: list[Step] = []
         self._names: Counter[str] = Counter()
+        # Errors here name the layer themselves; fx would add the whole graph's position and file paths.
+        self.extra_traceback = False
 
     def run_node(self, node: fx.Node) -> Any:
         """One step; errors name the layer."""
@@ -811,7 +807,7 @@ class Walk(fx.Interpreter):
             result = super().run_node(node)
         except UntraceableError as error:
             raise UntraceableError(f"{name}: {error}") from error.__cause__
-        except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+        except (ValueError, TypeError, IndexError, ZeroDivisionError, RuntimeError) as error:
             raise ValueError(f"{name}: {error}") from error
         first = result[0] if self._kind == "attention" and isinstance(result, tuple) else result
         if self._kind and _is_value(first):
@@ -995,7 +991,7 @@ class FieldOperations:
             part = (place >= padded - s) if s else np.zeros(n, bool)
             group = list(zip(place // w, part, strict=True))
             rows = [[other for other in range(n) if group[other] == group[unit]] for unit in range(n)]
-            x = x.slide(1 + axis, fields._rows(rows, None), n)
+            x = x.slide(1 + axis, fields.ragged(rows, None), n)
         return x.mix(-1, x.shape[-1])
 
 
@@ -1023,7 +1019,7 @@ def _plain(value: Fraction | float) -> int | float:
 
 
 def _alignment(values: Sequence[Fields]) -> str:
-    """Whether branches that meet have their fields' centres in the same places; nothing where only one sees the image."""
+    """Whether branches that meet have their fields' centres in the same places; empty where only one sees the image."""
     branches = [value for value in values if not value.is_constant]
     if len(branches) < 2:
         return ""
