@@ -49,6 +49,13 @@ def pair(extent: Extent) -> tuple[int, int]:
     return extent if isinstance(extent, tuple) else (extent, extent)
 
 
+def image_size(input_size: Sequence[int]) -> Size:
+    """An input size, channels first, as positive whole numbers; raises ValueError where it is none."""
+    if isinstance(input_size, int) or len(tuple(input_size)) < 2:
+        raise ValueError(f"input_size: expected channels and the pixels on each axis, got {input_size!r}")
+    return tuple(whole_number("input_size", n, least=1) for n in input_size)
+
+
 def conv(channels: int, kernel: Extent, **options: Extent | bool | str) -> Layer:
     """A convolution to `channels` channels; options as in `Layer`."""
     return Layer("conv", channels, kernel, **options)
@@ -221,6 +228,8 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         raise ValueError("layers: the list is empty; give at least one layer")
     seen, result = Counter(), []
     for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ValueError(f"layers: expected layers as `conv` and `max_pool` make them, got {layer!r}")
         if layer.kind not in KINDS:
             raise ValueError(f"{layer.name or 'layer'}: unknown kind {layer.kind!r}; choose among {', '.join(KINDS)}")
         seen[layer.kind] += 1
@@ -248,7 +257,7 @@ def layer_table(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> pd.D
     and dense layers, as is usual. activation_bytes: memory of its output for one image, four bytes a number.
     Raises ValueError, naming the layer, where a window does not fit.
     """
-    rows, size = [], tuple(input_size)
+    rows, size = [], image_size(input_size)
     for layer in named(layers):
         output_size = KINDS[layer.kind].output_size(layer, size)
         parameters = KINDS[layer.kind].parameters(layer, size)

@@ -159,21 +159,24 @@ def _merged(outer: Reach | None, inner: Reach | None, inner_units: int) -> Reach
     )
 
 
-def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Reach] | None:
-    """One dimension read as two; None when what a unit sees is no sum of an outer and an inner part."""
-    low, high = (ends.reshape(outer_units, inner_units) for ends in reach.at(np.arange(outer_units * inner_units)))
-    if not np.isfinite(low).all():
-        return None
-    outer = low[:, :1] - low[0, 0], high[:, :1] - high[0, 0]
-    if not (np.array_equal(low, outer[0] + low[:1]) and np.array_equal(high, outer[1] + high[:1])):
-        return None
-    inner_reach = Reach(low[0], high[0], None, reach.jump)
+def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Reach, bool]:
+    """One dimension read as two, outer and inner, and whether what a unit sees is the sum of an outer and an inner part.
+
+    Where it is not, all inner units of an outer one see what any of them sees.
+    """
     if reach.advance is None:
-        return Reach(outer[0][:, 0], outer[1][:, 0], None, reach.jump * inner_units), inner_reach
-    turns = len(reach.low) // gcd(len(reach.low), inner_units)
-    ends = reach.at(np.arange(turns) * inner_units)
-    advance = reach.advance * turns * inner_units / len(reach.low)
-    return Reach(ends[0] - low[0, 0], ends[1] - high[0, 0], advance, reach.jump * inner_units), inner_reach
+        turns, advance = outer_units, None
+    else:
+        turns = len(reach.low) // gcd(len(reach.low), inner_units)
+        advance = reach.advance * turns * inner_units / len(reach.low)
+    jump = reach.jump * inner_units
+    low, high = (ends.reshape(turns, inner_units) for ends in reach.at(np.arange(turns * inner_units)))
+    if np.isfinite(low).all():
+        outer_low, outer_high = low[:, 0] - low[0, 0], high[:, 0] - high[0, 0]
+        sums = [outer[:, None] + inner[0] for outer, inner in ((outer_low, low), (outer_high, high))]
+        if np.array_equal(low, sums[0]) and np.array_equal(high, sums[1]):
+            return Reach(outer_low, outer_high, advance, jump), Reach(low[0], high[0], None, reach.jump), True
+    return Reach(low.min(axis=1), high.max(axis=1), advance, jump), _constant((0, 0), reach.jump), False
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,7 +290,8 @@ class Fields:
             low, high = value.at(units)
             ends[axis][0] += low.min()
             ends[axis][1] += high.max()
-        return tuple((low, high) for low, high in ends)
+        # Nothing on one axis is nothing at all, as between the pixels that a transposed convolution leaves empty.
+        return tuple((low, high) if all(a <= b for a, b in ends) else NOTHING for low, high in ends)
 
 
 def image(input_size: Sequence[int], clipped: bool = False) -> Fields:
@@ -328,40 +332,32 @@ def _regroup(source: Fields, result: Fields, old: range, new: range) -> Fields:
         reach |= {(new[0], axis): value for (dim, axis), value in source.reach.items() if dim == old[0]}
         return replace(result, reach=reach)
     for axis in range(len(source.base)):
-        merged = None
+        merged, units = None, 1
         for dim in old:
-            merged = _merged(merged, source.reach.get((dim, axis)), source.shape[dim])
+            inner = source.reach.get((dim, axis))
+            # Merged with an outer dimension, a pattern ends where the next outer unit begins; alone it goes on.
+            merged = inner if units == 1 and merged is None else _merged(merged, inner, source.shape[dim])
+            units *= source.shape[dim]
         if merged is None:
             continue
         steps = [source.reach[dim, axis].jump for dim in old if (dim, axis) in source.reach]
         jump = (*result.jump[:axis], max(steps), *result.jump[axis + 1 :])
         result = replace(result, jump=jump)
-        pieces, rest = [], merged
-        for dim in new:
-            inner = prod(result.shape[other] for other in new if other > dim)
-            if dim == new[-1]:
-                pieces.append(rest)
-            elif (cut := _split(rest, result.shape[dim], inner)) is None:
-                pieces = None
-                break
-            else:
-                pieces.append(cut[0])
-                rest = cut[1]
-        if pieces is None:
-            hull = merged.hull(prod(source.shape[dim] for dim in old))
-            low, high = result.base[axis]
-            base = (*result.base[:axis], (low + hull[0], high + hull[1]), *result.base[axis + 1 :])
-            result = replace(result, base=base, exact=False)
-        elif not new:
+        if not new:
             low, high = result.base[axis]
             ends = merged.hull(1)
             base = (*result.base[:axis], (low + ends[0], high + ends[1]), *result.base[axis + 1 :])
             result = replace(result, base=base)
-        else:
-            for dim, piece in zip(new, pieces, strict=True):
-                still = piece.low.min() == piece.low.max() == piece.high.min() == piece.high.max() == 0
-                if not (still and not piece.advance and len(new) > 1):
-                    reach[dim, axis] = piece
+            continue
+        for dim in new:
+            inner = prod(result.shape[other] for other in new if other > dim)
+            piece = merged
+            if dim != new[-1]:
+                piece, merged, exact = _split(merged, result.shape[dim], inner)
+                result = replace(result, exact=result.exact and exact)
+            # A dimension along which nothing changes, as that of channels, is left out.
+            if len(new) == 1 or piece.advance or piece.low.any() or piece.high.any():
+                reach[dim, axis] = piece
     return replace(result, reach=reach)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cellgrad.convnets import image_size
 from cellgrad.fields import centre_index
 from cellgrad.tracing import Geometry, Step, Walk, Widths, record
 
@@ -162,7 +163,7 @@ class DependenceOperations:
 
 
 def _dependence(module: nn.Module, input_size: Sequence[int]) -> tuple[torch.Tensor, list[Step]]:
-    pixels = torch.zeros(1, *input_size, requires_grad=True)
+    pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
     # No value in the module matters, only shapes do.
     walk = Walk(record(module), DependenceOperations(), lambda tensor: torch.zeros(tensor.shape))
     with torch.enable_grad():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cellgrad.convnets import Layer, Size, layer_table, named, pair
+from cellgrad.convnets import Layer, Size, image_size, layer_table, named, pair
 
 if TYPE_CHECKING:
     from torch import nn
@@ -88,8 +88,9 @@ def receptive_field(module: Sequence[Layer] | nn.Module, input_size: Size = (1, 
     Raises ValueError, with the layer's name, where there are no layers or a layer does not fit its input; and its
     subclass `cellgrad.tracing.UntraceableError`, with the operation's name, for what cannot be traced.
     """
+    input_size = image_size(input_size)
     if isinstance(module, Sequence):
-        return pd.DataFrame(_rows_of_layers(module, tuple(input_size)), columns=COLUMNS)
+        return pd.DataFrame(_rows_of_layers(module, input_size), columns=COLUMNS)
     from torch import nn
 
     from cellgrad.tracing import table_rows

@@ -187,15 +187,15 @@ def _positions(geometry: Geometry, sizes: Sequence[int], ceil_mode: bool = False
         sizes, geometry.kernel, geometry.stride, geometry.padding, geometry.dilation, strict=True
     ):
         reach = d * (k - 1) + 1
-        if n + before + after < reach:
-            raise ValueError(
-                f"its window is {reach} pixels wide, but its input with padding is only {n + before + after}; "
-                "use a smaller kernel, more padding or a larger input"
-            )
         room = n + before + after - reach
         positions = (-(-room // s) if ceil_mode else room // s) + 1
         if ceil_mode and (positions - 1) * s >= n + before:
             positions -= 1
+        if positions < 1:
+            raise ValueError(
+                f"its window is {reach} pixels wide, but its input with padding is only {n + before + after}; "
+                "use a smaller kernel, more padding or a larger input"
+            )
         outputs.append(positions)
     return tuple(outputs)
 
@@ -1023,8 +1023,9 @@ def _alignment(values: Sequence[Fields]) -> str:
     branches = [value for value in values if not value.is_constant]
     if len(branches) < 2:
         return ""
-    if len({any(main is not None for main in _main_dims(branch)) for branch in branches}) == 2:
-        return "one branch sees the whole input"
+    positions = [[branch.shape[main] for main in _main_dims(branch) if main is not None] for branch in branches]
+    if len({math.prod(units) > 1 for units in positions}) == 2:
+        return "one branch shared by all positions"
     facts = [summary(branch) for branch in branches]
     aligned = len({(fact["jump"], fact["start"]) for fact in facts}) == 1
     return "branches aligned" if aligned else "branches not aligned"
