@@ -160,7 +160,7 @@ def _merged(outer: Reach | None, inner: Reach | None, inner_units: int) -> Reach
 
 
 def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Reach, bool]:
-    """One dimension read as two, outer and inner, and whether what a unit sees is the sum of an outer and an inner part.
+    """One dimension read as two, outer and inner, and whether what a unit sees is the sum of its outer and inner part.
 
     Where it is not, all inner units of an outer one see what any of them sees.
     """
@@ -184,7 +184,8 @@ class Fields:
     """A tensor's shape, batch first, and what each unit sees: on each image axis, base plus one reach a dimension.
 
     base: an interval for each image axis. reach: by (dimension, axis); a dimension not in it makes no difference.
-    jump: pixels between neighbouring positions on each axis, as long as there were any. clipped: the image ends where it ends, and padding shows nothing.
+    jump: pixels between neighbouring positions on each axis, as long as there were any.
+    clipped: the image ends where it ends, and padding shows nothing.
     exact: False once an interval had to be rounded up to one that surely contains it.
     """
 

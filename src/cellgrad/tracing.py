@@ -1021,7 +1021,7 @@ def _plain(value: Fraction | float) -> int | float:
 def _alignment(values: Sequence[Fields]) -> str:
     """Whether branches that meet have their fields' centres in the same places; empty where only one sees the image."""
     branches = [value for value in values if not value.is_constant]
-    if len(branches) < 2:
+    if len(branches) < 2 or branches[0].clipped:
         return ""
     positions = [[branch.shape[main] for main in _main_dims(branch) if main is not None] for branch in branches]
     if len({math.prod(units) > 1 for units in positions}) == 2:
@@ -1060,9 +1060,10 @@ def summary(x: Fields) -> dict[str, Any]:
                 hull = reach.hull(x.shape[dim])
                 low, high = low + hull[0], high + hull[1]
         seeing = high >= low
-        sizes.append(_plain((high - low)[seeing].max() + 1))
+        sizes.append(_plain((high - low)[seeing].max(initial=-1) + 1))
+        # The first unit that sees anything: a transposed convolution may leave some that see nothing.
         first = int(np.argmax(seeing))
-        starts.append(float((low[first] + high[first]) / 2 + 0.5))
+        starts.append(float((low[first] + high[first]) / 2 + 0.5) if seeing.any() else math.nan)
         in_place = main is not None and x.ndim == len(x.base) + 2
         jumps.append(_plain(x.reach[main, axis].jump if in_place else x.jump[axis]))
     return {"size": _agree(sizes), "jump": _agree(jumps), "start": _agree(starts)}
