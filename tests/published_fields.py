@@ -54,7 +54,7 @@ SOURCE_SIZES = {
     "conv1": 3,
     "conv2": 5,
     "conv3": 7,
-    "max_pool1": 8,
+    "pool1": 8,
     "conv4": 12,
     "conv5": 16,
     "conv6": 20,

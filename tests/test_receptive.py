@@ -189,7 +189,7 @@ def test_cost_table_joins_costs_and_fields():
 def test_latex_has_a_row_a_layer():
     text = latex_table(receptive_field(convnets.SOURCE))
     assert text.count(r"\\") == len(convnets.SOURCE) + 1
-    assert r"\texttt{max\_pool1} & 2 & 2 & 0 & 1 & 8 \times 11 \times 11 & 8 & 2 & 4" in text
+    assert r"\texttt{pool1} & 2 & 2 & 0 & 1 & 8 \times 11 \times 11 & 8 & 2 & 4" in text
 
 
 # ---- theory = measurement --------------------------------------------------------------------------------------------

@@ -1,6 +1,4 @@
-"""Import torchvision, also beside a build of torch for which its compiled operators were not made."""
-
-from __future__ import annotations
+"""Import torchvision, also where its compiled operators were built for another torch than the one installed."""
 
 import importlib
 import sys
@@ -8,20 +6,20 @@ from types import ModuleType
 
 
 def import_torchvision() -> ModuleType:
-    """Return torchvision; beside a torch of another build, declare the two operators whose absence stops its import.
+    """Return torchvision; its data sets, transforms and models work even where its compiled operators do not load.
 
-    Data sets, transforms and models need no compiled operator, but torchvision describes two of them to torch as it is
-    imported. Raises ImportError where torchvision is not installed.
+    pip happily installs torchvision's CUDA build beside a CPU-only torch. The plain import then fails, because
+    the two operators that it decorates do not exist; declaring their signatures is enough for all that we use.
     """
     try:
         return importlib.import_module("torchvision")
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        del sys.modules[name]
     import torch
 
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[module]
     torch.library.define("torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     torch.library.define("torchvision::qnms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return importlib.import_module("torchvision")

@@ -10,7 +10,7 @@ def numbers(name: str, values: Iterable[float], count: int | None = None) -> tup
 
     Raises ValueError that names the argument, the value and the remedy.
     """
-    wanted = f"{count} numbers" if count else "at least one number"
+    wanted = {None: "at least one number", 1: "a number"}.get(count, f"{count} numbers")
     try:
         values = tuple(values)
         floats = tuple(float(value) for value in values)

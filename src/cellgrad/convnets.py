@@ -1,4 +1,4 @@
-"""Convolutional networks written down once, as lists of layers; tables, counts and PyTorch modules follow from it.
+"""Convolutional networks written down once, as lists of layers; tables and PyTorch modules follow from the list.
 
 This module needs torch for `build` only.
 """
@@ -223,7 +223,7 @@ KINDS = {
 
 
 def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Give each layer without a name its kind's name and number: conv1, relu1, conv2, …"""
+    """Give each layer without a name its kind's name and number: conv1, relu1, conv2, pool1, …"""
     if not layers:
         raise ValueError("layers: the list is empty; give at least one layer")
     seen, result = Counter(), []
@@ -232,8 +232,9 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
             raise ValueError(f"layers: expected layers as `conv` and `max_pool` make them, got {layer!r}")
         if layer.kind not in KINDS:
             raise ValueError(f"{layer.name or 'layer'}: unknown kind {layer.kind!r}; choose among {', '.join(KINDS)}")
-        seen[layer.kind] += 1
-        result.append(layer if layer.name else replace(layer, name=f"{layer.kind}{seen[layer.kind]}"))
+        prefix = layer.kind.removeprefix("max_").removeprefix("avg_")
+        seen[prefix] += 1
+        result.append(layer if layer.name else replace(layer, name=f"{prefix}{seen[prefix]}"))
         _check(result[-1])
     return tuple(result)
 
@@ -287,7 +288,7 @@ def block(channels: int, **options: int) -> tuple[Layer, ...]:
     return (conv(channels, 3, **options), relu, batch_norm)
 
 
-# The source's network: 14,392 parameters, receptive field 7 before the pool, 28 at the end, scores by a 1×1 conv.
+# The source's network: 14,392 parameters, receptive field 7 before the pool, 28 at the end, a 1×1 convolution last.
 SOURCE = (
     *(*block(8), *block(8), *block(8)),
     max_pool(2),

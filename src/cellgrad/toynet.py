@@ -7,7 +7,7 @@ function that iterates it, the spreadsheet's formulas. No derivative is typed by
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -186,3 +186,15 @@ def evaluate(columns: Iterable[str], **values: float | np.ndarray) -> list[np.nd
     with np.errstate(over="ignore"):  # exp(-x) may overflow to infinity; the sigmoid is then 0, as it should be
         results = compiled(columns)(*(defaults | values).values())
     return list(np.broadcast_arrays(*results))
+
+
+def latex_equations(definitions: Mapping[sp.Symbol, sp.Expr]) -> str:
+    """Print definitions as aligned LaTeX equations, one a line, ready for `IPython.display.Math`."""
+    lines = [rf"{latex(symbol)} &= {latex(definition)}" for symbol, definition in definitions.items()]
+    return "\\begin{aligned}\n" + " \\\\[2pt]\n".join(lines) + "\n\\end{aligned}"
+
+
+def latex(expression: sp.Expr) -> str:
+    """Print an expression in LaTeX, its derivatives as fractions: dE_dw1 becomes ∂E/∂w₁."""
+    slopes = {name: rf"\frac{{\partial E}}{{\partial {sp.latex(weight)}}}" for weight, name in DERIVATIVES.items()}
+    return sp.latex(expression, symbol_names=slopes, order="none")

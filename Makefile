@@ -1,0 +1,38 @@
+# make book · make test · make execute · make lint · make clean. README.md has the plain forms, for machines without make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: book test execute from-twins lint clean repository
+
+book: .venv/installed
+	$(BIN)/jupyter-book build book/
+	@echo
+	@echo "The book is ready. Open it in a browser:  $(CURDIR)/book/_build/html/index.html"
+
+test: .venv/installed
+	$(BIN)/pytest --nbval
+
+# Re-run every chapter top to bottom on a fresh kernel, store the outputs, refresh the text twins.
+execute: .venv/installed
+	$(BIN)/python tools/notebooks.py execute $(CHAPTERS)
+
+# The other way round: after editing a twin, take its text over into the chapter; then `make execute`.
+from-twins: .venv/installed
+	$(BIN)/python tools/notebooks.py from-twins $(CHAPTERS)
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The repository's address stands in pyproject.toml; this changes it everywhere: make repository URL=https://github.com/…
+repository: .venv/installed
+	$(BIN)/python tools/repository.py "$(URL)"
+
+clean:
+	rm -rf .venv book/_build build dist .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'Python 3.11 to 3.13 is needed, this is ' + sys.version.split()[0] + ': make PYTHON=python3.12')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -r requirements.txt
+	touch $@

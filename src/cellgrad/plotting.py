@@ -1,0 +1,182 @@
+"""One look for all figures, and the pictures that more than one page draws. Functions draw on axes and return them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+
+from cellgrad.convnets import Layer, Size, layer_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cellgrad.toynet import ToyNetwork
+
+# Okabe and Ito's palette, told apart by colour-blind readers; sky blue and yellow left out, too pale for lines.
+BLUE, ORANGE, GREEN, RED, PURPLE, INK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6558B", "#2B2B2B"
+PAPER, FAINT = "#FCFCFA", "#B9B9B4"
+
+
+def use_house_style() -> None:
+    """Set matplotlib's defaults for the whole book: a light card, readable on light and dark pages."""
+    plt.rcParams.update(
+        {
+            "figure.facecolor": PAPER,
+            "axes.facecolor": PAPER,
+            "savefig.facecolor": PAPER,
+            "figure.figsize": (7.2, 4.0),
+            "figure.dpi": 144,
+            "figure.constrained_layout.use": True,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, INK]),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": INK,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 12,
+            "axes.labelsize": 11,
+            "axes.grid": True,
+            "grid.color": "#E6E6E1",
+            "font.size": 11,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+        }
+    )
+
+
+def _blank(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    ax = ax or plt.subplots(figsize=size)[1]
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
+
+
+def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
+    """The 2-2-2 network with the value of every unit and weight, left to right from the inputs to the loss."""
+    ax = _blank(ax, (8.4, 3.4))
+    values = network.row()
+    places = {
+        **{"i1": (0, 2), "i2": (0, 0), "h1": (2.6, 2), "h2": (2.6, 0), "o1": (5.4, 2), "o2": (5.4, 0)},
+        **{"E1": (7.6, 2), "E2": (7.6, 0), "E_total": (9.2, 1)},
+    }
+    edges = [("i1", "h1", "w1"), ("i2", "h1", "w2"), ("i1", "h2", "w3"), ("i2", "h2", "w4")]
+    edges += [("h1", "o1", "w5"), ("h2", "o1", "w6"), ("h1", "o2", "w7"), ("h2", "o2", "w8")]
+    edges += [("o1", "E1", ""), ("o2", "E2", ""), ("E1", "E_total", ""), ("E2", "E_total", "")]
+    for start, end, weight in edges:
+        (x0, y0), (x1, y1) = places[start], places[end]
+        ax.plot([x0, x1], [y0, y1], color=FAINT, linewidth=1.6, zorder=1)
+        if weight:
+            near = 0.5 if y0 == y1 else 0.33  # crossing edges carry their labels before they cross
+            where = (x0 + near * (x1 - x0), y0 + near * (y1 - y0))
+            label = f"${_subscript(weight)}$ = {values[weight]:g}"
+            ax.annotate(
+                label,
+                where,
+                ha="center",
+                va="center",
+                fontsize=9.5,
+                color=INK,
+                bbox={"fc": PAPER, "ec": "none", "pad": 1},
+            )
+    for name, (x, y) in places.items():
+        colour = BLUE if name[0] == "i" else ORANGE if name[0] == "h" else GREEN if name[0] == "o" else RED
+        ax.add_patch(Circle((x, y), 0.42, facecolor=PAPER, edgecolor=colour, linewidth=2.4, zorder=2))
+        shown = f"a_{name}" if f"a_{name}" in values else name
+        ax.text(x, y + 0.1, f"${_subscript(name)}$", ha="center", va="center", fontsize=11, zorder=3)
+        ax.text(x, y - 0.16, f"{values[shown]:.4g}", ha="center", va="center", fontsize=8.5, zorder=3)
+    headings = {"inputs": 0, "hidden units": 2.6, "outputs": 5.4, "errors": 7.6, "loss": 9.2}
+    for heading, x in headings.items():
+        ax.text(x, 2.85, heading, ha="center", fontsize=11, color=INK)
+    for output, target in (("o1", "t1"), ("o2", "t2")):
+        x, y = places[output]
+        ax.text(x, y - 0.62, f"target {values[target]:g}", ha="center", fontsize=9, color=INK)
+    ax.set(xlim=(-0.6, 9.8), ylim=(-0.95, 3.15))
+    return ax
+
+
+def _subscript(name: str) -> str:
+    return r"E_\mathrm{total}" if name == "E_total" else f"{name[0]}_{name[1:]}"
+
+
+def plot_losses(losses: pd.DataFrame | pd.Series, log: bool = False, ax: Axes | None = None) -> Axes:
+    """The loss after each update, one line for each column; columns are learning rates."""
+    ax = ax or plt.subplots()[1]
+    table = losses if losses.ndim == 2 else losses.to_frame()
+    for column in table:
+        ax.plot(table.index, table[column], label=f"learning rate {column:g}" if losses.ndim == 2 else None)
+    ax.set(xlabel="update", ylabel=r"loss $E_\mathrm{total}$")
+    ax.set_yscale("log") if log else ax.set_ylim(bottom=0)
+    if losses.ndim == 2:
+        ax.legend()
+    return ax
+
+
+def draw_convnet(
+    layers: Sequence[Layer], input_size: Size = (1, 28, 28), image: np.ndarray | None = None, ax: Axes | None = None
+) -> Axes:
+    """The network to scale: one sheet for each channel, one unit of length for each pixel, counted layer by layer.
+
+    Layers that keep their input's size (ReLU, batch norm, dropout) are not drawn. image: drawn on the input's sheet.
+    """
+    table = layer_table(layers, input_size)
+    drawn = (table["input_size"] != table["output_size"]) & (table["output_size"].map(len) == 3)
+    ax = _blank(ax, (10, 2.9))
+    steps = [("input", tuple(input_size), FAINT, "")]
+    for row in table[drawn].itertuples():
+        steps.append((row.layer, row.output_size, _colour(row.kind), f"{row.parameters:,}" if row.parameters else "–"))
+    x, sheet = 0.0, 0.5  # how far each sheet is moved from the one before it
+    for name, (channels, height, width), colour, parameters in steps:
+        depth = sheet * (channels - 1)
+        column = max(width + depth, 17)
+        left = x + (column - width - depth) / 2
+        for channel in reversed(range(channels)):
+            corner = (left + sheet * channel, -(height + depth) / 2 + sheet * channel)
+            ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.9))
+        if name == "input" and image is not None:
+            ax.imshow(image, cmap="gray_r", extent=(left, left + width, -height / 2, height / 2), zorder=2)
+        size = "×".join(str(n) for n in (channels, height, width))
+        ax.text(
+            x + column / 2, -20, f"{name}\n{size}\n{parameters}", ha="center", va="top", fontsize=8, linespacing=1.6
+        )
+        x += column + 4
+    ax.text(-3, -20, "layer\nsize\nparameters", ha="right", va="top", fontsize=8, linespacing=1.6, color=INK)
+    ax.set(xlim=(-22, x), ylim=(-40, 18))
+    return ax
+
+
+def _colour(kind: str) -> str:
+    return {"conv": BLUE, "max_pool": RED, "avg_pool": RED}.get(kind, GREEN)
+
+
+def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], columns: int = 8) -> Figure:
+    """A grid of digits, ink on paper, each with a title."""
+    images, titles = list(images), list(titles)
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.1 * columns, 1.45 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, title in zip(axes.flat, images, titles, strict=False):
+        ax.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=255)
+        ax.set_title(title, fontsize=9, loc="center")
+    return figure
+
+
+def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
+    """Loss, and the accuracies in percent, after each epoch; `note` is added to the titles."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
+    left.plot(history.index, history["loss"], marker="o", markersize=4)
+    left.set(xlabel="epoch", ylabel="training loss (cross-entropy)", title=f"Loss{note}", yscale="log")
+    for column, label in (
+        ("training_accuracy", "training digits, shifted"),
+        ("validation_accuracy", "validation digits"),
+    ):
+        if column in history:
+            right.plot(history.index, 100 * history[column], marker="o", markersize=4, label=label)
+    right.set(xlabel="epoch", ylabel="right answers (%)", title=f"Accuracy{note}")
+    right.legend(loc="lower right")
+    return figure

@@ -1,0 +1,41 @@
+"""The site in a real browser: everything shows, nothing is asked of another server, no script fails."""
+
+import shutil
+
+import pytest
+from test_book import PAGES, site  # noqa: F401 (a fixture)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1360, 400])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_by_itself(site, browser, page, width, scheme):  # noqa: F811
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+        tab, requests, failures = context.new_page(), [], []
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.on("pageerror", lambda error: failures.append(str(error)))
+        tab.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+        tab.goto((site / f"{page}.html").as_uri())
+        math = tab.locator("article .math")
+        if math.count():
+            tab.wait_for_function("document.querySelectorAll('article .math mjx-container').length > 0")
+        assert not failures
+        assert not [url for url in requests if not url.startswith(("file:", "data:"))]
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        assert tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
+        sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert tab.evaluate(sideways) == 0, "the page scrolls sideways"
+        assert not tab.locator("mjx-merror").count(), "an equation that MathJax cannot read"

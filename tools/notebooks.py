@@ -1,0 +1,68 @@
+"""Re-run the chapters and keep their text twins: `notebooks.py execute [NAME…]`, `notebooks.py from-twins [NAME…]`.
+
+`execute` runs each chapter top to bottom on a fresh kernel, stores the outputs and refreshes its twin.
+`from-twins` takes the text of the twins over into the chapters, whose outputs then wait for `execute`.
+NAME picks chapters by the beginning of their file names; all of them when there is none.
+"""
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.config import load_jupytext_config
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+BOOK = Path(__file__).parents[1] / "book"
+TWINS = BOOK / "twins"
+
+
+def write_twin(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Write the text twin, with the metadata that jupytext.toml keeps."""
+    keep = load_jupytext_config(str(TWINS)).notebook_metadata_filter
+    text = nbformat.from_dict(notebook)
+    text.metadata = {"kernelspec": notebook.metadata.kernelspec, "jupytext": {"notebook_metadata_filter": keep}}
+    jupytext.write(text, TWINS / f"{name}.py", fmt="py:percent")
+
+
+def read_twin(name: str) -> nbformat.NotebookNode:
+    """The chapter that a twin describes, without outputs and with cell names that do not change by chance."""
+    notebook = jupytext.read(TWINS / f"{name}.py")
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the twin
+    return notebook
+
+
+def execute(notebook: nbformat.NotebookNode) -> None:
+    """Run on a fresh kernel, in the book's folder. Progress bars are not kept; anything else on stderr is an error."""
+    NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": BOOK}}).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            messages = [o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"]
+            if any("\r" not in text for text in messages):
+                raise SystemExit(f"stderr of a cell that starts with {cell.source[:60]!r}:\n{''.join(messages)}")
+            cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
+
+
+def main() -> None:
+    command, *names = sys.argv[1:] or [""]
+    if command == "execute":
+        for path in tqdm(
+            sorted(p for p in BOOK.glob("*.ipynb") if p.name.startswith(tuple(names) or "")), unit="chapter"
+        ):
+            notebook = nbformat.read(path, as_version=4)
+            execute(notebook)
+            nbformat.write(notebook, path)
+            write_twin(notebook, path.stem)
+    elif command == "from-twins":
+        for path in sorted(p for p in TWINS.glob("*.py") if p.name.startswith(tuple(names) or "")):
+            nbformat.write(read_twin(path.stem), BOOK / f"{path.stem}.ipynb")
+    else:
+        raise SystemExit(__doc__)
+
+
+main()
