@@ -196,7 +196,7 @@ def test_latex_has_a_row_a_layer():
 
 
 def torchvision_model(name):
-    """A classifier with whatever weights its memory held: only shapes matter here, and drawing numbers takes minutes."""
+    """A classifier with whatever weights its memory held: only shapes matter, and drawing numbers takes minutes."""
     torchvision = import_torchvision()
     draws = [draw for draw in vars(nn.init) if draw.endswith("_") and not draw.startswith("_")]
     with pytest.MonkeyPatch.context() as patch:

@@ -142,8 +142,10 @@ def reduced(reach: Reach) -> Reach:
     return reach
 
 
-def _constant(interval: Interval, jump: Fraction) -> Reach:
-    return Reach(np.array([interval[0]]), np.array([interval[1]]), 0.0, jump)
+def _constant(interval: Interval, jump: Fraction, units: int = 1, clipped: bool = False) -> Reach:
+    """The same interval for all units, also for those beyond the border unless clipped."""
+    low, high = (np.full(units if clipped else 1, end, dtype=float) for end in interval)
+    return Reach(low, high, None if clipped else 0.0, jump)
 
 
 def _merged(outer: Reach | None, inner: Reach | None, inner_units: int) -> Reach | None:
@@ -221,6 +223,10 @@ class Fields:
     def slide(self, dim: int, windows: Windows, outputs: int) -> Fields:
         """A layer's windows along one dimension."""
         reach = {key: value.slide(windows, outputs) if key[0] == dim else value for key, value in self.reach.items()}
+        if self.clipped and not any(key[0] == dim for key in reach):
+            # All units see the same, but an output that reads padding alone sees nothing.
+            still = _constant((0, 0), Fraction(0), self.shape[dim], clipped=True).slide(windows, outputs)
+            reach |= {} if np.isfinite(still.low).all() else {(dim, 0): still}
         jump = tuple(reach[dim, axis].jump if (dim, axis) in reach else old for axis, old in enumerate(self.jump))
         return replace(self, shape=(*self.shape[:dim], outputs, *self.shape[dim + 1 :]), reach=reach, jump=jump)
 
@@ -229,7 +235,7 @@ class Fields:
         dims, reach = self.dims(dims), dict(self.reach)
         for (dim, axis), value in self.reach.items():
             if dim in dims:
-                reach[dim, axis] = _constant(value.hull(self.shape[dim]), value.jump)
+                reach[dim, axis] = _constant(value.hull(self.shape[dim]), value.jump, self.shape[dim], self.clipped)
         return replace(self, reach=reach)
 
     def reduce(self, dims: int | Sequence[int], keep: bool = False) -> Fields:
@@ -412,10 +418,12 @@ def _union_of_two(a: Fields, b: Fields) -> Fields:
         (dim,) = different
         units = a.shape[dim]
         parts = [
-            _shifted(tensor.reach.get((dim, axis)) or _constant((0, 0), Fraction(0)), tensor.base[axis])
+            _shifted(
+                tensor.reach.get((dim, axis)) or _constant((0, 0), Fraction(0), units, a.clipped), tensor.base[axis]
+            )
             for tensor in (a, b)
         ]
-        reach[dim, axis] = _union_of_reaches(parts[0], parts[1], units)
+        reach[dim, axis] = _union_of_reaches(parts[0], parts[1], units, a.clipped)
         base.append((0.0, 0.0))
     jump = tuple(max(pair) for pair in zip(a.jump, b.jump, strict=True))
     return Fields(a.shape, tuple(base), jump, a.clipped, reach, exact)
@@ -461,7 +469,7 @@ def _shifted(reach: Reach, base: Interval) -> Reach:
     return replace(reach, low=reach.low + base[0], high=reach.high + base[1])
 
 
-def _union_of_reaches(a: Reach, b: Reach, units: int) -> Reach:
+def _union_of_reaches(a: Reach, b: Reach, units: int, clipped: bool) -> Reach:
     rates = [None if part.advance is None else part.advance / len(part.low) for part in (a, b)]
     if None not in rates and rates[0] == rates[1]:
         period = lcm(len(a.low), len(b.low))
@@ -470,8 +478,8 @@ def _union_of_reaches(a: Reach, b: Reach, units: int) -> Reach:
         period, advance = units, None
     (low_a, high_a), (low_b, high_b) = (part.at(np.arange(period)) for part in (a, b))
     low, high = np.minimum(low_a, low_b), np.maximum(high_a, high_b)
-    if advance is None and np.ptp(low) == 0 and np.ptp(high) == 0:
-        # All real units see the same: nothing moves any more, and padding adds nothing either.
+    if not clipped and advance is None and (low == low[0]).all() and (high == high[0]).all():
+        # All real units see the same: nothing moves any more, so that padding adds nothing either.
         low, high, advance = low[:1], high[:1], 0.0
     return reduced(Reach(low, high, advance, max(a.jump, b.jump)))
 

@@ -49,7 +49,7 @@ class DependenceOperations:
         live = [value.expand(shape) for value in values if value.requires_grad]
         return _watched(sum(live[1:], live[0]).clone()) if live else torch.zeros(shape)
 
-    def _groups_summed(self, x: torch.Tensor, groups: int, axes: int) -> torch.Tensor:
+    def _groups_summed(self, x: torch.Tensor, groups: int) -> torch.Tensor:
         """With weights of one, a convolution is the sum of its channels, then one window for each group."""
         batch, channels, *pixels = x.shape
         return x.reshape(batch, groups, channels // groups, *pixels).sum(2).reshape(batch * groups, 1, *pixels)
@@ -63,7 +63,7 @@ class DependenceOperations:
     ) -> torch.Tensor:
         """A convolution with weights of one, of which max and average pool are special cases."""
         axes = len(outputs)
-        x = self._groups_summed(x, groups, axes)
+        x = self._groups_summed(x, groups)
         after = [
             max(pair[1], (m - 1) * s + d * (k - 1) + 1 - n - pair[0])
             for pair, m, s, d, k, n in zip(
@@ -90,7 +90,7 @@ class DependenceOperations:
         ]
         slide = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes - 1]
         x = slide(
-            self._groups_summed(x, groups, axes),
+            self._groups_summed(x, groups),
             torch.ones(1, 1, *geometry.kernel),
             stride=geometry.stride,
             padding=tuple(before for before, _ in geometry.padding),
@@ -107,15 +107,15 @@ class DependenceOperations:
     def resize(
         self, x: torch.Tensor, outputs: Sequence[int], ratios: Sequence[Fraction], mode: str, align_corners: bool
     ) -> torch.Tensor:
-        """torch's own interpolation; bicubic weights change sign, but none is zero between two pixels."""
+        """torch's own interpolation, as long as its weights are positive."""
+        if mode == "bicubic":
+            raise ValueError("bicubic interpolation has negative weights; measure it with bilinear")
         name = {"linear": ("linear", "bilinear", "trilinear")[len(outputs) - 1]}.get(mode, mode)
         corners = {} if mode.startswith("nearest") else {"align_corners": align_corners}
         if all(Fraction(n, m) == r for n, m, r in zip(x.shape[2:], outputs, ratios, strict=True)):
             x = F.interpolate(x, size=tuple(outputs), mode=name, **corners)
         else:
             x = F.interpolate(x, scale_factor=tuple(float(1 / ratio) for ratio in ratios), mode=name, **corners)
-        if x.requires_grad and mode == "bicubic":
-            raise ValueError("bicubic interpolation has negative weights; measure it with bilinear")
         return _watched(x)
 
     def pad(self, x: torch.Tensor, widths: Widths, mode: str) -> torch.Tensor:

@@ -387,7 +387,11 @@ RULES |= {name: (kind, _pointwise) for name, kind in OPERATORS.items()}
 
 @_rule("batch_norm")
 def _batch_norm(ops, x, *_, **__):
+    # One number for each channel, which broadcasting would put along the last axis.
     return ops.combine(x)
+
+
+RULES["prelu"] = ("prelu", _batch_norm)
 
 
 @_module_rule("batch_norm", nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
