@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cellgrad.convnets import image_size
+from cellgrad.convnets import Layer, build, image_size
 from cellgrad.fields import centre_index
 from cellgrad.tracing import Geometry, Step, Walk, Widths, record
 
@@ -162,7 +162,11 @@ class DependenceOperations:
         return _watched(call(x, torch.cat([torch.zeros(2 * channels, channels), projection]), projection))
 
 
-def _dependence(module: nn.Module, input_size: Sequence[int]) -> tuple[torch.Tensor, list[Step]]:
+def _dependence(module: Sequence[Layer] | nn.Module, input_size: Sequence[int]) -> tuple[torch.Tensor, list[Step]]:
+    if isinstance(module, Sequence):
+        module = build(module, input_size)
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module: expected a list of layers or a torch.nn.Module, got {type(module).__name__}")
     pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
     # No value in the module matters, only shapes do.
     walk = Walk(record(module), DependenceOperations(), lambda tensor: torch.zeros(tensor.shape))
@@ -199,7 +203,7 @@ def _boxes(pixels: torch.Tensor, steps: Sequence[Step]) -> list[tuple[tuple[int,
 
 
 def measured_boxes(
-    module: nn.Module, input_size: Sequence[int], layers: Sequence[str] | None = None
+    module: Sequence[Layer] | nn.Module, input_size: Sequence[int], layers: Sequence[str] | None = None
 ) -> dict[str, tuple[tuple[int, int], ...]]:
     """First and last pixel, on each axis, that can change the centre unit of each layer; (0, −1) where none can.
 
@@ -211,7 +215,9 @@ def measured_boxes(
     return dict(zip([step.name for step in chosen], _boxes(pixels, chosen), strict=True))
 
 
-def measure_receptive_field(module: nn.Module, input_size: Sequence[int], layer: str | None = None) -> tuple[int, ...]:
+def measure_receptive_field(
+    module: Sequence[Layer] | nn.Module, input_size: Sequence[int], layer: str | None = None
+) -> tuple[int, ...]:
     """(height, width) of the smallest box of input pixels that can change the centre unit of a layer, from gradients.
 
     Made exact: all weights are ones, maxima become sums and activations are linear, so that gradients cannot cancel;
