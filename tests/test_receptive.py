@@ -508,6 +508,29 @@ def test_attention_sees_everything():
     assert boxes_in_theory(module, size)["transpose"] == ((8, 11), (0, 3))
 
 
+@pytest.mark.parametrize("row, column", [(0, 0), (1, 5), (2, 2), (7, 9), (6, 1)])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_tokens_see_their_shifted_window(row, column, shift):
+    import_torchvision()
+    from torchvision.models.swin_transformer import ShiftedWindowAttention
+
+    class Token(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = ShiftedWindowAttention(4, [4, 4], [shift, shift], 1)
+
+        def forward(self, x):
+            x = self.attention(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            return x[:, :, row : row + 1, column : column + 1]
+
+    # Eight rows are two windows; ten columns are padded to three.
+    module, size = Token(), (4, 8, 10)
+    starts = [-4 + shift, shift, 4 + shift, 8 + shift]
+    windows = [max(start for start in starts if start <= place) for place in (row, column)]
+    box = tuple((max(0, start), min(start + 4, n) - 1) for start, n in zip(windows, size[1:], strict=True))
+    assert last(boxes_in_theory(module, size)) == last(measured_boxes(module, size)) == box
+
+
 @pytest.mark.parametrize(
     "outputs, kind, kernel, size",
     [
@@ -547,10 +570,11 @@ def test_the_given_module_stays_as_it_is():
 
 
 def test_measurement_reaches_through_very_deep_networks():
-    # (1/9)⁴⁰⁰ is no number of 64 bits, nor is 9⁴⁰⁰: gradients of plain averages or sums would be 0 or infinite.
-    module = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(400)])
+    # Some 9⁴⁰⁰ paths lead to the middle, more than 64 bits can say; and infinity times the interpolation's 0 is NaN.
+    interpolation = nn.Upsample(scale_factor=1, mode="bilinear")
+    module = nn.Sequential(interpolation, *[nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(400)])
     assert measure_receptive_field(module, (1, 21, 801)) == (21, 801)
-    assert measure_receptive_field(module, (1, 21, 801), layer="398") == (21, 799)
+    assert measure_receptive_field(module, (1, 21, 801), layer="399") == (21, 799)
 
 
 # ---- the effective field ---------------------------------------------------------------------------------------------
