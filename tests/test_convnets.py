@@ -3,6 +3,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from cellgrad import convnets
 from cellgrad.convnets import SOURCE, build, conv, count_parameters, flatten, layer_table, linear, max_pool
@@ -39,3 +40,62 @@ def test_errors_name_the_layer():
 def test_tables_need_no_torch():
     code = "import sys; from cellgrad.convnets import *; layer_table(SOURCE); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+ALTERNATIVES = {
+    "folded, separable, average head": (
+        convnets.pixel_unshuffle(2),
+        conv(8, (1, 3), padding=(0, 1)),
+        convnets.depthwise(8, 3, padding=1),
+        conv(16, 1, bias=True),
+        convnets.batch_norm,
+        max_pool((2, 3), stride=(2, 2), dilation=2),
+        convnets.global_avg_pool,
+        flatten,
+        linear(10),
+    ),
+    "source": SOURCE,
+}
+
+
+@pytest.mark.parametrize("layers", ALTERNATIVES.values(), ids=ALTERNATIVES)
+def test_costs_are_those_of_the_module(layers):
+    images, table, module = torch.rand(1, 1, 28, 28), layer_table(layers), build(layers).eval()
+    for row, layer in zip(table.itertuples(), module.children(), strict=True):
+        before, images = images, layer(images)
+        numbers = {name: tensor.numel() for name, tensor in layer.named_parameters()}
+        normalises = isinstance(layer, torch.nn.BatchNorm2d)
+        assert row.output_size == tuple(images.shape[1:])
+        assert row.parameters == sum(numbers.values()) == row.weights + row.biases + row.batch_norm
+        assert row.batch_norm == normalises * sum(numbers.values())
+        assert row.biases == (not normalises) * numbers.get("bias", 0)
+        assert row.activation_bytes == images.numel() * images.element_size()
+        with FlopCounterMode(display=False) as counter:
+            layer(before)
+        # torch counts a multiplication and an addition as two.
+        assert row.multiply_adds == counter.get_total_flops() / 2
+
+
+@pytest.mark.parametrize(
+    "layer, message",
+    [
+        (conv(8, 3, padding=-1, name="stem"), "stem: padding: -1 is too small"),
+        (conv(8, 3, stride=0), "conv1: stride: 0 is too small"),
+        (conv(8, (3, 0)), "conv1: kernel: 0 is too small"),
+        (conv(0, 3), "conv1: channels: 0 is too small"),
+        (conv(8, 3, groups=3), "conv1: 3 groups do not divide 1 input and 8 output channels"),
+        (convnets.pixel_unshuffle(3), "pixel_unshuffle1: 28×28 pixels cannot be cut into blocks of 3×3"),
+        (max_pool(2, padding=2), "pool1: padding 2 is more than half of kernel 2"),
+        (convnets.avg_pool(2, dilation=2), "pool1: an average pool has no dilation"),
+    ],
+)
+def test_layers_that_cannot_be_are_named(layer, message):
+    with pytest.raises(ValueError, match=message):
+        layer_table((layer,))
+
+
+def test_only_images_are_convolved():
+    with pytest.raises(
+        ValueError, match=r"conv1: works on channels, height and width, but its input has the size \(784,"
+    ):
+        layer_table((flatten, conv(8, 3)))

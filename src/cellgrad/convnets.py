@@ -9,49 +9,76 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
+
+from cellgrad.checks import whole_number
 
 if TYPE_CHECKING:
     from torch import nn
 
 Size = tuple[int, ...]
+Extent = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Layer:
     """One layer. `channels` counts outputs of "conv" and "linear"; kernel, stride, padding, dilation are in pixels.
 
+    These four are one number, or two where height and width differ. groups: each group of outputs reads its own group
+    of inputs; as many groups as input channels make a depthwise convolution.
     kind: one of `KINDS`. bias: whether "conv" and "linear" add one number to each output channel.
     probability: of an input being dropped, for "dropout". name: as it appears in tables; numbered by kind if empty.
     """
 
     kind: str
     channels: int = 0
-    kernel: int = 1
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
+    kernel: Extent = 1
+    stride: Extent = 1
+    padding: Extent = 0
+    dilation: Extent = 1
     groups: int = 1
     bias: bool = False
     probability: float = 0.0
     name: str = ""
 
 
-def conv(channels: int, kernel: int, **options: int | bool | str) -> Layer:
-    """A square convolution to `channels` channels; options as in `Layer`."""
+def pair(extent: Extent) -> tuple[int, int]:
+    """One number for both height and width, or two: two."""
+    return extent if isinstance(extent, tuple) else (extent, extent)
+
+
+def image_size(input_size: Sequence[int]) -> Size:
+    """An input size, channels first, as positive whole numbers; raises ValueError where it is none."""
+    if isinstance(input_size, int) or len(tuple(input_size)) < 2:
+        raise ValueError(f"input_size: expected channels and the pixels on each axis, got {input_size!r}")
+    return tuple(whole_number("input_size", n, least=1) for n in input_size)
+
+
+def conv(channels: int, kernel: Extent, **options: Extent | bool | str) -> Layer:
+    """A convolution to `channels` channels; options as in `Layer`."""
     return Layer("conv", channels, kernel, **options)
 
 
-def max_pool(kernel: int, stride: int | None = None, **options: int | str) -> Layer:
-    """A square max-pool; it moves by its own width unless `stride` says otherwise."""
+def depthwise(channels: int, kernel: Extent, **options: Extent | bool | str) -> Layer:
+    """A convolution of each of `channels` channels with one kernel of its own; options as in `Layer`."""
+    return conv(channels, kernel, groups=channels, **options)
+
+
+def max_pool(kernel: Extent, stride: Extent | None = None, **options: Extent | str) -> Layer:
+    """A max-pool; it moves by its own width unless `stride` says otherwise."""
     return Layer("max_pool", kernel=kernel, stride=stride or kernel, **options)
 
 
-def avg_pool(kernel: int, stride: int | None = None, **options: int | str) -> Layer:
-    """A square average pool; it moves by its own width unless `stride` says otherwise."""
+def avg_pool(kernel: Extent, stride: Extent | None = None, **options: Extent | str) -> Layer:
+    """An average pool; it moves by its own width unless `stride` says otherwise."""
     return Layer("avg_pool", kernel=kernel, stride=stride or kernel, **options)
+
+
+def pixel_unshuffle(block: int, **options: str) -> Layer:
+    """Folds each block × block square of pixels into channels: nothing is computed, nothing is lost."""
+    return Layer("pixel_unshuffle", kernel=block, stride=block, **options)
 
 
 def dropout(probability: float) -> Layer:
@@ -67,23 +94,75 @@ def linear(channels: int, bias: bool = True, **options: str) -> Layer:
 relu = Layer("relu")
 batch_norm = Layer("batch_norm")
 flatten = Layer("flatten")
+global_avg_pool = Layer("global_avg_pool")
+
+
+def _image(layer: Layer, size: Size) -> Size:
+    if len(size) != 3:
+        raise ValueError(
+            f"{layer.name or layer.kind}: works on channels, height and width, but its input has the size {size}; "
+            "give input_size as three numbers, and put it before flatten"
+        )
+    return size
 
 
 def _window_size(layer: Layer, size: Size) -> Size:
     """Output size of a layer that slides a window: floor((n + 2p - d(k - 1) - 1) / s) + 1 in height and in width."""
-    channels, *pixels = size
-    reach = layer.dilation * (layer.kernel - 1) + 1
-    positions = [(n + 2 * layer.padding - reach) // layer.stride + 1 for n in pixels]
-    if min(positions) < 1:
-        raise ValueError(
-            f"{layer.name or layer.kind}: its window is {reach} pixels wide, but its input with padding is only "
-            f"{min(pixels) + 2 * layer.padding}; use a smaller kernel, more padding or fewer layers before it"
-        )
+    channels, *pixels = _image(layer, size)
+    windows = zip(pixels, *map(pair, (layer.kernel, layer.stride, layer.padding, layer.dilation)), strict=True)
+    positions = []
+    for n, kernel, stride, padding, dilation in windows:
+        reach = dilation * (kernel - 1) + 1
+        positions.append((n + 2 * padding - reach) // stride + 1)
+        if reach > n + 2 * padding:
+            raise ValueError(
+                f"{layer.name or layer.kind}: its window is {reach} pixels wide, but its input with padding is only "
+                f"{n + 2 * padding}; use a smaller kernel, more padding or fewer layers before it"
+            )
     return (layer.channels or channels, *positions)
 
 
-def _conv_parameters(layer: Layer, size: Size) -> int:
-    return layer.channels * (size[0] // layer.groups) * layer.kernel**2 + layer.channels * layer.bias
+def _conv_size(layer: Layer, size: Size) -> Size:
+    if size[0] % layer.groups or layer.channels % layer.groups:
+        raise ValueError(
+            f"{layer.name or layer.kind}: {layer.groups} groups do not divide {size[0]} input and "
+            f"{layer.channels} output channels; choose a number of groups that divides both"
+        )
+    return _window_size(layer, size)
+
+
+def _pool_size(layer: Layer, size: Size) -> Size:
+    if any(2 * padding > kernel for padding, kernel in zip(pair(layer.padding), pair(layer.kernel), strict=True)):
+        raise ValueError(
+            f"{layer.name or layer.kind}: padding {layer.padding} is more than half of kernel {layer.kernel}"
+        )
+    if layer.kind == "avg_pool" and layer.dilation != 1:
+        raise ValueError(f"{layer.name or layer.kind}: an average pool has no dilation, got {layer.dilation}; give 1")
+    return _window_size(layer, size)
+
+
+def _folded_size(layer: Layer, size: Size) -> Size:
+    channels, height, width = _image(layer, size)
+    if layer.kernel != layer.stride or height % layer.kernel or width % layer.kernel:
+        raise ValueError(
+            f"{layer.name or layer.kind}: {height}×{width} pixels cannot be cut into blocks of "
+            f"{layer.kernel}×{layer.kernel}; pad or pool before it"
+        )
+    return (channels * layer.kernel**2, height // layer.kernel, width // layer.kernel)
+
+
+class Parameters(NamedTuple):
+    """How many numbers a layer learns, by their use; batch norm learns a scale and a shift for each channel."""
+
+    weights: int = 0
+    biases: int = 0
+    batch_norm: int = 0
+
+
+def _conv_parameters(layer: Layer, size: Size) -> Parameters:
+    return Parameters(
+        layer.channels * (size[0] // layer.groups) * prod(pair(layer.kernel)), layer.channels * layer.bias
+    )
 
 
 @dataclass(frozen=True)
@@ -91,7 +170,7 @@ class Kind:
     """What a kind of layer does to sizes, how many numbers it learns, and its PyTorch module for an input size."""
 
     output_size: Callable[[Layer, Size], Size]
-    parameters: Callable[[Layer, Size], int]
+    parameters: Callable[[Layer, Size], Parameters]
     module: Callable[[Layer, Size], nn.Module]
 
 
@@ -110,26 +189,34 @@ def _same(layer: Layer, size: Size) -> Size:
     return size
 
 
-def _none(layer: Layer, size: Size) -> int:
-    return 0
+def _none(layer: Layer, size: Size) -> Parameters:
+    return Parameters()
 
 
 KINDS = {
-    "conv": Kind(_window_size, _conv_parameters, _conv_module),
+    "conv": Kind(_conv_size, _conv_parameters, _conv_module),
     "max_pool": Kind(
-        _window_size, _none, lambda layer, size: _nn().MaxPool2d(layer.kernel, layer.stride, layer.padding)
+        _pool_size,
+        _none,
+        lambda layer, size: _nn().MaxPool2d(layer.kernel, layer.stride, layer.padding, layer.dilation),
     ),
-    "avg_pool": Kind(
-        _window_size, _none, lambda layer, size: _nn().AvgPool2d(layer.kernel, layer.stride, layer.padding)
+    "avg_pool": Kind(_pool_size, _none, lambda layer, size: _nn().AvgPool2d(layer.kernel, layer.stride, layer.padding)),
+    "global_avg_pool": Kind(
+        lambda layer, size: (_image(layer, size)[0], 1, 1), _none, lambda layer, size: _nn().AdaptiveAvgPool2d(1)
     ),
+    "pixel_unshuffle": Kind(_folded_size, _none, lambda layer, size: _nn().PixelUnshuffle(layer.kernel)),
     "relu": Kind(_same, _none, lambda layer, size: _nn().ReLU()),
     # A scale and a shift are learned for each channel; its running mean and variance are counted, not learned.
-    "batch_norm": Kind(_same, lambda layer, size: 2 * size[0], lambda layer, size: _nn().BatchNorm2d(size[0])),
+    "batch_norm": Kind(
+        _image,
+        lambda layer, size: Parameters(batch_norm=2 * size[0]),
+        lambda layer, size: _nn().BatchNorm2d(size[0]),
+    ),
     "dropout": Kind(_same, _none, lambda layer, size: _nn().Dropout(layer.probability)),
     "flatten": Kind(lambda layer, size: (prod(size),), _none, lambda layer, size: _nn().Flatten()),
     "linear": Kind(
         lambda layer, size: (layer.channels,),
-        lambda layer, size: layer.channels * (prod(size) + layer.bias),
+        lambda layer, size: Parameters(layer.channels * prod(size), layer.channels * layer.bias),
         lambda layer, size: _nn().Linear(prod(size), layer.channels, bias=layer.bias),
     ),
 }
@@ -141,26 +228,45 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         raise ValueError("layers: the list is empty; give at least one layer")
     seen, result = Counter(), []
     for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ValueError(f"layers: expected layers as `conv` and `max_pool` make them, got {layer!r}")
         if layer.kind not in KINDS:
             raise ValueError(f"{layer.name or 'layer'}: unknown kind {layer.kind!r}; choose among {', '.join(KINDS)}")
         prefix = layer.kind.removeprefix("max_").removeprefix("avg_")
         seen[prefix] += 1
         result.append(layer if layer.name else replace(layer, name=f"{prefix}{seen[prefix]}"))
+        _check(result[-1])
     return tuple(result)
 
 
-def layer_table(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> pd.DataFrame:
-    """A row for each layer: layer, kind, input_size and output_size (channels, height, width), parameters.
+def _check(layer: Layer) -> None:
+    least = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}
+    for name, smallest in least.items():
+        for extent in pair(getattr(layer, name)):
+            whole_number(f"{layer.name}: {name}", extent, least=smallest)
+    whole_number(f"{layer.name}: groups", layer.groups, least=1)
+    whole_number(f"{layer.name}: channels", layer.channels, least=1 if layer.kind in ("conv", "linear") else 0)
 
+
+COST_COLUMNS = ["parameters", *Parameters._fields, "multiply_adds", "activation_bytes"]
+
+
+def layer_table(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> pd.DataFrame:
+    """A row for each layer: layer, kind, input_size and output_size (channels, height, width), and what it costs.
+
+    parameters: numbers learned, of which weights, biases and batch_norm. multiply_adds: for one image, of convolutions
+    and dense layers, as is usual. activation_bytes: memory of its output for one image, four bytes a number.
     Raises ValueError, naming the layer, where a window does not fit.
     """
-    rows, size = [], tuple(input_size)
+    rows, size = [], image_size(input_size)
     for layer in named(layers):
         output_size = KINDS[layer.kind].output_size(layer, size)
         parameters = KINDS[layer.kind].parameters(layer, size)
-        rows.append((layer.name, layer.kind, size, output_size, parameters))
+        # Each weight is used once at each position.
+        costs = (sum(parameters), *parameters, parameters.weights * prod(output_size[1:]), 4 * prod(output_size))
+        rows.append((layer.name, layer.kind, size, output_size, *costs))
         size = output_size
-    return pd.DataFrame(rows, columns=["layer", "kind", "input_size", "output_size", "parameters"])
+    return pd.DataFrame(rows, columns=["layer", "kind", "input_size", "output_size", *COST_COLUMNS])
 
 
 def count_parameters(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> int:
