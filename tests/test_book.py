@@ -77,7 +77,9 @@ def test_every_figure_has_alternative_text(chapter):
 def test_cells_are_short_and_what_nbval_skips_is_little(chapter):
     cells = code_cells(chapter)
     assert max(len(cell.source.splitlines()) for cell in cells) <= 25
-    assert max(len(line) for cell in cells[1:] for line in cell.source.splitlines()) <= 88
+    assert max(len(line) for cell in cells[1:] for line in cell.source.splitlines()) <= 84, (
+        "longer lines scroll on the page"
+    )
     unchecked = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
     limit = 0 if chapter.stem < "04" else 0.7 * len(cells)
     assert len(unchecked) <= limit, "Part I is compared cell by cell; only what is trained may vary"

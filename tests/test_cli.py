@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import openpyxl
 import pytest
 
 from cellgrad.cli import main
@@ -50,6 +51,16 @@ def test_train_for_people_says_that_it_was_the_sample(capsys):
         ["train", "--resume", "--data", "sample"],
         ["train", "--out", "file/below", "--data", "sample"],
         ["train", "--data", "file"],
+        ["workbook", "mine.txt"],
+        ["workbook", "mine.xlsx", "--learning-rate", "-1"],
+        ["workbook", "mine.xlsx", "--learning-rate", "nan"],
+        ["workbook", "mine.xlsx", "--updates", "-1"],
+        ["workbook", "mine.xlsx", "--updates", "2000000"],
+        ["workbook", "mine.xlsx", "--targets", "0.5"],
+        ["workbook", "absent/mine.xlsx"],
+        ["audit", "file"],
+        ["audit", "absent.xlsx"],
+        ["audit", "."],
         ["data", "--data", "file"],
     ],
 )
@@ -64,6 +75,22 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, capsys, tmp_pa
     assert code == 2 and len(lines) == 1 and len(lines[0]) > 20 and not said.out
     assert "Traceback" not in said.err
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_workbook_then_audit(capsys, tmp_path):
+    assert main(["workbook", "mine.xlsx", "--learning-rate", "0.5", "--updates", "7", "--targets", "0.01", "0.99"]) == 0
+    assert "7 updates at learning rate 0.5" in capsys.readouterr().out
+    assert main(["audit", "mine.xlsx"]) == 0
+    assert "all right" in capsys.readouterr().out
+    book = openpyxl.load_workbook("mine.xlsx")
+    book["Descent"]["Y14"] = "=Y13"  # a derivative that is not computed but copied
+    book.save("mine.xlsx")
+    assert main(["audit", "mine.xlsx", "--json"]) == 1
+    table = json.loads(capsys.readouterr().out)["tables"][0]
+    assert (table["sheet"], table["range"], table["learning_rate"]) == ("Descent", "A11:AF19", 0.5)
+    (finding,) = table["findings"]
+    assert set(finding) == {"column", "cells", "severity", "expected", "found", "message"}
+    assert (finding["column"], finding["cells"], finding["severity"]) == ("dE_dw1", "Y14", "error")
 
 
 def test_python_m_is_the_same_command():

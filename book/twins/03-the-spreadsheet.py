@@ -180,7 +180,7 @@ Math(latex(DERIVATIVES[w1]) + " = " + latex(derivatives()[DERIVATIVES[w1]]))
 
 # %%
 folder = Path(tempfile.mkdtemp())
-ours = workbook.write_workbook(folder / "ours.xlsx", network, learning_rate=1.0, updates=100)
+ours = workbook.write_workbook(folder / "ours.xlsx", network, updates=100)
 print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
 
 # %% [markdown]
@@ -203,8 +203,9 @@ letter = {name: get_column_letter(2 + COLUMNS.index(name)) for name in COLUMNS}
 
 def template_mistake(k, row):
     """The template's formula for the derivative by w1 … w4 in one row."""
-    a, b, h = ("dE_dw5", "dE_dw7", "a_h1") if k <= 2 else ("dE_dw6", "dE_dw8", "a_h2")
-    a, b, h, i = (f"{letter[name]}{row}" for name in (a, b, h, "i1" if k % 2 else "i2"))
+    upper = ["dE_dw5", "dE_dw7", "a_h1"] if k <= 2 else ["dE_dw6", "dE_dw8", "a_h2"]
+    names = [*upper, "i1" if k % 2 else "i2"]
+    a, b, h, i = (f"{letter[name]}{row}" for name in names)
     return f"=({a}+{b})*{h}*(1-{h})*{i}"
 
 
@@ -223,9 +224,8 @@ template_mistake(1, 12)
 def mistaken_gradient(network):
     row = network.row()
     slopes = network.gradient()
-    for k, (a, b, h, i) in enumerate(
-        [(5, 7, 1, 1), (5, 7, 1, 2), (6, 8, 2, 1), (6, 8, 2, 2)]
-    ):
+    used = [(5, 7, 1, 1), (5, 7, 1, 2), (6, 8, 2, 1), (6, 8, 2, 2)]
+    for k, (a, b, h, i) in enumerate(used):
         flat = row[f"a_h{h}"] * (1 - row[f"a_h{h}"])
         slopes[k] = (row[f"dE_dw{a}"] + row[f"dE_dw{b}"]) * flat * row[f"i{i}"]
     return slopes

@@ -93,7 +93,7 @@ long_run = descend(network, 1.0, updates=2000)
 minimum = study.nearest_minimum(study.at_update(network, long_run, 200))
 hessian = study.hessian(minimum)
 eigenvalues = np.linalg.eigvalsh(hessian)
-pd.Series(eigenvalues[::-1], index=range(1, 9), name="eigenvalue").round(8).abs().to_frame()
+pd.Series(eigenvalues[::-1], index=range(1, 9)).map("{:.6f}".format).str.lstrip("-")
 
 # %% [markdown]
 # Two curvatures, almost equal, and six times zero. That is no accident. There are two outputs, so only two combinations of
@@ -123,7 +123,8 @@ settled[["lambda", "predicted", "measured"]].round(6)
 
 # %% mystnb={"image": {"alt": "The factor by which an update shrinks the error, against the learning rate. A line for the prediction one minus eta lambda falls from one; the six measured points lie on it."}}
 eta = np.linspace(0, 2.2, 50)
-plt.plot(eta, 1 - eta * eigenvalues[-1], color=plotting.FAINT, label="predicted, 1 − ηλ")
+predicted = 1 - eta * eigenvalues[-1]
+plt.plot(eta, predicted, color=plotting.FAINT, label="predicted, 1 − ηλ")
 plt.plot(settled["measured"], "o", color=plotting.RED, label="measured")
 plt.xlabel("learning rate η")
 plt.ylabel("factor for the error, per update")
@@ -138,7 +139,7 @@ plt.show()
 # slowly. They are so close that this never happens before rounding ends the game: nearly all of the loss lies along the first.
 
 # %%
-settled[["lambda_1", "lambda_2", "share_1"]].round({"lambda_1": 7, "lambda_2": 7, "share_1": 3})
+settled[["lambda_1", "lambda_2", "share_1"]].map("{:.7f}".format)
 
 # %% [markdown]
 # ## How far can it go?
@@ -210,19 +211,22 @@ unsettled[["lambda", "lambda_now / lambda", "predicted", "measured"]].round(6)
 #
 # ## A map
 #
-# Two weights, one from each output, with the other six held at their first values; the loss as height, and the six descents
-# drawn on it for as far as 200 updates take them.
+# Two weights, one from each output, with the other six held where the descent ends; the loss as contour lines, and on it the
+# six descents, each with a dot at the place that 50 updates take it to.
 
-# %% mystnb={"image": {"alt": "A contour map of the loss over w5 and w7, a bowl with nearly round contours. Six paths start at the same point and run the same way down towards the middle; the larger the learning rate, the farther they come in 200 updates."}}
+# %% mystnb={"image": {"alt": "Contour lines of the loss over w5 and w7: nearly round, a bowl. Six paths start at the same point and run the same way down towards the middle; the larger the learning rate, the farther its dot has come in 50 updates."}}
 pair = ("w5", "w7")
 x, y = np.linspace(-0.6, 0.6, 80), np.linspace(-0.6, 0.7, 80)
 height = study.loss_surface(minimum, pair, x, y)
-plt.contourf(x, y, height, levels=20, cmap="Greys", alpha=0.6)
-paths = study.descent_paths(network, pair, rates, updates=200)
-for (rate, path), width in zip(paths.groupby("learning_rate"), (9, 7.5, 6, 4.5, 3, 1.5)):
-    plt.plot(path["x"], path["y"], linewidth=width, label=f"learning rate {rate:g}")
+plt.contour(x, y, height, levels=25, colors=plotting.FAINT, linewidths=0.8)
+paths = study.descent_paths(network, pair, rates, updates=50)
+for rate, path in paths.groupby("learning_rate"):
+    plt.plot(path["x"], path["y"], color=plotting.INK, linewidth=0.8)
+    plt.plot(*path[["x", "y"]].iloc[-1], "o", label=f"η = {rate:g}")
+plt.plot(*paths[["x", "y"]].iloc[0], "s", color=plotting.INK, label="start")
 plt.xlabel("weight $w_5$")
 plt.ylabel("weight $w_7$")
+plt.grid(False)
 plt.legend(loc="upper left")
 plt.show()
 

@@ -48,7 +48,7 @@ plotting.use_house_style()
 
 # %% tags=["nbval-ignore-output"]
 data = mnist.load()
-print(f"{data.kind}: {len(data.train):,} digits to train, {len(data.test):,} to test")
+print(f"{data.kind}: {len(data.train):,} to train, {len(data.test):,} to test")
 
 # %% mystnb={"image": {"alt": "Sixteen handwritten digits from the training set, dark ink on white, each with its label above."}} tags=["nbval-ignore-output"]
 first = data.train[:16]
@@ -83,8 +83,9 @@ table = layer_table(SOURCE)
 table[table["parameters"] > 0][["layer", "input_size", "output_size", "parameters"]]
 
 # %%
-print(f"{count_parameters(SOURCE):,} parameters")
-count_parameters(SOURCE) == sum(p.numel() for p in build(SOURCE).parameters()) < 20_000
+counted = sum(p.numel() for p in build(SOURCE).parameters())
+print(f"{counted:,} parameters")
+count_parameters(SOURCE) == counted < 20_000
 
 # %% [markdown]
 # The list of layers and PyTorch's own count agree, and both are below 20,000.
@@ -137,10 +138,10 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 accuracy = run.record["test_accuracy"]
-wrong = round((1 - accuracy) * len(data.test))
+mistakes = round((1 - accuracy) * len(data.test))
 print(f"test accuracy {accuracy:.2%}{data.note}")
-print(f"{wrong} of {len(data.test):,} wrong")
-print("{epochs} epochs, {seconds:.0f} s of training on {device}".format(**run.record))
+print(f"{mistakes} of {len(data.test):,} wrong")
+print("{epochs} epochs, {seconds:.0f} s on {device}".format(**run.record))
 
 # %% [markdown]
 # The cell below holds us to what this chapter promises. It would fail if the run had gone wrong.

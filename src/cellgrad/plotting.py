@@ -132,7 +132,7 @@ def draw_convnet(
     x, sheet = 0.0, 0.5  # how far each sheet is moved from the one before it
     for name, (channels, height, width), colour, parameters in steps:
         depth = sheet * (channels - 1)
-        column = max(width + depth, 17)
+        column = max(width + depth, 21)
         left = x + (column - width - depth) / 2
         for channel in reversed(range(channels)):
             corner = (left + sheet * channel, -(height + depth) / 2 + sheet * channel)
@@ -141,11 +141,11 @@ def draw_convnet(
             ax.imshow(image, cmap="gray_r", extent=(left, left + width, -height / 2, height / 2), zorder=2)
         size = "×".join(str(n) for n in (channels, height, width))
         ax.text(
-            x + column / 2, -20, f"{name}\n{size}\n{parameters}", ha="center", va="top", fontsize=8, linespacing=1.6
+            x + column / 2, -20, f"{name}\n{size}\n{parameters}", ha="center", va="top", fontsize=9.5, linespacing=1.6
         )
         x += column + 4
-    ax.text(-3, -20, "layer\nsize\nparameters", ha="right", va="top", fontsize=8, linespacing=1.6, color=INK)
-    ax.set(xlim=(-22, x), ylim=(-40, 18))
+    ax.text(-3, -20, "layer\nsize\nparameters", ha="right", va="top", fontsize=9.5, linespacing=1.6, color=INK)
+    ax.set(xlim=(-28, x), ylim=(-42, 18))
     return ax
 
 
@@ -195,6 +195,21 @@ def show_pixels(
 def frame(ax: Axes, row: float, column: float, size: float, colour: str = RED) -> None:
     """Frame a square of pixels on an image that `show_pixels` drew; row and column are those of its upper left."""
     ax.add_patch(Rectangle((column, row), size, size, fill=False, edgecolor=colour, linewidth=2.2, clip_on=False))
+
+
+def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Figure:
+    """The field of each layer's centre unit, framed on copies of an image; `table` as `receptive_field` gives it."""
+    rows = -(-len(table) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.92 * columns, 2.2 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, layer in zip(axes.flat, table.itertuples(), strict=False):
+        centre = layer.output_size[-1] // 2 if len(layer.output_size) == 3 else 0
+        corner = layer.start + layer.jump * centre - layer.size / 2
+        show_pixels(image, ax=ax).axis("on")
+        frame(ax, corner, corner, layer.size)
+        ax.set_title(f"{layer.layer}: {layer.size}", fontsize=10)
+    return figure
 
 
 def draw_window(
