@@ -87,7 +87,7 @@ def test_workbook_then_audit(capsys, tmp_path):
     book.save("mine.xlsx")
     assert main(["audit", "mine.xlsx", "--json"]) == 1
     table = json.loads(capsys.readouterr().out)["tables"][0]
-    assert (table["sheet"], table["range"], table["learning_rate"]) == ("Descent", "A11:AF19", 0.5)
+    assert (table["sheet"], table["range"], table["learning_rate"]) == ("Descent", "B11:AF19", 0.5)
     (finding,) = table["findings"]
     assert set(finding) == {"column", "cells", "severity", "expected", "found", "message"}
     assert (finding["column"], finding["cells"], finding["severity"]) == ("dE_dw1", "Y14", "error")

@@ -145,8 +145,8 @@ Math(latex_equations(FORWARD))
 # And these are their values, every one that passes through the network on the way to the loss:
 
 # %%
-forward = pd.Series({str(name): values[str(name)] for name in FORWARD}, name="value")
-forward.map("{:.12f}".format).to_frame()
+forward = {str(name): values[str(name)] for name in FORWARD}
+pd.Series(forward, name="value").map("{:.12f}".format).to_frame()
 
 # %% [markdown]
 # ## Turn a knob

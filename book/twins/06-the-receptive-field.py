@@ -99,7 +99,7 @@ plt.show()
 pool_early = [*block(8), max_pool(2), *block(8) * 7]
 convolutions = SOURCE[:-2]  # without the 1 × 1 and what follows
 stacks = {
-    "without the pool": [layer for layer in convolutions if layer.kind != "max_pool"],
+    "without the pool": [step for step in convolutions if step.kind != "max_pool"],
     "as it is": convolutions,
     "pool after one convolution": pool_early,
 }

@@ -121,13 +121,12 @@ def design(before, front, after, back):
     )
 
 
+# %%
+choices = itertools.product(range(1, 8), (4, 8, 12, 16), range(1, 8), (8, 16, 24, 32))
 rows = []
-for before, front, after, back in itertools.product(
-    range(1, 8), (4, 8, 12, 16), range(1, 8), (8, 16, 24, 32)
-):
-    layers = design(before, front, after, back)
+for before, front, after, back in choices:
     try:
-        costs = cost_table(layers)
+        costs = cost_table(design(before, front, after, back))
     except ValueError:  # a window does not fit
         continue
     pool = costs.index[costs["kind"] == "max_pool"][0]
@@ -177,6 +176,7 @@ def separable(channels_in, channels):
     return [depthwise(channels_in, 3), conv(channels, 1), relu, batch_norm]
 
 
+# %%
 end = [conv(10, 1), flatten]
 alternatives = {
     "the source": SOURCE,
@@ -192,6 +192,8 @@ alternatives = {
         *separable(64, 64), *separable(64, 64), *end,
     ],
 }
+
+# %%
 rows = {}
 for name, layers in alternatives.items():
     costs = cost_table(layers)
