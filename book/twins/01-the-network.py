@@ -17,7 +17,7 @@
 #
 # A neural network is a long formula with knobs. This chapter has one so short that you can hold all of it in your
 # head: two inputs, two units in the middle, two outputs and eight knobs, the *weights*. It comes from a class
-# exercise that does backpropagation in a spreadsheet. Everything that a large network does, this one does too.
+# exercise that does backpropagation in a spreadsheet. What a large network does when it learns, this one does too.
 #
 # **You will be able to** read the picture of a small network as a formula, compute every number that passes through
 # it, and say what its loss measures.
@@ -49,8 +49,8 @@ network = ToyNetwork()
 # %% [markdown]
 # ## The whole of it
 #
-# Read the picture from left to right. Each circle is a number. Each grey line multiplies the number at its left end by
-# its weight, and what arrives at a circle is added up.
+# Read the picture from left to right. Each circle is a number. Each line with a weight multiplies the number at its left end by
+# that weight. What arrives at a circle is added up and bent, in a way that we shall see; the circle shows what comes out.
 
 # %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}}
 plotting.draw_toy_network(network)
@@ -93,9 +93,9 @@ a_h1
 values = network.row()
 xs = np.linspace(-6, 6, 241)
 plt.plot(xs, [sigmoid(x) for x in xs], color=plotting.FAINT)
-for unit in ("h1", "h2", "o1", "o2"):
+for unit, size in {"h1": 11, "h2": 6, "o1": 11, "o2": 6}.items():
     label = f"{unit} = {values[unit]:.3f}"
-    plt.plot(values[unit], values[f"a_{unit}"], "o", label=label)
+    plt.plot(values[unit], values[f"a_{unit}"], "o", markersize=size, label=label)
 plt.xlabel("weighted sum x")
 plt.ylabel("activation σ(x)")
 plt.legend()
@@ -117,7 +117,7 @@ a_o1, a_o2
 # ## How wrong it is
 #
 # Both outputs were meant to be at their targets, and both are too high. The *error* of one output is half the square of
-# its distance from the target, so too high and too low count alike and a large miss counts more than two small ones.
+# its distance from the target, so too high and too low count alike, and a miss twice as large counts four times.
 # (The half is there for convenience: it will cancel a 2 in the next chapter.) The *loss* is the sum of both errors.
 
 # %%
@@ -225,7 +225,12 @@ both.loc[["a_o1", "a_o2", "E1", "E2", "E_total"]].map("{:.6f}".format)
 # <summary>Solution</summary>
 #
 # No. A sigmoid comes as close to 0 and to 1 as you like, but reaches neither. The loss can be made as small as you like
-# and never zero. (In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1.)
+# and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side its square
+# is too small for a floating-point number.
+#
+# ```python
+# ToyNetwork(targets=(0, 1), weights=(w1, w2, w3, w4, -800, -800, 800, 800)).loss()
+# ```
 # </details>
 #
 # ## What's next

@@ -65,8 +65,10 @@ Math(sp.latex(direct))
 # Give names to the pieces instead, as the network does. The weight $w_5$ acts on $o_1$, that on $a_{o1}$, that on
 # $E_1$, and that on the loss. The chain rule multiplies the derivatives along this path:
 #
-# $$\frac{\partial E}{\partial w_5} = \frac{\partial E}{\partial E_1} \cdot \frac{\partial E_1}{\partial a_{o1}} \cdot
-# \frac{\partial a_{o1}}{\partial o_1} \cdot \frac{\partial o_1}{\partial w_5}$$
+# $$\frac{\partial E}{\partial w_5} = \frac{\partial o_1}{\partial w_5} \cdot \frac{\partial a_{o1}}{\partial o_1} \cdot
+# \frac{\partial E_1}{\partial a_{o1}} \cdot \frac{\partial E}{\partial E_1}$$
+#
+# (On paper we write $E$ for $E_{total}$.)
 #
 # Each factor differentiates one definition by one thing that it mentions. Before you run the cell: which of them is
 # $a_{h1}$?
@@ -95,13 +97,14 @@ sp.simplify(sp.diff(s, x) - s * (1 - s)) == 0
 #
 # The first weights act through *two* paths: $w_1$ changes $h_1$, and $h_1$ feeds both outputs. Where paths meet, the
 # chain rule adds them up. Walking backwards from the loss, each quantity collects from everything that uses it. This is
-# all of it:
+# all of it. `FORWARD` is the list of definitions from the last chapter, `local_derivative` differentiates one of them, and `DELTAS` and `DERIVATIVES` hold the names of
+# what deserves a line of its own:
 
 # %%
 print(inspect.getsource(toynet.chain_rule.__wrapped__))
 
 # %% [markdown]
-# Give the names $\delta$ to the derivatives by what goes into each unit, as people do, and this is what comes out:
+# Write $\delta$ for the derivative of the loss with respect to a unit's weighted sum, as people do: $\delta_{h1} = \partial E / \partial h_1$. Then this is what comes out:
 
 # %%
 Math(latex_equations(toynet.chain_rule()))
@@ -112,14 +115,23 @@ Math(latex_equations(toynet.chain_rule()))
 # - an output's $\delta$ is its miss, $a - t$, times the slope of its sigmoid;
 # - a hidden unit's $\delta$ collects the $\delta$ of the units it feeds, **each times the weight of the connection**, times
 #   the slope of its own sigmoid;
-# - the derivative by a weight is the $\delta$ at its right end times the number at its left end.
+# - the derivative with respect to a weight is the $\delta$ at its right end times the number at its left end.
 #
-# The deltas of the outputs are computed once and used six times. That sharing is backpropagation. It is why the
-# derivatives by *all* the weights cost about as much as one more evaluation of the network.
+# Each output's $\delta$ is computed once and takes part in six of the eight derivatives. That sharing is backpropagation. How much does it save? Count
+# the operations: the forward pass, the forward pass with all derivatives by backpropagation, and the eight direct derivatives, each on its own.
+
+# %%
+forward = sum(sp.count_ops(line) for line in toynet.FORWARD.values())
+backward = sum(sp.count_ops(line) for line in toynet.chain_rule().values())
+separately = sum(sp.count_ops(sp.diff(loss, weight)) for weight in toynet.WEIGHTS)
+print(f"forward {forward}, backward {backward} more; eight on their own {separately}")
+
+# %% [markdown]
+# All eight derivatives together cost about as much as one more forward pass.
 #
 # ## The eight derivatives
 #
-# With the deltas written out, these are the formulas that belong into the spreadsheet's last eight columns:
+# With the deltas written out, these are the formulas that belong in the spreadsheet's last eight columns:
 
 # %%
 Math(latex_equations(toynet.derivatives()))
@@ -140,13 +152,14 @@ gradient.map("{:.12f}".format).to_frame()
 # %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8 stand tall; those of w1 to w4, in another colour, can hardly be seen beside them."}}
 print(f"largest / smallest = {gradient.max() / gradient.min():.1f}")
 
-gradient.plot.bar(color=[plotting.ORANGE] * 4 + [plotting.GREEN] * 4, rot=0)
+colours = [plotting.ORANGE] * 4 + [plotting.GREEN] * 4
+gradient.plot.bar(color=colours, rot=0, zorder=2)
 plt.ylabel("derivative of the loss")
 plt.show()
 
 # %% [markdown]
-# The cause is in the formulas: the first four carry two more factors that are below one, the slope $a_h(1-a_h)$ and an
-# input $i$, and the inputs are small. Here the first layer learns slowly.
+# The cause is in the formulas. Where a derivative of the last layer carries an activation of about one half, one of the first layer carries the
+# slope $a_h(1-a_h)$, which is at most a quarter, and an input, which is 0.05 or 0.1. Here the first layer learns slowly.
 #
 # ## Do not take our word for it
 #
@@ -251,8 +264,8 @@ print(inspect.getsource(toynet.compiled(toynet.COLUMNS, "math")))
 # wrong / r["dE_dw1"]
 # ```
 #
-# Too large, but by little: the loss falls nicely all the same. This very mistake stands in a spreadsheet template
-# that many people have copied.
+# Somewhat too large at these weights. The loss falls all the same, because the last four derivatives are right and do nearly all of the work. This very
+# mistake stands in a spreadsheet template that many people have copied; the next chapter follows it.
 # </details>
 #
 # **2.** What is the derivative of the loss by the *bias* of the hidden units, $b_1$? Derive it on paper with the deltas,

@@ -60,18 +60,27 @@ plt.show()
 #
 # Take a small table of weights, the *kernel*, here 3 × 3. Lay it over a 3 × 3 patch of the image, multiply each weight with the pixel under it, add up
 # the nine products, write the sum down. Move one pixel on; again. This kernel has plus on its left and minus on its right, so expect
-# large numbers where ink stands left of paper, and small ones in the opposite case.
+# large numbers where ink stands left of paper, and negative ones in the opposite case. One place, from the part of the digit that you see above:
 
 # %%
 kernel = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+patch = digit[11:14, 9:12].astype(int)
+print(patch, "times", kernel, "is", patch * kernel, sep="\n")
+print("sum:", (patch * kernel).sum())
 
+
+# %% [markdown]
+# And now all places:
+
+# %%
 
 def convolve(image, kernel):
-    height, width = np.array(image.shape) - np.array(kernel.shape) + 1
+    rows, columns = kernel.shape
+    height, width = image.shape[0] - rows + 1, image.shape[1] - columns + 1
     result = np.zeros((height, width))
     for row in range(height):
         for column in range(width):
-            patch = image[row : row + 3, column : column + 3]
+            patch = image[row : row + rows, column : column + columns]
             result[row, column] = (patch * kernel).sum()
     return result
 
@@ -87,8 +96,8 @@ plotting.show_pixels(edges, signed=True, ax=axes[2])
 plt.show()
 
 # %% [markdown]
-# An edge detector, in nine numbers. The result is two pixels smaller each way, since the kernel has to fit. PyTorch computes the
-# same, only faster:
+# A detector of upright edges, in nine numbers: red is above zero, blue below. The result is two pixels smaller each way, since the kernel has to fit. PyTorch computes exactly the
+# same:
 
 # %%
 image, weights = torch.tensor(digit), torch.tensor(kernel).double()
@@ -117,8 +126,8 @@ print("computes the same:", np.allclose(dense @ digit.flatten(), edges.flatten()
 print(f"of these, zero: {np.mean(dense == 0):.1%}")
 print("different values:", np.unique(dense[dense != 0]).tolist())
 
-# %% mystnb={"image": {"alt": "A corner of the dense layer's table of weights. Nearly all of it is empty; a few diagonal stripes carry the same six coloured values over and over."}}
-plotting.show_pixels(dense[:78, :112], signed=True)
+# %% mystnb={"image": {"alt": "The upper left corner of the dense layer's table of weights. Nearly all of it is empty; a few diagonal stripes carry the same four values, -2, -1, 1 and 2, over and over."}}
+plotting.show_pixels(dense[:78, :112], signed=True)  # 3 rows of the result, 4 of the image
 plt.gca().set(xlabel="input pixel", ylabel="output pixel")
 plt.show()
 
@@ -134,7 +143,7 @@ print(f"{dense.size / kernel.size:,.0f}")
 # ## Padding, stride, dilation
 #
 # Three numbers say how the kernel moves. *Padding* adds empty pixels around the image, so that the result need not shrink. *Stride* is how far it moves each time.
-# *Dilation* spreads the kernel's taps apart. In the pictures, the dots are the taps of the kernel at two of its positions, next to each other.
+# *Dilation* spreads the kernel's *taps*, the places of its weights, apart. In the pictures, the dots are the taps at the kernel's first position and the rings those at the next.
 
 # %% mystnb={"image": {"alt": "Four small pixel grids with a 3 by 3 kernel on them at two neighbouring positions. Plain: positions one pixel apart. Padding 1: a dashed border of empty pixels, the kernel hangs over the edge. Stride 2: positions two pixels apart. Dilation 2: the nine taps spread over five by five pixels."}}
 cases = {
@@ -155,14 +164,14 @@ plt.show()
 #
 # $$\left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1$$
 #
-# Try it on the four pictures before you read their titles.
+# (The half brackets round down.) Try it on the four pictures before you read their titles.
 #
 # ## Pooling
 #
 # A *max-pool* has a window and no weights. It keeps the largest number in each window, and with a 2 × 2 window that moves by two, the image shrinks to half its
-# size each way. What is kept is *that* something was found there, and roughly where.
+# size each way. What is kept is *that* something was found there, and roughly where. First we keep the positive answers only, the right edges; that is what a *ReLU* does.
 
-# %% mystnb={"image": {"alt": "Left: the edges found above, 26 by 26. Right: after a 2 by 2 max-pool, 13 by 13; coarser, but the same edges at the same places."}}
+# %% mystnb={"image": {"alt": "Left: the positive answers, the right edges, 26 by 26. Right: after a 2 by 2 max-pool, 13 by 13; coarser, but the same edges at the same places."}}
 found = torch.tensor(np.maximum(edges, 0))[None, None]
 pooled = F.max_pool2d(found, 2)
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.6))
@@ -200,13 +209,14 @@ print("equal:", torch.allclose(as_convolution, as_dense, atol=1e-5))
 
 # %% [markdown]
 # It mixes channels and changes their number. Where an image has shrunk to one pixel, it *is* the dense layer that turns features into ten scores. That
-# is how the source's network ends.
+# is how the student's network ends that this book starts from. We call it *the source*. It has fewer than 20,000 parameters, and its advice was: convolutions instead of dense
+# layers, 8 channels up front, 7 × 7 pixels before the first pool, about 28 × 28 at the end, a 1 × 1 convolution last.
 #
 # What if one used a dense layer earlier, say after the first convolution of eight channels?
 
 # %%
-late = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
-layer_table(late)[["layer", "input_size", "output_size", "parameters"]]
+early_dense = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
+layer_table(early_dense)[["layer", "input_size", "output_size", "parameters"]]
 
 # %% [markdown]
 # That one dense layer alone is more than twice the budget of 20,000.
@@ -228,8 +238,19 @@ print("mean 0:", torch.allclose(out.mean((0, 2, 3)), torch.zeros(8), atol=1e-4))
 print("variance 1:", torch.allclose(out.var((0, 2, 3)), torch.ones(8), atol=1e-2))
 
 # %% [markdown]
-# When the network is used, the four numbers are fixed, and together they are one multiplication and one addition for each channel. A convolution that
-# follows could swallow them: batch norm costs next to nothing once training is over.
+# When the network is used, the four numbers are fixed, and together they are one multiplication and one addition for each channel. A convolution without padding that
+# follows can take them into its weights and a bias. Then batch norm costs nothing any more:
+
+# %%
+norm.eval()
+after = torch.nn.Conv2d(8, 16, 3, bias=False)
+scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+shift = norm.bias - norm.running_mean * scale
+
+swallowed = after.weight * scale[:, None, None]
+bias = (after.weight * shift[:, None, None]).sum((1, 2, 3))
+same = torch.allclose(after(norm(batch)), F.conv2d(batch, swallowed, bias), atol=1e-4)
+print("the same:", same)
 #
 # ## Recap
 #
@@ -240,8 +261,8 @@ print("variance 1:", torch.allclose(out.var((0, 2, 3)), torch.ones(8), atol=1e-2
 #
 # ## Exercises
 #
-# **1.** An image has 28 × 28 pixels. How large is it after a 5 × 5 convolution with stride 2 and padding 1? And how many such layers, one after
-# the other, until one pixel is left?
+# **1.** An image has 28 × 28 pixels. How large is it after a 5 × 5 convolution with stride 2 and padding 1? Can you stack such layers until one pixel
+# is left?
 #
 # <details>
 # <summary>Solution</summary>

@@ -37,7 +37,6 @@ import inspect
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from IPython.display import Math
 
 from cellgrad import mnist, plotting, receptive, training
 from cellgrad.convnets import SOURCE, block, build, conv, max_pool
@@ -57,7 +56,14 @@ three = [conv(8, 3), conv(8, 3), conv(8, 3)]
 receptive_field(three)[["layer", "size"]]
 
 # %% [markdown]
-# Two more with every layer. To reach 28 that way would take fourteen layers. The pool is the shortcut.
+# Two more with every layer. How far does that go on 28 pixels?
+
+# %%
+thirteen = receptive_field([conv(8, 3)] * 13)
+thirteen.tail(1)[["layer", "output_size", "size"]]
+
+# %% [markdown]
+# A fourteenth no longer fits on what is left, and we have not seen the whole digit. The pool is the shortcut.
 #
 # ## The step
 #
@@ -67,7 +73,12 @@ receptive_field(three)[["layer", "size"]]
 #
 # $$\text{size} \leftarrow \text{size} + (k - 1) \cdot \text{jump} \qquad \text{jump} \leftarrow \text{jump} \cdot s$$
 #
-# With dilation $d$, the $k$ taps reach over $d(k-1) + 1$ units, so $d(k-1)$ stands in the place of $k - 1$. In code, with the place of the first field's centre kept as well:
+# With dilation $d$, the $k$ taps reach over $d(k-1) + 1$ units, so $d(k-1)$ stands in the place of $k - 1$. To know where the fields lie, keep a third number, *start*: the centre of the first unit's
+# field, where the first pixel's centre is 0.5. A window's centre lies half its reach behind its first tap, and $p$ pixels of padding move it $p$ jumps back:
+#
+# $$\text{start} \leftarrow \text{start} + \left(\tfrac{d(k - 1)}{2} - p\right) \cdot \text{jump}$$
+#
+# In code:
 
 # %%
 print(inspect.getsource(receptive.step))
@@ -86,20 +97,20 @@ steps[["layer", "kernel", "stride", "output_size", "size", "jump", "start"]]
 # The pool adds one pixel only. But it doubles the jump, and from there on each 3 × 3 convolution adds *four* pixels instead of two.
 # The last unit sees 28 pixels, the whole image, and the 1 × 1 convolution adds nothing. On a digit:
 
-# %% mystnb={"image": {"alt": "Nine copies of the same digit, one for each layer, each with a square: the field of the unit in the middle. The square grows from 3 by 3 pixels over 5, 7, 8, 12, 16, 20 and 24 to 28 by 28, the whole image."}}
+# %% mystnb={"image": {"alt": "Ten copies of the same digit, one for each layer, each with a square: the field of the unit in the middle. The square grows from 3 by 3 pixels over 5, 7, 8, 12, 16, 20 and 24 to 28 by 28, the whole image, which the last panel, the 1 by 1, repeats."}}
 plotting.draw_fields(steps, digit)
 plt.show()
 
 # %% [markdown]
 # ## Why the jump matters
 #
-# Take the pool away and stack the same eight convolutions. And move the pool to the front, after one convolution. Which sees most?
+# Take the pool away and stack the same eight convolutions. And move the pool to the front, after one convolution. Which sees most? (On a larger image, since not all of them fit on 28 pixels.)
 
 # %%
 pool_early = [*block(8), max_pool(2), *block(8) * 7]
 convolutions = SOURCE[:-2]  # without the 1 × 1 and what follows
 stacks = {
-    "without the pool": [step for step in convolutions if step.kind != "max_pool"],
+    "without the pool": [c for c in convolutions if c.kind != "max_pool"],
     "as it is": convolutions,
     "pool after one convolution": pool_early,
 }
@@ -109,13 +120,13 @@ for name, stack in stacks.items():
 pd.Series(sizes, name="field at the end").to_frame()
 
 # %% [markdown]
-# The earlier the pool, the wider the view, and the sooner the fine detail is gone. That is the trade that "7 × 7 before the first pool" is about.
+# The earlier the pool, the wider the view, and the sooner the fine detail is gone. That is the trade that the source's advice, 7 × 7 before the first pool, is about.
 #
 # ## In closed form
 #
 # Write the step out for all layers. Layer $l$ adds $(k_l - 1)$ times the jump that the layers *before* it have built up, which is the product of their strides:
 #
-# $$r = 1 + \sum_{l} (k_l - 1) \prod_{i<l} s_i$$
+# $$r = 1 + \sum_{l} d_l\,(k_l - 1) \prod_{i<l} s_i$$
 
 # %%
 total, jump = 1, 1
@@ -155,27 +166,28 @@ fields = receptive_field(vgg, (3, 224, 224))
 fields[fields["kind"] == "max_pool"][["layer", "output_size", "size", "jump"]]
 
 # %% [markdown]
-# And a network with branches, ResNet-18, traced from PyTorch's own module. In each block, the shortcut has a smaller field than the two convolutions beside it; the sum sees the union.
+# And a network with branches, ResNet-18, traced from PyTorch's own module. (`import_torchvision` is torchvision's import, made to work beside any build of torch.) One of its blocks: the shortcut,
+# *downsample*, has a smaller field than the two convolutions beside it; the sum sees the union. *Aligned* means that both fields have the same centre.
 
 # %%
 from cellgrad._torchvision import import_torchvision
 
 resnet = import_torchvision().models.resnet18(weights=None)
 traced = receptive_field(resnet, (3, 224, 224))
-sums = traced[traced["kind"].str.startswith("add")]
-sums[["layer", "kind", "output_size", "size", "jump"]]
+block = traced["layer"].isin(["layer2.0.conv2", "layer2.0.downsample.0", "add_2"])
+traced.loc[block | (traced.index == len(traced) - 3), ["layer", "kind", "size", "jump"]]
 
 # %% [markdown]
 # At the end a unit could see more than the 224 pixels there are. Could.
 #
 # ## How little of it is used
 #
-# The field says which pixels *can* change a unit, not by how much. A pixel in the middle is reached on many paths, a pixel at the edge on
+# The field says which pixels *can* change a unit, not by how much. A pixel in the middle is reached on many paths, a pixel in the corner on
 # one. Stack $n$ layers with kernel $k$, all weights equal, and the influence is spread like a sum of $n$ dice: nearly a Gaussian, with
 #
 # $$\sigma = \sqrt{n\,(k^2 - 1)/12}$$
 #
-# (Luo, Li, Urtasun and Zemel, 2016). The field grows with $n$, its used part only with $\sqrt n$. Check it on stacks of convolutions whose weights are all one:
+# (Luo, Li, Urtasun and Zemel, 2016). The field grows with $n$, its used part only with $\sqrt n$. Check it on stacks of convolutions whose weights are all one, where the influence of a pixel is its gradient:
 
 # %%
 rows = []
@@ -193,31 +205,40 @@ pd.DataFrame(rows, columns=columns).round(4)
 # ## Before and after training
 #
 # A trained network can decide for itself which pixels matter. Train the source's network for a few epochs on the sample of digits inside this book's package, and compare
-# the gradient's energy, averaged over 200 digits, before and after. Will the used part grow or shrink?
+# the gradient's square, averaged over 200 digits, before and after. Will the used part grow or shrink? (The pictures show its square root, so that faint parts can be seen.)
 
-# %% mystnb={"image": {"alt": "Two maps of 28 by 28 pixels: how strongly the network's scores depend on each pixel, before training and after. Both are darkest in the middle and fade towards the border long before they reach it."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two maps of 28 by 28 pixels: how strongly the network's scores depend on each pixel. Before training: a round blob in the middle. After it: a larger and irregular one."}} tags=["nbval-ignore-output"]
 sample = mnist.sample()
 images = mnist.normalise(sample.test.images[:200])
+torch.manual_seed(0)
+untrained = build(SOURCE)
 trained = training.train("book", sample, epochs=4, progress=False).model
 maps = {
-    "before": receptive.effective_receptive_field(build(SOURCE), images),
+    "before": receptive.effective_receptive_field(untrained, images),
     "after": receptive.effective_receptive_field(trained, images),
 }
 figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.8))
 for ax, (when, used) in zip(axes, maps.items()):
     plotting.show_pixels(used.strength**0.5, scale="linear", ax=ax)
-    ax.set_title(f"{when} training: σ = {used.sigma[0]:.1f} × {used.sigma[1]:.1f}")
+    widths = " × ".join(f"{sigma:.1f}" for sigma in used.sigma)
+    ax.set_title(f"{when} training on the sample: σ = {widths}", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Compare the widths σ in the titles, down and across. Trained or not, the used part is a blob in the middle, much smaller than the square. A field of 28 is a permission, not a description.
+# The widths σ, down and across, are in the titles. To compare: if all 28 × 28 pixels counted alike, it would be
+
+# %%
+print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
+
+# %% [markdown]
+# Training widens the used part and changes its shape, since the network looks where strokes are; but it stays well below that. A field of 28 is a permission, not a description.
 #
 # ## Recap
 #
 # - A layer widens the field by $(k-1)$ times the jump, and a stride multiplies the jump.
 # - After a pool, everything counts double.
 # - Gradients measure what the arithmetic predicts.
-# - The field is what a unit *can* see. What it uses is a Gaussian blob in the middle, with a width that grows with the square root of the depth.
+# - The field is what a unit *can* see. With equal weights, what it uses is a Gaussian blob in the middle, with a width that grows with the square root of the depth; training widens it and changes its shape.
 #
 # ## Exercises
 #

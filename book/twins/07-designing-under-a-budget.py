@@ -16,7 +16,7 @@
 # # Designing under a budget
 #
 # 20,000 parameters, and a unit at the end that can see the whole digit. The source solved this with a few sentences of advice. In this chapter we
-# treat it as what it is, a small optimisation problem: we count what each choice costs, list *all* networks of the source's kind that
+# treat it as what it is, a small optimisation problem: we count what each choice costs, list the networks of the source's kind that
 # meet the constraints, and see what the advice leaves to decide.
 #
 # **You will be able to** say where a network's parameters go, trade channels against depth under a budget, and judge a design before training it.
@@ -49,18 +49,24 @@ budget = 20_000
 # %% [markdown]
 # ## Where the parameters go
 #
-# First the source's network, all costs in one table: parameters, of which weights and batch norm, multiplications for one digit, and the field.
+# First the source's network, all costs in one table: the numbers that it learns, weights and batch norm apart; the multiplications for one digit; the memory
+# of what each layer gives out, in bytes; and the field.
 
 # %%
 costs = cost_table(SOURCE)
-busy = costs[costs["kind"].isin(["conv", "max_pool"])]
-busy[["layer", "output_size", "parameters", "multiply_adds", "size"]]
+columns = ["layer", "weights", "batch_norm", "multiply_adds", "activation_bytes", "size"]
+costs.loc[costs["kind"].isin(["conv", "batch_norm", "max_pool"]), columns]
 
-# %% mystnb={"image": {"alt": "Two bars for each convolution of the source's network: its share of the parameters and its share of the multiplications. The first convolutions have few parameters and nearly all multiplications; the last ones have most of the parameters and few multiplications."}}
+# %%
+print(f"{costs['parameters'].sum():,} parameters,", end=" ")
+print(f"{costs['batch_norm'].sum()} of them in batch norm")
+
+# %% mystnb={"image": {"alt": "Two bars for each convolution of the source's network: its share of the weights and its share of the multiplications. The three convolutions before the pool have few of the weights and most of the multiplications; conv5 to conv8 have most of the weights and few multiplications."}}
 convs = costs[costs["kind"] == "conv"].set_index("layer")
 convs = convs[["parameters", "multiply_adds"]]
 (100 * convs / convs.sum()).plot.bar(color=[plotting.BLUE, plotting.ORANGE], rot=30)
-plt.ylabel("share of the network (%)")
+plt.gca().set_axisbelow(True)
+plt.ylabel("share of all convolutions (%)")
 plt.xlabel("")
 plt.legend(["parameters", "multiplications"])
 plt.show()
@@ -68,7 +74,7 @@ plt.show()
 
 # %% [markdown]
 # Parameters and work live at opposite ends. The first layers have few channels and large images: cheap to store, slow to compute. The last ones have many channels and
-# small images: the other way round. A budget of parameters is spent at the end; a budget of time at the beginning.
+# small images: the other way round. A budget of parameters is spent at the end; a budget of multiplications at the beginning.
 #
 # ## What a head costs
 #
@@ -86,17 +92,20 @@ heads = {
     "average, then dense": [global_avg_pool, flatten, linear(10)],
     "3 × 3, then 1 × 1": [conv(32, 3), relu, conv(10, 1), flatten],
 }
-table = pd.DataFrame(index=list(heads), columns=[8, 16, 32], dtype=int)
-for (name, head), channels in itertools.product(heads.items(), table.columns):
-    table.loc[name, channels] = count_parameters([*body(channels), *head])
-table.rename_axis(columns="channels up front")
+counts = {}
+for channels in (8, 16, 32):
+    networks = {name: [*body(channels), *head] for name, head in heads.items()}
+    counts[channels] = {n: count_parameters(layers) for n, layers in networks.items()}
+table = pd.DataFrame(counts).rename_axis(columns="channels up front")
+table
 
 # %%
 table <= budget
 
 # %% [markdown]
-# The channels decide, not the head: twice the channels are four times the weights in every convolution between them. With 8 up front everything fits; with 16
-# nothing does. This is why the advice starts with "8 channels up front".
+# The channels decide, not the head: twice the channels are four times the weights in every convolution between them. With 8 up front and 16 behind the pool
+# everything fits; with 16 and 32 nothing does. If the channels double at the pool, 8 is the largest of the three that we can afford. The expensive ones are those
+# behind the pool; below, the two vary separately.
 #
 # Among the heads, the 3 × 3 with a 1 × 1 and the dense one cost about the same here, because the image has shrunk to 3 × 3. Where it has not, the dense head is the one that explodes:
 
@@ -108,10 +117,11 @@ for size in (3, 5, 7, 11):
 
 
 # %% [markdown]
-# ## All networks of this kind
+# ## Networks of this kind
 #
 # Now take the advice as rules: 3 × 3 convolutions without padding, one pool, a last 3 × 3 to 32 channels and a 1 × 1 to ten scores. Free are the number of convolutions before
-# and after the pool, and their channels. We list all combinations and keep those that fit the budget, end on one pixel and see the whole digit.
+# and after the pool, one to seven each, and their channels, 4, 8, 12 or 16 before and 8, 16, 24 or 32 after it. We list all combinations and keep those that fit the
+# budget, end on one pixel and see the whole digit. ("After it" does not count the last 3 × 3.)
 
 # %%
 def design(before, front, after, back):
@@ -122,7 +132,8 @@ def design(before, front, after, back):
 
 
 # %%
-choices = itertools.product(range(1, 8), (4, 8, 12, 16), range(1, 8), (8, 16, 24, 32))
+depths = range(1, 8)
+choices = itertools.product(depths, (4, 8, 12, 16), depths, (8, 16, 24, 32))
 rows = []
 for before, front, after, back in choices:
     try:
@@ -150,8 +161,9 @@ summary["networks"] = shapes.size()
 summary
 
 # %% [markdown]
-# Very few shapes are left. Without padding, every convolution before the pool costs two pixels and every one after it costs the size that is left, so depth and field are tied to each other. The
-# source's shape is one of the rows: three convolutions, 7 × 7, then the pool. Its channels?
+# Very few shapes are left. Each convolution before the pool takes two pixels off 28, each one after it takes two off the pooled image. To end on exactly one pixel, the pooled
+# size must be odd, and so must the number of convolutions before the pool. And a unit that is left alone has seen the whole digit: here the two conditions are the same.
+# The source's shape is one of the rows: three convolutions, 7 × 7, then the pool. Its channels?
 
 # %%
 of_the_shape = fits[fits["before the pool"] == 3]
@@ -161,7 +173,7 @@ of_the_shape[columns].round(2)
 
 # %% [markdown]
 # The source's network, 8 and 16 channels, is one of these rows, well inside the budget. What the rules leave open, and no arithmetic can answer, is which of these
-# networks reads best. That takes training, and Part III does it.
+# networks reads best. That takes training.
 #
 # ## Other ways to spend it
 #
@@ -170,6 +182,8 @@ of_the_shape[columns].round(2)
 # - *Pool early*: after one convolution instead of three.
 # - *Fold*: cut the image into blocks of 2 × 2 pixels and make each block's four pixels four channels. Nothing is lost, and all layers work on a quarter of the pixels.
 # - *Separable*: split each 3 × 3 convolution in two, one that looks around in each channel on its own, and a 1 × 1 that mixes the channels.
+#
+# The rest of each network is adjusted so that it ends on one pixel.
 
 # %%
 def separable(channels_in, channels):
@@ -208,14 +222,14 @@ print("all within the budget:", bool((chosen["parameters"] <= budget).all()))
 chosen.astype({"parameters": int, "field": int})
 
 # %% [markdown]
-# The same budget buys quite different things. Pooling early and folding need fewer multiplications and, above all, store smaller images, and that is most of the time that
-# training takes. Separable convolutions buy many more channels for the same number of parameters. Here are the first and the last of them, to the same scale:
+# The same budget buys quite different things. Pooling early and folding need fewer multiplications and much less memory for their images. The separable network
+# affords up to 64 channels, for a few more parameters and much more memory. Here are the first and the last of them, each fitted to the page:
 
-# %% mystnb={"image": {"alt": "The source's network drawn to scale: large sheets at first, shrinking to 32 channels of one pixel."}}
+# %% mystnb={"image": {"alt": "The source's network drawn as stacks of sheets: large ones at first, shrinking to 32 channels of one pixel."}}
 plotting.draw_convnet(alternatives["the source"])
 plt.show()
 
-# %% mystnb={"image": {"alt": "The separable network drawn to scale: the same sizes of images, but stacks of up to 64 channels, twice as many layers."}}
+# %% mystnb={"image": {"alt": "The separable network drawn as stacks of sheets: the same sizes of images, but sixteen convolutions and stacks of up to 64 channels."}}
 plotting.draw_convnet(alternatives["separable"])
 plt.show()
 
@@ -223,25 +237,26 @@ plt.show()
 # ## Recap
 #
 # - Parameters sit at the end of a network, work at its beginning.
-# - Twice the channels, four times the parameters. The channels are what a budget buys.
+# - Twice the channels, nearly four times the parameters. The channels are what a budget buys.
 # - With 3 × 3 convolutions without padding, one pool and a field of 28, only a handful of shapes are left, and the source's is one of them.
 # - Pooling early, folding and separating are other ways to spend the same budget.
 #
 # ## Exercises
 #
-# **1.** Find a stack with a field of at least 28, any kernels and strides, with the fewest parameters, that ends in ten scores. Channels are up to you. How low can you get?
+# **1.** Find a stack that starts from one channel, has a field of at least 28 without padding, and whose ten scores come from a convolution: the one with the fewest
+# parameters. Any kernels, strides and pools are allowed. How low can you get?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# As few as you like, if it need not read: the field does not ask for channels. One channel, and pools, which cost nothing:
+# Few, if it does not have to read anything: the field does not ask for channels, and pools cost nothing. A first try:
 #
 # ```python
 # cheapest = [max_pool(2), max_pool(2), conv(10, 7), flatten]
 # count_parameters(cheapest), receptive_field(cheapest)["size"].iloc[-1]
 # ```
 #
-# 490 parameters with a field of 28. And `[avg_pool(28), conv(10, 1), flatten]` has 10: it sees everything and can tell the digits apart only by how much ink they have. The
+# The fewest are ten, one weight for each score: `[avg_pool(28), conv(10, 1), flatten]` sees everything and can tell the digits apart only by how much ink they have. The
 # field is necessary, not sufficient.
 # </details>
 #
@@ -258,7 +273,7 @@ plt.show()
 # 9 fit. Small steps in the channels are large steps in the parameters.
 # </details>
 #
-# **3.** Give the source's convolutions padding 1, so that no image shrinks but at the pool. What happens to the parameters, the field and the multiplications?
+# **3.** Give the source's convolutions padding 1, so that no image shrinks except at the pool. What happens to the parameters, the field and the multiplications?
 #
 # <details>
 # <summary>Solution</summary>
@@ -266,12 +281,16 @@ plt.show()
 # ```python
 # padded = (*block(8, padding=1) * 3, max_pool(2), *block(16, padding=1) * 4,
 #           conv(32, 3, padding=1), relu, conv(10, 1), global_avg_pool, flatten)
-# cost_table(padded)[["parameters", "multiply_adds"]].sum(), cost_table(SOURCE)[["parameters", "multiply_adds"]].sum()
+# for layers in (SOURCE, padded):
+#     costs = cost_table(layers)
+#     print(costs[["parameters", "multiply_adds"]].sum().tolist())
+#     print(costs[["layer", "size"]].tail(4))
 # ```
 #
-# The parameters stay the same, the field at the last convolution too, and the multiplications grow to several times as many: the images stay large.
+# The parameters stay the same, and the last convolution still sees 28 pixels. The multiplications grow to between three and four times as many, because the images stay large. And the average over all
+# positions at the end sees more than the image has.
 # </details>
 #
 # ## What's next
 #
-# Part III: *The run* trains the source's network, and finds out what all this arithmetic is worth.
+# Part III: *The run* trains the source's network.

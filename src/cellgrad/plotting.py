@@ -87,8 +87,9 @@ def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
         colour = BLUE if name[0] == "i" else ORANGE if name[0] == "h" else GREEN if name[0] == "o" else RED
         ax.add_patch(Circle((x, y), 0.42, facecolor=PAPER, edgecolor=colour, linewidth=2.4, zorder=2))
         shown = f"a_{name}" if f"a_{name}" in values else name
-        ax.text(x, y + 0.1, f"${_subscript(name)}$", ha="center", va="center", fontsize=11, zorder=3)
-        ax.text(x, y - 0.16, f"{values[shown]:.4g}", ha="center", va="center", fontsize=8.5, zorder=3)
+        digits = ".3g" if name[0] == "E" else ".4g"
+        ax.text(x, y + 0.1, f"${_subscript(shown)}$", ha="center", va="center", fontsize=11, zorder=3)
+        ax.text(x, y - 0.16, f"{values[shown]:{digits}}", ha="center", va="center", fontsize=8.5, zorder=3)
     headings = {"inputs": 0, "hidden units": 2.6, "outputs": 5.4, "errors": 7.6, "loss": 9.2}
     for heading, x in headings.items():
         ax.text(x, 2.85, heading, ha="center", fontsize=11, color=INK)
@@ -100,7 +101,10 @@ def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
 
 
 def _subscript(name: str) -> str:
-    return r"E_\mathrm{total}" if name == "E_total" else f"{name[0]}_{name[1:]}"
+    if name == "E_total":
+        return r"E_\mathrm{total}"
+    letter, _, index = name.partition("_") if "_" in name else (name[0], "", name[1:])
+    return f"{letter}_{{{index}}}"
 
 
 def plot_losses(losses: pd.DataFrame | pd.Series, log: bool = False, ax: Axes | None = None) -> Axes:
@@ -121,11 +125,11 @@ def draw_convnet(
 ) -> Axes:
     """The network to scale: one sheet for each channel, one unit of length for each pixel, counted layer by layer.
 
-    Layers that keep their input's size (ReLU, batch norm, dropout) are not drawn. image: drawn on the input's sheet.
+    Layers that work on each number alone (ReLU, batch norm, dropout) are not drawn. image: drawn on the input's sheet.
     """
     table = layer_table(layers, input_size)
-    drawn = (table["input_size"] != table["output_size"]) & (table["output_size"].map(len) == 3)
-    ax = _blank(ax, (10, 2.9))
+    drawn = ~table["kind"].isin(["relu", "batch_norm", "dropout"]) & (table["output_size"].map(len) == 3)
+    ax = _blank(ax, (0.9 * (2 + drawn.sum()), 2.9))
     steps = [("input", tuple(input_size), FAINT, "")]
     for row in table[drawn].itertuples():
         steps.append((row.layer, row.output_size, _colour(row.kind), f"{row.parameters:,}" if row.parameters else "–"))
@@ -153,16 +157,20 @@ def _colour(kind: str) -> str:
     return {"conv": BLUE, "max_pool": RED, "avg_pool": RED}.get(kind, GREEN)
 
 
-def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], columns: int = 8) -> Figure:
-    """A grid of digits, ink on paper, each with a title."""
+def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: str = "", columns: int = 8) -> Figure:
+    """A grid of digits, ink on paper, each with a title; a heading above them all."""
     images, titles = list(images), list(titles)
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.1 * columns, 1.45 * rows), squeeze=False)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(1.1 * columns, 1.45 * rows + 0.3 * bool(heading)), squeeze=False
+    )
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=255)
         ax.set_title(title, fontsize=9, loc="center")
+    if heading:
+        figure.suptitle(heading, x=0.01, ha="left", fontsize=12)
     return figure
 
 

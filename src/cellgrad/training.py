@@ -233,7 +233,7 @@ class _Loop:
         self.schedule = {
             "constant": lambda: torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0),
             "one-cycle": lambda: torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, recipe.learning_rate, total_steps=epochs * self.steps
+                self.optimiser, recipe.learning_rate, total_steps=epochs * self.steps, cycle_momentum=False
             ),
         }[recipe.schedule]()
 
