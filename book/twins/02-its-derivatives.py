@@ -124,7 +124,8 @@ Math(latex_equations(toynet.chain_rule()))
 forward = sum(sp.count_ops(line) for line in toynet.FORWARD.values())
 backward = sum(sp.count_ops(line) for line in toynet.chain_rule().values())
 separately = sum(sp.count_ops(sp.diff(loss, weight)) for weight in toynet.WEIGHTS)
-print(f"forward {forward}, backward {backward} more; eight on their own {separately}")
+print(f"forward {forward}, backward {backward} more")
+print(f"eight derivatives on their own {separately}")
 
 # %% [markdown]
 # All eight derivatives together cost about as much as one more forward pass.

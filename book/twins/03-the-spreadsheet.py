@@ -263,7 +263,8 @@ for update in (0, 10, 50, 100):
     right, wrong = visited[update].gradient(), mistaken_gradient(visited[update])
     cosine = right @ wrong / np.linalg.norm(right) / np.linalg.norm(wrong)
     angle = np.degrees(np.arccos(cosine))
-    print(f"update {update:3}: {angle:.2f}° apart, w1 off by {wrong[0] / right[0]:.2f}")
+    factor = wrong[0] / right[0]
+    print(f"update {update:3}: {angle:.2f}° apart, w1 off by {factor:.2f}")
 
 
 # %% [markdown]
@@ -282,7 +283,8 @@ numeric = []
 for step in np.eye(8) * 1e-5:
     up, down = loss_of(network.weights + step), loss_of(network.weights - step)
     numeric.append((up - down) / 2e-5)
-checked = pd.DataFrame({"mistaken": mistaken_gradient(network), "check": numeric}, index=names)
+mistaken = mistaken_gradient(network)
+checked = pd.DataFrame({"mistaken": mistaken, "check": numeric}, index=names)
 checked["mistaken / check"] = checked["mistaken"] / checked["check"]
 checked.round(6)
 

@@ -177,7 +177,8 @@ for share in (0.98, 1.02):
 # %% mystnb={"image": {"alt": "The loss on a logarithmic axis, from the same start next to the minimum. At 0.98 of the limit it falls along a straight line until rounding ends it. At 1.02 of the limit it rises over some two hundred updates by many orders of magnitude, turns, and then falls more slowly than the other."}}
 for share in (0.98, 1.02):
     run = descend(nudged, share * limit, updates=500)["E_total"]
-    plt.semilogy(run.where(run > 1e-25), label=rf"{share} · $2/\lambda_\mathrm{{max}}$")
+    above_rounding = run.where(run > 1e-25)
+    plt.semilogy(above_rounding, label=rf"{share} · $2/\lambda_\mathrm{{max}}$")
 plt.xlabel("update")
 plt.ylabel(r"loss $E_\mathrm{total}$")
 plt.legend()
@@ -246,7 +247,8 @@ paths = study.descent_paths(network, pair, rates, updates=50)
 for rate, path in paths.groupby("learning_rate"):
     plt.plot(path["x"], path["y"], color=plotting.INK, linewidth=0.8)
     plt.plot(*path[["x", "y"]].iloc[-1], "o", label=f"η = {rate:g}")
-plt.plot(*paths[["x", "y"]].iloc[0], "s", color=plotting.RED, markersize=9, label="start")
+start = paths[["x", "y"]].iloc[0]
+plt.plot(*start, "s", color=plotting.RED, markersize=9, label="start")
 plt.xlabel("weight $w_5$")
 plt.ylabel("weight $w_7$")
 plt.grid(False)

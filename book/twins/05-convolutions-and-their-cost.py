@@ -127,7 +127,8 @@ print(f"of these, zero: {np.mean(dense == 0):.1%}")
 print("different values:", np.unique(dense[dense != 0]).tolist())
 
 # %% mystnb={"image": {"alt": "The upper left corner of the dense layer's table of weights. Nearly all of it is empty; a few diagonal stripes carry the same four values, -2, -1, 1 and 2, over and over."}}
-plotting.show_pixels(dense[:78, :112], signed=True)  # 3 rows of the result, 4 of the image
+corner = dense[: 3 * 26, : 4 * 28]  # three rows of the result, four of the image
+plotting.show_pixels(corner, signed=True)
 plt.gca().set(xlabel="input pixel", ylabel="output pixel")
 plt.show()
 
@@ -249,9 +250,10 @@ shift = norm.bias - norm.running_mean * scale
 
 swallowed = after.weight * scale[:, None, None]
 bias = (after.weight * shift[:, None, None]).sum((1, 2, 3))
-same = torch.allclose(after(norm(batch)), F.conv2d(batch, swallowed, bias), atol=1e-4)
-print("the same:", same)
-#
+at_once = F.conv2d(batch, swallowed, bias)
+print("the same:", torch.allclose(after(norm(batch)), at_once, atol=1e-4))
+
+# %% [markdown]
 # ## Recap
 #
 # - A convolution is a dense layer that looks near and shares its weights.

@@ -174,8 +174,8 @@ from cellgrad._torchvision import import_torchvision
 
 resnet = import_torchvision().models.resnet18(weights=None)
 traced = receptive_field(resnet, (3, 224, 224))
-block = traced["layer"].isin(["layer2.0.conv2", "layer2.0.downsample.0", "add_2"])
-traced.loc[block | (traced.index == len(traced) - 3), ["layer", "kind", "size", "jump"]]
+rows = ["layer2.0.conv2", "layer2.0.downsample.0", "add_2", "add_7"]
+traced[traced["layer"].isin(rows)][["layer", "kind", "size", "jump"]]
 
 # %% [markdown]
 # At the end a unit could see more than the 224 pixels there are. Could.

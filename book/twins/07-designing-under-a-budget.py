@@ -54,8 +54,9 @@ budget = 20_000
 
 # %%
 costs = cost_table(SOURCE)
-columns = ["layer", "weights", "batch_norm", "multiply_adds", "activation_bytes", "size"]
-costs.loc[costs["kind"].isin(["conv", "batch_norm", "max_pool"]), columns]
+columns = ["weights", "batch_norm", "multiply_adds", "activation_bytes", "size"]
+shown = costs["kind"].isin(["conv", "batch_norm", "max_pool"])
+costs[shown].set_index("layer")[columns]
 
 # %%
 print(f"{costs['parameters'].sum():,} parameters,", end=" ")
@@ -95,7 +96,7 @@ heads = {
 counts = {}
 for channels in (8, 16, 32):
     networks = {name: [*body(channels), *head] for name, head in heads.items()}
-    counts[channels] = {n: count_parameters(layers) for n, layers in networks.items()}
+    counts[channels] = {name: count_parameters(n) for name, n in networks.items()}
 table = pd.DataFrame(counts).rename_axis(columns="channels up front")
 table
 
