@@ -33,7 +33,7 @@ def test_train_for_people_says_that_it_was_the_sample(capsys):
     assert (
         "validation_accuracy" in said
         and "embedded sample" in said
-        and "runs/book-seed0.safetensors" in said.replace("\\", "/")
+        and "runs/book-seed0-epochs1-validation100-sample.safetensors" in said.replace("\\", "/")
     )
 
 

@@ -1,6 +1,7 @@
 """Draw the picture on the landing page: the spreadsheet's network, and digits that are hard to read.
 
-A network that `cellgrad train` saved says which digits are hard: python tools/cover.py runs/book-seed0.safetensors
+A network that `cellgrad train` saved says which digits are hard:
+python tools/cover.py runs/book-seed0-epochs10.safetensors
 """
 
 import sys

@@ -68,7 +68,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{record['device']}: {record['test_accuracy']:.2%} of the test digits right"
             + (" (embedded sample, not all of MNIST)" if record["data"] == "sample" else "")
         )
-        print(f"weights and record: {training.weights_path(options.out, options.recipe, options.seed)}")
+        print(f"weights and record: {training.weights_path(options.out, record)}")
     return 0
 
 

@@ -9,7 +9,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -108,21 +108,24 @@ def train(
 
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and their shifts. out: a folder for the weights, the record and, while the run
-    lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened.
+    lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
+    finished already is read back.
     Raises ValueError for an unknown recipe or numbers out of range, OSError where `out` cannot be written,
     Diverged when the loss stops being finite.
     """
     seed = checks.whole_number("seed", seed)
     epochs = checks.whole_number("epochs", find_recipe(recipe).epochs if epochs is None else epochs, least=1)
     digits, held_out = data.hold_out(validation) if validation else (data.train, None)
-    files = _Files(weights_path(out, recipe, seed)) if out is not None else None
     device = pick_device(device)
+    settings = {"recipe": recipe, "seed": seed, "epochs": epochs, "validation": validation, "data": data.kind}
+    files = _Files(weights_path(out, settings)) if out is not None else None
+    if files and resume and files.finished:
+        return load_run(files.weights)
 
     with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
         torch.manual_seed(seed)
         loop = _Loop(RECIPES[recipe], digits.to(device), epochs, device)
-        settings = {"recipe": recipe, "seed": seed, "epochs": epochs, "validation": validation, "data": data.kind}
-        history = files.start(loop, settings, resume) if files else []
+        history = files.start(loop, resume) if files else []
         bar = tqdm(total=epochs * loop.steps, initial=len(history) * loop.steps, disable=not progress, unit="step")
         with bar:
             for epoch in range(len(history) + 1, epochs + 1):
@@ -132,7 +135,7 @@ def train(
                     row["validation_accuracy"] = accuracy(loop.model, held_out)
                 history.append(row)
                 if files:
-                    files.save_checkpoint(loop, settings, history)
+                    files.save_checkpoint(loop, history)
         record = settings | {
             "parameters": sum(p.numel() for p in loop.model.parameters()),
             "seconds": round(sum(row["seconds"] for row in history), 2),
@@ -147,9 +150,15 @@ def train(
     return run
 
 
-def weights_path(out: str | os.PathLike, recipe: str, seed: int) -> Path:
-    """Where `train` leaves the weights of a finished run, its record and history with them."""
-    return Path(out) / f"{recipe}-seed{seed}.safetensors"
+def weights_path(out: str | os.PathLike, settings: Mapping[str, object]) -> Path:
+    """Where `train` leaves the weights of a finished run, its record and history with them.
+
+    settings: recipe, seed, epochs, validation and data, as a record has them. All of them are in the name, so that no
+    run overwrites another.
+    """
+    name = "{recipe}-seed{seed}-epochs{epochs}".format(**settings)
+    name += f"-validation{settings['validation']}" if settings["validation"] else ""
+    return Path(out) / f"{name}{'-sample' if settings['data'] == 'sample' else ''}.safetensors"
 
 
 class _Files:
@@ -162,7 +171,12 @@ class _Files:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()  # an unwritable folder is found now, not after the training
 
-    def start(self, loop: _Loop, settings: dict[str, object], resume: bool) -> list[dict[str, float]]:
+    @property
+    def finished(self) -> bool:
+        """Whether the run that these files are named after has come to its end."""
+        return self.weights.exists() and not self.checkpoint.exists()
+
+    def start(self, loop: _Loop, resume: bool) -> list[dict[str, float]]:
         """Restore `loop` from the checkpoint when asked to; return the finished epochs' history."""
         if not self.checkpoint.exists():
             if resume:
@@ -178,15 +192,12 @@ class _Files:
                 f"{self.checkpoint} holds {done} finished epochs of an earlier run; "
                 f"go on with it (resume), or move it away, or name another folder"
             )
-        for name, value in settings.items():
-            if saved["settings"][name] != value:
-                raise ValueError(f"{self.checkpoint} is of a run with {name} {saved['settings'][name]}, not {value}")
         loop.restore(saved["state"])
         return saved["history"]
 
-    def save_checkpoint(self, loop: _Loop, settings: dict[str, object], history: list[dict[str, float]]) -> None:
+    def save_checkpoint(self, loop: _Loop, history: list[dict[str, float]]) -> None:
         """Replace the checkpoint by one of now."""
-        content = {"settings": settings, "history": history, "state": loop.state()}
+        content = {"history": history, "state": loop.state()}
         _write(self.checkpoint, lambda file: torch.save(content, file))
 
     def finish(self, run: Run) -> None:
