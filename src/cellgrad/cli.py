@@ -118,7 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("cellgrad: stopped; train keeps the finished epochs, and with --resume it goes on", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        print(f"cellgrad: this needs the package {error.name}: pip install 'cellgrad[train]'", file=sys.stderr)
+        print(
+            f"cellgrad: this needs the package {error.name}: pip install torch torchvision safetensors", file=sys.stderr
+        )
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
