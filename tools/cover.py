@@ -24,7 +24,7 @@ figure = plt.figure(figsize=(11, 3.4))
 left, grid = figure.subfigures(1, 2, width_ratios=[2.3, 1])
 plotting.draw_toy_network(ToyNetwork(), left.subplots())
 for ax, row in zip(grid.subplots(3, 5).flat, hardest, strict=True):
-    ax.imshow(test.images[row], cmap="gray_r")
+    ax.imshow(test.images[row], cmap=plotting.INK_ON_PAPER)
     ax.axis("off")
 figure.savefig(COVER)
 print(COVER.name, f"{COVER.stat().st_size:,} bytes")

@@ -224,14 +224,14 @@ chosen.astype({"parameters": int, "field": int})
 
 # %% [markdown]
 # The same budget buys quite different things. Pooling early and folding need fewer multiplications and much less memory for their images. The separable network
-# affords up to 64 channels, for a few more parameters and much more memory. Here are the first and the last of them, each fitted to the page:
+# affords up to 64 channels, for a few more parameters and much more memory. Here are the source's network and the one that folds:
 
 # %% mystnb={"image": {"alt": "The source's network drawn as stacks of sheets: large ones at first, shrinking to 32 channels of one pixel."}}
 plotting.draw_convnet(alternatives["the source"])
 plt.show()
 
-# %% mystnb={"image": {"alt": "The separable network drawn as stacks of sheets: the same sizes of images, but sixteen convolutions and stacks of up to 64 channels."}}
-plotting.draw_convnet(alternatives["separable"])
+# %% mystnb={"image": {"alt": "The folding network drawn as stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from there to ten scores."}}
+plotting.draw_convnet(alternatives["fold"])
 plt.show()
 
 # %% [markdown]

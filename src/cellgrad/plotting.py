@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, told apart by colour-blind readers; sky blue and yellow left out, too pale for lines.
 BLUE, ORANGE, GREEN, RED, PURPLE, INK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6558B", "#2B2B2B"
 PAPER, FAINT = "#FCFCFA", "#B9B9B4"
+INK_ON_PAPER = LinearSegmentedColormap.from_list("ink on paper", [PAPER, "#000000"])
 
 
 def use_house_style() -> None:
@@ -142,7 +144,7 @@ def draw_convnet(
             corner = (left + sheet * channel, -(height + depth) / 2 + sheet * channel)
             ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.9))
         if name == "input" and image is not None:
-            ax.imshow(image, cmap="gray_r", extent=(left, left + width, -height / 2, height / 2), zorder=2)
+            ax.imshow(image, cmap=INK_ON_PAPER, extent=(left, left + width, -height / 2, height / 2), zorder=2)
         size = "×".join(str(n) for n in (channels, height, width))
         ax.text(
             x + column / 2, -20, f"{name}\n{size}\n{parameters}", ha="center", va="top", fontsize=9.5, linespacing=1.6
@@ -167,7 +169,7 @@ def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: st
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        ax.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=255)
+        ax.imshow(np.asarray(image), cmap=INK_ON_PAPER, vmin=0, vmax=255)
         ax.set_title(title, fontsize=9, loc="center")
     if heading:
         figure.suptitle(heading, x=0.01, ha="left", fontsize=12)
@@ -189,7 +191,7 @@ def show_pixels(
     if signed:
         look = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
     else:
-        look = {"cmap": "gray_r", "vmin": 0, "vmax": 255 if scale == "ink" else largest}
+        look = {"cmap": INK_ON_PAPER, "vmin": 0, "vmax": 255 if scale == "ink" else largest}
     ax.imshow(image, extent=(0, width, height, 0), **look)
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
