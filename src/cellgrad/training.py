@@ -55,7 +55,7 @@ RECIPES = {
     "source": Recipe(
         SOURCE, epochs=20, learning_rate=0.01, schedule="constant", feed="images", affine=(20, 0.1, (0.9, 1.1))
     ),
-    "book": Recipe(SOURCE, epochs=10, learning_rate=0.1, weight_decay=1e-4, shift=2),
+    "book": Recipe(SOURCE, epochs=12, learning_rate=0.2, weight_decay=1e-4, shift=2),
 }
 
 
