@@ -1,1 +1,1 @@
-"""What `cellgrad.audit` is made of: cells, tables, formulas read, mistakes named, numbers computed again."""
+"""What `cellgrad.audit` is made of: cells, tables, formulas read, columns judged, mistakes named."""

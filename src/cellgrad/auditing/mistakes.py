@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -57,8 +58,8 @@ def agrees(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> bool:
         return False
 
 
-def spelled(expression: sp.Expr) -> str:
-    """An expression as one would type it into a cell, with names for cells."""
+def _spelled(expression: sp.Expr) -> str:
+    """A part of a formula for a sentence."""
     return str(expression).replace("**", "^").replace("exp(", "EXP(")
 
 
@@ -70,7 +71,7 @@ def explain(name: str, found: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) ->
     try:
         values = [evaluate(found, point) for point in at]
     except (KeyError, FormulaError):
-        values = None
+        return None
 
     def is_found(candidate: sp.Expr) -> bool:
         try:
@@ -78,20 +79,15 @@ def explain(name: str, found: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) ->
         except FormulaError:
             return False
 
-    if values:
-        ratios = [value / point[SYMBOLS[name]] for value, point in zip(values, at, strict=True)]
-        if all(same(ratio, ratios[0]) for ratio in ratios):
-            if same(ratios[0], PRECISE.mpf(-1)):
-                return "the sign is the wrong way round"
-            if ratios[0] != 0:
-                return f"it is {PRECISE.nstr(ratios[0], 6)} times what it should be: a factor is wrong or missing"
-        for words, candidate in _mistaken(right):
-            if is_found(candidate):
-                return words
-        for words, candidate in _repaired(found, right, name):
-            if agrees(candidate, name, at):
-                return words
-    return None
+    ratios = [value / point[SYMBOLS[name]] for value, point in zip(values, at, strict=True)]
+    if all(same(ratio, ratios[0]) for ratio in ratios):
+        if same(ratios[0], PRECISE.mpf(-1)):
+            return "the sign is the wrong way round"
+        if ratios[0] != 0:
+            return f"it is {PRECISE.nstr(ratios[0], 6)} times what it should be: a factor is wrong or missing"
+    made = (words for words, candidate in _mistaken(right) if is_found(candidate))
+    undone = (words for words, candidate in _repaired(found, right) if agrees(candidate, name, at))
+    return next(itertools.chain(made, undone), None)
 
 
 def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
@@ -106,11 +102,9 @@ def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
             )
             yield words, right.xreplace(dict.fromkeys(weights, activation))
     for crossed in ((w6, w7), (w5, w8), (w5, w6), (w7, w8)):
-        if set(crossed) & set(own):
-            swap = dict(zip(crossed, reversed(crossed), strict=True))
+        if set(crossed) <= set(own):
             words = f"the paths are crossed: {crossed[0]} and {crossed[1]} have changed places"
-            if len(set(crossed) & set(own)) == 2:
-                yield words, right.xreplace(swap)
+            yield words, right.xreplace(dict(zip(crossed, reversed(crossed), strict=True)))
     yield from _damaged(right)
     for symbol in own:
         for other in SYMBOLS.values():
@@ -121,23 +115,21 @@ def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
                 elif symbol in WEIGHTS and str(other).startswith("a_"):
                     words += ": an activation in the place of a weight"
                 yield words, right.xreplace({symbol: other})
-    for place, symbol in enumerate(own):
-        for other in own[place + 1 :]:
-            yield f"{symbol} and {other} have changed places", right.xreplace({symbol: other, other: symbol})
+    yield from _swapped(right, own)
 
 
 def _damaged(expression: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     """Leave out a factor, a term or a power, or turn a sign, anywhere in the expression."""
     if expression.is_Mul:
         for factor in expression.args:
-            yield f"the factor {spelled(factor)} is missing", expression / factor
+            yield f"the factor {_spelled(factor)} is missing", expression / factor
     if expression.is_Pow and expression.exp.is_Integer and expression.exp > 1:
-        yield f"{spelled(expression.base)} is not raised to the power {expression.exp}", expression.base
+        yield f"{_spelled(expression.base)} is not raised to the power {expression.exp}", expression.base
     if expression.is_Add:
         for term in expression.args:
             rest = expression - term
-            yield f"the term {spelled(term)} is missing", rest
-            yield f"the term {spelled(term)} has the wrong sign", rest - term
+            yield f"the term {_spelled(term)} is missing", rest
+            yield f"the term {_spelled(term)} has the wrong sign", rest - term
     if expression.func is sp.exp:
         yield "the sign in EXP( ) is the wrong way round", sp.exp(-expression.args[0])
         yield "EXP is missing", expression.args[0]
@@ -148,15 +140,18 @@ def _damaged(expression: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
             yield words, expression.func(*arguments)
 
 
-def _repaired(found: sp.Expr, right: sp.Expr, name: str) -> Iterator[tuple[str, sp.Expr]]:
+def _repaired(found: sp.Expr, right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     """What the found formula becomes when one column in it is replaced by another, or two change places."""
     used = sorted(found.free_symbols, key=str)
     for symbol in used:
         for other in sorted(right.free_symbols - {symbol}, key=str):
             yield f"{symbol} stands where {other} belongs", found.xreplace({symbol: other})
-    for place, symbol in enumerate(used):
-        for other in used[place + 1 :]:
-            yield f"{symbol} and {other} have changed places", found.xreplace({symbol: other, other: symbol})
+    yield from _swapped(found, used)
+
+
+def _swapped(expression: sp.Expr, columns: list[sp.Symbol]) -> Iterator[tuple[str, sp.Expr]]:
+    for one, other in itertools.combinations(columns, 2):
+        yield f"{one} and {other} have changed places", expression.xreplace({one: other, other: one})
 
 
 def bracketed(tokens: list[Token]) -> Iterator[list[Token]]:

@@ -1,45 +1,74 @@
-"""The numbers of a table computed again, and how far each may be off."""
+"""Numbers that stand where a formula belongs, computed again, and how far each may be off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from statistics import mode
 
 import sympy as sp
 
-from cellgrad.auditing.cells import Sheet
+from cellgrad.auditing.context import Context
 from cellgrad.auditing.mistakes import definition
-from cellgrad.auditing.tables import CONSTANT, WEIGHT, Layout
+from cellgrad.auditing.reading import UNCHECKED, Verdict
+from cellgrad.auditing.tables import CONSTANT, WEIGHT
 from cellgrad.toynet import COLUMNS
 
 
-class Numbers:
+def check_numbers(context: Context, rate: float | None) -> tuple[float | None, tuple[str, ...], list[Verdict]]:
+    """Judge numbers typed over in a column of formulas, and columns of numbers only.
+
+    Returns the learning rate, estimated from them where no update says it, the columns without formulas, and verdicts.
+    """
+    layout = context.layout
+    belong = {name: layout.rows[name in WEIGHT :] for name in layout.columns if name not in CONSTANT}
+    numbers = {
+        name: [row for row in rows if isinstance(layout.cell(name, row), int | float)] for name, rows in belong.items()
+    }
+    recomputed = tuple(name for name, rows in numbers.items() if 2 * len(rows) > len(belong[name]))
+    if not any(numbers.values()):
+        return rate, recomputed, []
+    sheet = _Numbers(context, rate)
+    verdicts = []
+    for name, rows in numbers.items():
+        for row in rows:
+            expected, tolerance = sheet.expected(name, row)
+            value = float(layout.cell(name, row))
+            close = expected is not None and abs(value - expected) <= tolerance
+            should, found = "" if expected is None else f"{expected:.15g}", f"{value:.15g}"
+            if name not in recomputed:
+                words = "a number typed over the formula"
+                words += ", right as it stands, but it follows no change" if close else ", and not the right one"
+                verdicts.append(Verdict(name, row, "typed over", words, should, found))
+            elif expected is None:
+                words = "a number that cannot be computed again, for want of the others in its row"
+                verdicts.append(Verdict(name, row, "alone", words, "", found, UNCHECKED))
+            elif not close:
+                words = "a number without a formula, and not what the other columns give"
+                verdicts.append(Verdict(name, row, "number", words, should, found))
+    return sheet.rate, recomputed, verdicts
+
+
+class _Numbers:
     """The numbers of a table, and what each should be given the others, with how far it may be off.
 
     A number that is shown to d decimals may be half a unit of the last one off, and so may those that it is computed
     from: the tolerance is the sum of these, each times the slope with which it acts, plus the rounding of floats.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        stored: Sheet,
-        constants: Mapping[str, Mapping[int, sp.Rational]],
-        bias: Mapping[str, sp.Expr],
-        rate: float | None,
-    ):
-        self.rows, self.rate = range(layout.first, layout.last + 1), rate
+    def __init__(self, context: Context, rate: float | None):
+        layout, stored = context.layout, context.stored()
+        self.rows, self.rate = layout.rows, rate
         self.weights = [name for name in WEIGHT if name in layout.columns]
         computed = [name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT)]
-        self.functions = {name: _with_slopes(definition(name, bias)) for name in computed}
+        self.functions = {name: _with_slopes(definition(name, context.bias)) for name in computed}
         self.table: dict[str, dict[int, float]] = {name: {} for name in computed}
         self.unit: dict[str, float] = {}
         for name, column in layout.columns.items():
-            typed = _floats((row, layout.sheet.value(row, column)) for row in self.rows)
+            typed = _floats((row, layout.cell(name, row)) for row in self.rows)
             self.table[name] = _floats((row, stored.value(row, column)) for row in self.rows) | typed
             if name in CONSTANT:  # each is what it says; and it may be a formula without a stored result
-                self.table[name] |= {row: float(value) for row, value in constants[name].items()}
+                self.table[name] |= {row: float(value) for row, value in context.constants[name].items()}
             exact = name in CONSTANT or len(typed) <= (name in WEIGHT)
             # What most of its numbers show: some end in zeros, and one with more digits may be the mistake.
             self.unit[name] = 0.0 if exact else 0.5 * 10.0 ** -mode(map(_decimals, typed.values()))
@@ -75,11 +104,8 @@ class Numbers:
             value, tolerance = self._definition(name, row)
             return value, 1.01 * (tolerance + self.unit[name])
         slope = f"dE_d{name}"
-        try:
-            weight, derivative = self.table[name][row - 1], self.table[slope][row - 1]
-        except KeyError:
-            return None, 0.0
-        if self.rate is None:
+        weight, derivative = self.table[name].get(row - 1), self.table[slope].get(row - 1)
+        if None in (weight, derivative, self.rate):
             return None, 0.0
         tolerance = 2 * self.unit[name] + abs(self.rate) * self.unit.get(slope, 0.0) + 1e-14 * (abs(weight) + 1)
         return weight - self.rate * derivative, 1.01 * tolerance

@@ -1,9 +1,10 @@
-"""The formulas of a table in terms of its columns, each distinct one parsed once."""
+"""The cells of a table: numbers, formulas in terms of its columns, or the verdict on what is neither."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import mpmath
@@ -17,14 +18,29 @@ from cellgrad.formulas import PRECISE, FormulaError, Reference, parse, read_refe
 
 MOST_DISTINCT = 500  # formulas of one column; one that is filled down has one or two
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
+ERROR, WARNING, UNCHECKED = "error", "warning", "not checked"  # how severe a verdict is
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What is wrong with one cell; cells of a column with the same `kind` and severity become one finding."""
+
+    column: str
+    row: int
+    kind: object
+    message: str
+    expected: str = ""
+    found: str = ""
+    severity: str = ERROR
+
+
+@dataclass(frozen=True, eq=False)  # read once, a formula is known by its identity
 class Formula:
     """A formula over the columns: `h1` is this row's, `w1[-1]` the row above's; other cells go by their address."""
 
     expression: sp.Expr
     text: str  # as typed, with names for the cells of the table
+    pattern: str  # as typed, with cells relative to its own: the same for all that are filled down from one
     outside: tuple[Reference, ...]  # the cells outside the table that it mentions, as they are typed
     same_row: frozenset[str]  # the computed columns of its own row that it uses
 
@@ -53,9 +69,43 @@ class Reader:
         self._distinct: Counter[int] = Counter()
         self._followed = 0
 
-    def formula(self, row: int, column: int, constants_by_row: bool = False) -> tuple[tuple, Formula | FormulaError]:
-        """The formula in a cell and a key that is equal for equal formulas of other rows."""
-        text = self.layout.sheet.value(row, column)
+    def cells(
+        self, name: str, rows: Iterable[int], constants_by_row: bool = False
+    ) -> Iterator[tuple[int, float | Formula | Verdict]]:
+        """What the cells of a column hold: a number, a formula, or the verdict on what is neither."""
+        for row in rows:
+            value = self.layout.cell(name, row)
+            if value is None:
+                yield row, Verdict(name, row, "empty", "the cell is empty", "a formula or a number", "nothing")
+            elif isinstance(value, Unreadable):
+                words = f"not read: the formula {value.reason}"
+                yield row, Verdict(name, row, "unread", words, "", value.text, UNCHECKED)
+            elif is_text(value):
+                words = "holds text, not a number or a formula"
+                yield row, Verdict(name, row, "text", words, "a number", value[1:60])
+            elif isinstance(value, str):
+                reading = self._formula(value, row, self.layout.columns[name], constants_by_row)
+                yield row, self.unread(reading, name, row) if isinstance(reading, FormulaError) else reading
+            else:
+                yield row, value
+
+    def first_formula(self, name: str, constants_by_row: bool = False) -> Formula | None:
+        """The formula in the first row of a column, if there is one that can be read."""
+        [(_, content)] = self.cells(name, [self.layout.first], constants_by_row)
+        return content if isinstance(content, Formula) else None
+
+    def unread(self, error: FormulaError, name: str, row: int) -> Verdict:
+        """The verdict on a formula that cannot be read."""
+        text = str(self.layout.cell(name, row))
+        found = text if len(text) < 200 else text[:200] + "…"
+        return Verdict(name, row, ("unread", str(error)), f"not checked: the formula {error}", "", found, UNCHECKED)
+
+    def outside(self, expression: sp.Expr) -> set[sp.Symbol]:
+        """The cells outside the table whose numbers an expression takes."""
+        return expression.free_symbols & self.values.keys()
+
+    def _formula(self, text: str, row: int, column: int, constants_by_row: bool) -> Formula | FormulaError:
+        """The formula in a cell: one and the same for equal formulas of other rows."""
         place = (column, relative(text, row, column), row == self.layout.first, constants_by_row)
         if place not in self._varying:
             self._varying[place] = row, self._varying_references(text, row)
@@ -65,13 +115,13 @@ class Reader:
             key = (*key, row)
         if key not in self._read:
             if self._distinct[column] == MOST_DISTINCT:
-                return key, FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
+                return FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
             self._distinct[column] += 1
             try:
-                self._read[key] = self._parsed(text, row, constants_by_row)
+                self._read[key] = self._parsed(text, row, constants_by_row, pattern=place[1])
             except FormulaError as error:
                 self._read[key] = error
-        return key, self._read[key]
+        return self._read[key]
 
     def _references(self, text: str) -> list[Reference]:
         tokens = tokenize(text)
@@ -103,7 +153,7 @@ class Reader:
         except FormulaError as error:
             return str(error)
 
-    def _parsed(self, text: str, row: int, constants_by_row: bool) -> Formula:
+    def _parsed(self, text: str, row: int, constants_by_row: bool, pattern: str) -> Formula:
         outside: dict[Reference, None] = {}
 
         def resolve(cell: Reference) -> sp.Expr:
@@ -114,7 +164,7 @@ class Reader:
 
         expression = parse(text, resolve, self.book.names)
         same_row = {name for name, symbol in _COMPUTED.items() if symbol in expression.free_symbols}
-        return Formula(expression, self.named(text, row), tuple(outside), frozenset(same_row))
+        return Formula(expression, self._named(text, row), pattern, tuple(outside), frozenset(same_row))
 
     def meaning(self, cell: Reference, row: int, constants_by_row: bool = False) -> sp.Expr:
         """What a cell is to a formula in `row` of the table: a column, a number elsewhere, or a formula followed."""
@@ -159,7 +209,7 @@ class Reader:
             self.empty.add(symbol)
         return symbol
 
-    def named(self, text: str, row: int) -> str:
+    def _named(self, text: str, row: int) -> str:
         """The formula with names in the place of the table's cells."""
 
         def name(cell: str, sheet: str | None) -> str:

@@ -71,6 +71,19 @@ class Layout:
         return {column: name for name, column in self.columns.items()}
 
     @property
+    def rows(self) -> range:
+        """The rows below the headings."""
+        return range(self.first, self.last + 1)
+
+    def cell(self, name: str, row: int) -> Value:
+        """What a column holds in a row of the sheet."""
+        return self.sheet.value(row, self.columns[name])
+
+    def address(self, name: str, row: int) -> str:
+        """Where a column's cell of that row stands: "Z3"."""
+        return f"{get_column_letter(self.columns[name])}{row}"
+
+    @property
     def range(self) -> str:
         """The table's cells, headings included: "A2:AE70"."""
         left, right = min(self.columns.values()), max(self.columns.values())
