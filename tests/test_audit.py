@@ -347,6 +347,18 @@ def test_a_planted_mistake_is_found_in_its_cell_and_no_other(tmp_path, mistake):
     assert not report.all_right and found.message in str(report)
 
 
+def test_a_cell_named_as_a_column_is_not_that_column(tmp_path):
+    right = ToySheet(NETWORK, left=3, rate=0.25)
+    assert right.rate_cell == "$E$1"
+    (table,) = audit(right.save(tmp_path / "right.xlsx")).tables
+    assert (table.findings, table.learning_rate) == ((), 0.25)
+    wrong = ToySheet(NETWORK, top=5)
+    wrong.extra |= {"E1": 7, "E2": 8}
+    wrong.plant("E_total", "$E$1+$E$2")
+    found = only(findings(wrong.save(tmp_path / "wrong.xlsx")))
+    assert (found.column, found.cells, found.severity) == ("E_total", wrong.span("E_total", [0, 5]), "error")
+
+
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_a_learning_rate_that_slides_is_named_as_such(tmp_path, weight):
     sheet = ToySheet(NETWORK, rows=8, top=4, rate=0.5)

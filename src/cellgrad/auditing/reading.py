@@ -188,7 +188,7 @@ class Reader:
         value = sheet.value(cell.row, cell.column)
         if isinstance(value, Unreadable):
             raise FormulaError(f"reads {address}, which {value.reason}")
-        symbol = sp.Symbol(address, real=True)
+        symbol = outside_cell(address)
         if is_text(value):
             self.texts[symbol] = value[1:40]
             return symbol
@@ -222,6 +222,11 @@ class Reader:
         return "".join(
             name(token.text, token.sheet) if token.kind == "cell" else token.text for token in tokenize(text)[:-1]
         )
+
+
+def outside_cell(address: str) -> sp.Symbol:
+    """A cell outside the table. Not declared real, as the columns are: so the cell E1 is not the column E1."""
+    return sp.Symbol(address, complex=True)
 
 
 def rational(value: float) -> sp.Rational:

@@ -12,7 +12,7 @@ import sympy as sp
 
 from cellgrad.auditing.context import Context
 from cellgrad.auditing.mistakes import SYMBOLS
-from cellgrad.auditing.reading import WARNING, Formula, Verdict, in_row
+from cellgrad.auditing.reading import WARNING, Formula, Verdict, in_row, outside_cell
 from cellgrad.auditing.tables import CONSTANT, RATE_HEADING, WEIGHT, plain
 from cellgrad.formulas import PRECISE, FormulaError, Reference, evaluate, parse, read_reference, tokenize
 from cellgrad.toynet import COLUMNS
@@ -191,7 +191,7 @@ def check_rates(context: Context, name: str, updates: dict[int, Update], usual: 
             if not math.isclose(factor, 1.0, rel_tol=1e-12):
                 words = f"takes {factor:.9g} times the learning rate that the other updates take"
                 yield verdict(("factor", factor), words)
-            elif sp.Symbol(usual.said, real=True) in context.reader.empty:
+            elif outside_cell(usual.said) in context.reader.empty:
                 words = f"the learning rate's cell {usual.said} is empty, so that nothing changes"
                 yield verdict("no rate", words)
             elif row in slid and not filled_down and any(not cell.row_fixed for cell in update.cells):
