@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from cellgrad.convnets import Layer, build, image_size
 from cellgrad.fields import centre_index
-from cellgrad.tracing import Geometry, Step, Walk, Widths, record
+from cellgrad.operations import Geometry, Operations, Widths
+from cellgrad.tracing import Step, steps_of
 
 # A sum of positive terms keeps every dependency far above this; what torchvision masks out, with a weight of e⁻¹⁰⁰, is
 # far below.
@@ -32,16 +33,20 @@ def _watched(value: torch.Tensor) -> torch.Tensor:
     return value
 
 
-class DependenceOperations:
-    """`cellgrad.tracing.Operations` on tensors: every layer with its weights replaced by ones, and nothing but sums.
+class DependenceOperations(Operations):
+    """`Operations` on tensors: every layer with its weights replaced by ones, and nothing but sums.
 
     No two paths can then cancel, no activation is switched off and no maximum has a loser, so a gradient is positive
     exactly where a change of the input can reach the unit.
     """
 
-    def __init__(self) -> None:
-        self.geometry: Geometry | None = None
-        self.note = ""
+    def constant(self, shape: Sequence[int]) -> torch.Tensor:
+        """Zeros: no value in the module matters, only shapes do."""
+        return torch.zeros(tuple(shape))
+
+    def is_constant(self, x: torch.Tensor) -> bool:
+        """Whether no gradient could flow from here."""
+        return not x.requires_grad
 
     def combine(self, *values: torch.Tensor) -> torch.Tensor:
         """A plain sum; a constant only lends its shape."""
@@ -64,13 +69,10 @@ class DependenceOperations:
         """A convolution with weights of one, of which max and average pool are special cases."""
         axes = len(outputs)
         x = self._groups_summed(x, groups)
-        after = [
-            max(pair[1], (m - 1) * s + d * (k - 1) + 1 - n - pair[0])
-            for pair, m, s, d, k, n in zip(
-                geometry.padding, outputs, geometry.stride, geometry.dilation, geometry.kernel, x.shape[2:], strict=True
-            )
+        widths = [
+            (before, max(after, (m - 1) * s + d * (k - 1) + 1 - n - before))
+            for n, m, (k, s, (before, after), d) in zip(x.shape[2:], outputs, geometry.axes, strict=True)
         ]
-        widths = [(pair[0], more) for pair, more in zip(geometry.padding, after, strict=True)]
         x = F.pad(x, [number for pair in widths[::-1] for number in pair])
         slide = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
         x = slide(x, torch.ones(1, 1, *geometry.kernel), stride=geometry.stride, dilation=geometry.dilation)
@@ -83,10 +85,8 @@ class DependenceOperations:
         """A transposed convolution with weights of one."""
         axes = len(outputs)
         smallest = [
-            (n - 1) * s - 2 * pair[0] + d * (k - 1) + 1
-            for n, s, pair, d, k in zip(
-                x.shape[2:], geometry.stride, geometry.padding, geometry.dilation, geometry.kernel, strict=True
-            )
+            (n - 1) * s - 2 * before + d * (k - 1) + 1
+            for n, (k, s, (before, _), d) in zip(x.shape[2:], geometry.axes, strict=True)
         ]
         slide = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes - 1]
         x = slide(
@@ -168,14 +168,8 @@ def _dependence(module: Sequence[Layer] | nn.Module, input_size: Sequence[int]) 
     if not isinstance(module, nn.Module):
         raise ValueError(f"module: expected a list of layers or a torch.nn.Module, got {type(module).__name__}")
     pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
-    # No value in the module matters, only shapes do.
-    walk = Walk(record(module), DependenceOperations(), lambda tensor: torch.zeros(tensor.shape))
     with torch.enable_grad():
-        walk.run(pixels)
-    steps = [step for step in walk.steps if step.result.requires_grad]
-    if not steps:
-        raise ValueError(f"{type(module).__name__} has no layers; give at least one")
-    return pixels, steps
+        return pixels, steps_of(module, DependenceOperations(), pixels)
 
 
 def _chosen(steps: Sequence[Step], layer: str | None) -> Step:

@@ -44,8 +44,8 @@ def step(
     return size + further * jump, jump * stride, start + (further / 2 - padding) * jump
 
 
-def _agree(values: Sequence[Any]) -> Any:
-    """One number where both axes agree, a tuple where not."""
+def agree(values: Sequence[Any]) -> Any:
+    """One number where all axes agree, a tuple where not."""
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
@@ -68,8 +68,8 @@ def _rows_of_layers(layers: Sequence[Layer], input_size: Size) -> list[dict[str,
             step(*field, *(window[name][axis] for name in ("kernel", "stride", "padding", "dilation")))
             for axis, field in enumerate(fields)
         ]
-        size, jump, start = (_agree(values) for values in zip(*fields, strict=True))
-        row = {name: _agree(values) for name, values in window.items()}
+        size, jump, start = (agree(values) for values in zip(*fields, strict=True))
+        row = {name: agree(values) for name, values in window.items()}
         row |= {"layer": layer.name, "kind": layer.kind, "output_size": after}
         rows.append(row | {"size": size, "jump": jump, "start": start})
     return rows

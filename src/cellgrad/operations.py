@@ -1,0 +1,95 @@
+"""The handful of operations that every layer is translated into, and what a value must know to take part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+Widths = tuple[tuple[int, int], ...]
+
+
+class UntraceableError(ValueError):
+    """A module does something that torch.fx cannot record, or that this package has no rule for."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The window of a layer, one number an axis; padding: (before, after) on each axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Widths
+    dilation: tuple[int, ...]
+
+    @classmethod
+    def plain(cls, kernel: Sequence[int]) -> Geometry:
+        """A window of this size without stride, padding or dilation."""
+        axes = len(kernel)
+        return cls(tuple(kernel), (1,) * axes, ((0, 0),) * axes, (1,) * axes)
+
+    @property
+    def axes(self) -> list[tuple[int, int, tuple[int, int], int]]:
+        """Kernel, stride, padding and dilation of one axis after the other."""
+        return list(zip(self.kernel, self.stride, self.padding, self.dilation, strict=True))
+
+
+class Operations(Protocol):
+    """What a value flowing through a graph must know how to do; x stands for a value, with a shape, batch first.
+
+    geometry, note: what the last operation has to say for its row in a table.
+    """
+
+    geometry: Geometry | None = None
+    note: str = ""
+
+    def constant(self, shape: Sequence[int]) -> Any:
+        """A value that depends on no pixel: a weight, a class token."""
+
+    def is_constant(self, x: Any) -> bool:
+        """Whether no unit of the value depends on any pixel."""
+
+    def combine(self, *values: Any) -> Any:
+        """A sum or another combination unit by unit, with broadcasting."""
+
+    def window(self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Any:
+        """A window sliding over the last axes, all channels of a group together."""
+
+    def transposed(self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Any:
+        """A transposed convolution over the last axes."""
+
+    def adaptive(self, x: Any, outputs: Sequence[int]) -> Any:
+        """Adaptive pooling of the last axes to this size."""
+
+    def resize(self, x: Any, outputs: Sequence[int], ratios: Sequence[Fraction], mode: str, align_corners: bool) -> Any:
+        """Upsampling of the last axes; ratios: input pixels for one output pixel."""
+
+    def pad(self, x: Any, widths: Widths, mode: str) -> Any:
+        """Padding of the last axes."""
+
+    def mix(self, x: Any, dim: int, units: int) -> Any:
+        """A dense layer along one dimension."""
+
+    def reduce(self, x: Any, dims: Sequence[int], keep: bool) -> Any:
+        """A sum over dimensions."""
+
+    def spread(self, x: Any, dims: Sequence[int]) -> Any:
+        """Every unit along these dimensions replaced by something of all of them."""
+
+    def reshape(self, x: Any, shape: Sequence[int]) -> Any:
+        """The same numbers in another shape."""
+
+    def permute(self, x: Any, order: Sequence[int]) -> Any:
+        """The dimensions in another order."""
+
+    def pick(self, x: Any, dim: int, units: range | np.ndarray) -> Any:
+        """Some units along a dimension."""
+
+    def join(self, values: Sequence[Any], dim: int) -> Any:
+        """Concatenation."""
+
+    def shifted_windows(self, x: Any, window: Sequence[int], shift: Sequence[int], call: Callable[..., Any]) -> Any:
+        """Attention inside shifted windows (Swin), on (batch, height, width, channels); call: the real function."""
