@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cellgrad.descent import compare_learning_rates
@@ -93,7 +93,12 @@ def test_hessian_is_said_in_the_columns_of_the_sheet():
 @settings(deadline=None, max_examples=40)
 @given(networks)
 def test_at_a_minimum_the_hessian_is_the_squared_jacobian_of_rank_two(network):
-    minimum = nearest_minimum(network)
+    try:
+        minimum = nearest_minimum(network)
+    except ValueError:  # as documented: from a few odd starts, Newton's steps run away
+        assume(False)
+    row = minimum.row()
+    assume(max(abs(row[unit]) for unit in ("h1", "h2", "o1", "o2")) < 100)  # beyond, the oracle's complex exp overflows
     jacobian = complex_step(minimum, ["a_o1", "a_o2"])
     assert minimum.loss() < 1e-24
     np.testing.assert_allclose(hessian(minimum), jacobian.T @ jacobian, rtol=0, atol=1e-11)
