@@ -1,5 +1,10 @@
 """What all tests share: the digits, and the line at the end that says which digits they were."""
 
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -13,6 +18,17 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session")
 def sample() -> mnist.Mnist:
     return mnist.load("sample")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The site, built as the README says but elsewhere, with warnings as errors."""
+    target = tmp_path_factory.mktemp("site")
+    program = shutil.which("jupyter-book", path=sysconfig.get_path("scripts"))
+    command = [program, "build", "book/", "--path-output", target, "-W", "-n", "--keep-going"]
+    built = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    return target / "_build" / "html"
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,10 +1,8 @@
 """The book itself: every chapter is whole, its twin says the same, and the site shows all of it by itself."""
 
 import re
-import shutil
 import subprocess
 import sys
-import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -128,17 +126,6 @@ def test_changing_the_address_changes_it_everywhere(tmp_path):
         text=True,
     )
     assert left.stdout == ""
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    """The site, built as the README says but elsewhere, with warnings as errors."""
-    target = tmp_path_factory.mktemp("site")
-    program = shutil.which("jupyter-book", path=sysconfig.get_path("scripts"))
-    command = [program, "build", "book/", "--path-output", target, "-W", "-n", "--keep-going"]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return target / "_build" / "html"
 
 
 def article(page: Path) -> str:

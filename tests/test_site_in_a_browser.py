@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from test_book import PAGES, site  # noqa: F401 (a fixture)
+from test_book import PAGES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)")
@@ -19,23 +19,24 @@ def browser():
         browser.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1360, 400])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_by_itself(site, browser, page, width, scheme):  # noqa: F811
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
+def test_a_page_shows_by_itself(site, browser, page):
+    with browser.new_context() as context:
         tab, requests, failures = context.new_page(), [], []
         tab.on("request", lambda request: requests.append(request.url))
         tab.on("pageerror", lambda error: failures.append(str(error)))
         tab.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
         tab.goto((site / f"{page}.html").as_uri())
-        math = tab.locator("article .math")
-        if math.count():
+        if tab.locator("article .math").count():
             tab.wait_for_function("document.querySelectorAll('article .math mjx-container').length > 0")
+        assert not tab.locator("mjx-merror").count(), "an equation that MathJax cannot read"
+        assert tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
+        for width in (1360, 400):
+            for scheme in ("light", "dark"):
+                tab.set_viewport_size({"width": width, "height": 900})
+                tab.emulate_media(color_scheme=scheme)
+                tab.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'", timeout=5000)
+                sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert tab.evaluate(sideways) == 0, f"the page scrolls sideways at {width} pixels"
         assert not failures
         assert not [url for url in requests if not url.startswith(("file:", "data:"))]
-        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
-        assert tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
-        sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert tab.evaluate(sideways) == 0, "the page scrolls sideways"
-        assert not tab.locator("mjx-merror").count(), "an equation that MathJax cannot read"

@@ -205,9 +205,9 @@ pd.DataFrame(rows, columns=columns).round(4)
 # ## Before and after training
 #
 # A trained network can decide for itself which pixels matter. Train the source's network for a few epochs on the sample of digits inside this book's package, and compare
-# the gradient's square, averaged over 200 digits, before and after. Will the used part grow or shrink? (The pictures show its square root, so that faint parts can be seen.)
+# the gradient's square, averaged over 200 digits, before and after. Will the used part keep its round shape? (The pictures show its square root, so that faint parts can be seen.)
 
-# %% mystnb={"image": {"alt": "Two maps of 28 by 28 pixels: how strongly the network's scores depend on each pixel. Before training: a round blob in the middle. After it: a larger and irregular one."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Two maps of 28 by 28 pixels: how strongly the network's scores depend on each pixel. Before training: a round blob in the middle. After it: an irregular one, darker where strokes are."}} tags=["nbval-ignore-output"]
 sample = mnist.sample()
 images = mnist.normalise(sample.test.images[:200])
 torch.manual_seed(0)
@@ -231,14 +231,14 @@ plt.show()
 print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
 
 # %% [markdown]
-# Training widens the used part and changes its shape, since the network looks where strokes are; but it stays well below that. A field of 28 is a permission, not a description.
+# Both are well below that, down and across. Training changes the shape of the used part, since the network looks where strokes are. A field of 28 is a permission, not a description.
 #
 # ## Recap
 #
 # - A layer widens the field by $(k-1)$ times the jump, and a stride multiplies the jump.
 # - After a pool, everything counts double.
 # - Gradients measure what the arithmetic predicts.
-# - The field is what a unit *can* see. With equal weights, what it uses is a Gaussian blob in the middle, with a width that grows with the square root of the depth; training widens it and changes its shape.
+# - The field is what a unit *can* see. With equal weights, what it uses is a Gaussian blob in the middle, with a width that grows with the square root of the depth; training changes its shape.
 #
 # ## Exercises
 #
