@@ -5,8 +5,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from cellgrad import mnist, training
-from cellgrad.training import RECIPES, train
+from cellgrad import mnist, saving, training
+from cellgrad.recipes import RECIPES
+from cellgrad.training import train
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_training_leaves_the_callers_random_numbers_alone(few):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch):
     whole = train(recipe, few, epochs=3, validation=100, progress=False)
-    save, saves = training._Files.save_checkpoint, []
+    save, saves = saving.RunFiles.save_checkpoint, []
 
     def save_then_stop(*arguments):
         save(*arguments)
@@ -46,7 +47,7 @@ def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch
         if len(saves) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Files, "save_checkpoint", save_then_stop)
+    monkeypatch.setattr(saving.RunFiles, "save_checkpoint", save_then_stop)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, few, epochs=3, validation=100, progress=False, out=tmp_path)
     resumed = train(recipe, few, epochs=3, validation=100, progress=False, out=tmp_path, resume=True)
@@ -56,7 +57,7 @@ def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch
 
 
 def test_an_unfinished_run_is_not_overwritten(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(training._Files, "finish", lambda self, run: None)  # as if stopped just before the end
+    monkeypatch.setattr(saving.RunFiles, "finish", lambda self, run: None)  # as if stopped just before the end
     train("book", few, epochs=1, progress=False, out=tmp_path)
     (checkpoint,) = tmp_path.iterdir()
     content = checkpoint.read_bytes()
@@ -72,7 +73,7 @@ def test_an_unfinished_run_is_not_overwritten(few, tmp_path, monkeypatch):
 
 def test_weights_carry_their_record_and_load_again(few, tmp_path):
     run = train("book", few, seed=5, epochs=1, validation=100, progress=False, out=tmp_path)
-    path = training.weights_path(tmp_path, run.record)
+    path = saving.weights_path(tmp_path, run.record)
     assert path.name == "book-seed5-epochs1-validation100-sample.safetensors"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     with safe_open(path, "pt") as file:
@@ -92,18 +93,18 @@ def test_weights_carry_their_record_and_load_again(few, tmp_path):
     assert (record["recipe"], record["seed"], record["parameters"], record["data"]) == ("book", 5, 14_392, "sample")
     again = train("book", few, seed=5, epochs=1, validation=100, progress=False, out=tmp_path, resume=True)
     assert again.record == record and torch.equal(weights_of(again), weights_of(run))
-    loaded = training.load_run(path)
+    loaded = saving.load_run(path)
     assert training.accuracy(loaded.model, few.test) == run.record["test_accuracy"]
     assert loaded.history["validation_accuracy"].tolist() == run.history["validation_accuracy"].tolist()
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match="not the weights of a run of ours"):
-        training.load_run(path)
+        saving.load_run(path)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(few, monkeypatch):
-    monkeypatch.setitem(RECIPES, "wild", replace(RECIPES["book"], learning_rate=1e12, schedule="constant"))
+def test_a_loss_that_is_no_number_stops_the_run(few):
+    wild = replace(RECIPES["book"], name="wild", learning_rate=1e12, schedule="constant")
     with pytest.raises(training.Diverged, match=r"in epoch 1, step [2-4], at learning rate 1e\+12; try a smaller"):
-        train("wild", few, epochs=1, progress=False)
+        train(wild, few, epochs=1, progress=False)
 
 
 def test_the_digits_are_shifted_and_nothing_else(sample):

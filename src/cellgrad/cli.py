@@ -45,11 +45,14 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from cellgrad import mnist, training
+    from cellgrad import mnist
+    from cellgrad.recipes import find_recipe
 
-    training.find_recipe(options.recipe)  # before the data is fetched
+    recipe = find_recipe(options.recipe)  # before the data is fetched
+    from cellgrad import saving, training
+
     run = training.train(
-        options.recipe,
+        recipe,
         mnist.load(options.data),
         seed=options.seed,
         epochs=options.epochs,
@@ -68,7 +71,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{record['device']}: {record['test_accuracy']:.2%} of the test digits right"
             + (" (embedded sample, not all of MNIST)" if record["data"] == "sample" else "")
         )
-        print(f"weights and record: {training.weights_path(options.out, record)}")
+        print(f"weights and record: {saving.weights_path(options.out, record)}")
     return 0
 
 
