@@ -6,6 +6,7 @@ import torch
 from safetensors import safe_open
 
 from cellgrad import mnist, saving, training
+from cellgrad._torchvision import import_torchvision
 from cellgrad.recipes import RECIPES
 from cellgrad.training import train
 
@@ -121,6 +122,37 @@ def test_the_digits_are_shifted_and_nothing_else(sample):
     assert images.shape == (64, 1, 28, 28)
     for image, label in zip(images[:, 0], labels.tolist(), strict=True):
         assert label in possible[image.contiguous().numpy().tobytes()]
+
+
+def test_affine_movements_are_torchvisions(sample):
+    """All images at once here, one at a time in torchvision: the same pixels."""
+    transforms = import_torchvision().transforms
+    images = sample.train.images[:50]
+    torch.manual_seed(0)
+    ours = training._moved(images, (20, 0.1, (0.9, 1.1)))
+    torch.manual_seed(0)
+    angle, scale = torch.empty(50).uniform_(-20, 20), torch.empty(50).uniform_(0.9, 1.1)
+    right, down = 28 * torch.empty(2, 50).uniform_(-0.1, 0.1)
+    # We move the place that is looked at, torchvision the turned and scaled image, the other way.
+    cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
+    moves = (-scale * torch.stack([cos * right - sin * down, sin * right + cos * down])).T.tolist()
+    linear = transforms.InterpolationMode.BILINEAR
+    for image, moved, degrees, move, factor in zip(images, ours, angle.tolist(), moves, scale.tolist(), strict=True):
+        theirs = transforms.functional.affine(image[None].float(), degrees, move, factor, [0.0, 0.0], linear)[0]
+        assert torch.allclose(moved, theirs, atol=0.01)
+
+
+def test_reading_shifted_copies_averages_their_log_probabilities(few):
+    model = train("book", few, epochs=1, progress=False).model
+    digits = few.test[:5]
+    expected = []
+    for image in digits.images:
+        padded = torch.nn.functional.pad(image, [1] * 4)
+        views = torch.stack([padded[i : i + 28, j : j + 28] for i in range(3) for j in range(3)])
+        with torch.no_grad():
+            expected.append(model(mnist.normalise(views)).softmax(1).log().mean(0))
+    assert torch.allclose(training.predict(model, digits, shift=1), torch.stack(expected), atol=1e-5)
+    assert not torch.allclose(training.predict(model, digits), torch.stack(expected), atol=1e-2)
 
 
 def test_every_training_digit_is_shown_once_an_epoch(few):

@@ -19,7 +19,8 @@ class Recipe:
     feed: "images" (one image at a time through torchvision's transforms, as the source does it) or "tensor" (whole
     batches cut from one tensor). shift: each digit moves by up to this many whole pixels in each direction ("tensor").
     affine: (degrees of rotation, share of the width to translate by, least and greatest scale), each drawn anew for
-    every digit shown; it replaces the shift.
+    every digit shown; it replaces the shift. test_shift: to read a digit, average the answers over all its shifts of up
+    to so many pixels in each direction (test-time augmentation); 0 reads it once, as it is.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     feed: str = "tensor"
     shift: int = 0
     affine: tuple[float, float, tuple[float, float]] | None = None
+    test_shift: int = 0
 
     def to_dict(self) -> dict[str, object]:
         """The recipe as JSON can hold it, with what is left at its default left out."""

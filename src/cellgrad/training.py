@@ -83,17 +83,19 @@ def train(
                 bar.set_description(f"epoch {epoch}/{recipe.epochs}")
                 row = {"epoch": epoch} | loop.run_epoch(epoch, bar)
                 if held_out:
-                    row["validation_accuracy"] = accuracy(loop.model, held_out)
+                    row["validation_accuracy"] = accuracy(loop.model, held_out, recipe.test_shift)
                 history.append(row)
                 if files:
                     files.save_checkpoint(loop, history)
-        answers = predict(loop.model, data.test).argmax(1)
+        answers = predict(loop.model, data.test, recipe.test_shift).argmax(1)
+        unshifted = {"test_accuracy_unshifted": accuracy(loop.model, data.test)} if recipe.test_shift else {}
     wrong = (answers != data.test.labels.cpu()).nonzero().flatten().tolist()
     record = settings | {
         "parameters": sum(p.numel() for p in loop.model.parameters()),
         "seconds": round(sum(row["seconds"] for row in history), 2),
         "device": device,
         "test_accuracy": (len(answers) - len(wrong)) / len(answers),
+        **unshifted,
         "versions": {name: version(name) for name in ("cellgrad", "torch", "torchvision")},
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
@@ -202,8 +204,7 @@ class _Transformed(torch.utils.data.Dataset):
 
 def _from_one_tensor(recipe: Recipe, digits: Digits) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     device = digits.images.device
-    # A view of every window that a shift can show: (n, 2 shift + 1, 2 shift + 1, 28, 28).
-    windows = F.pad(digits.images, [recipe.shift] * 4).unfold(1, 28, 1).unfold(2, 28, 1)
+    windows = _windows(digits.images, recipe.shift)
     for rows in torch.randperm(len(digits)).to(device).split(recipe.batch_size):
         if recipe.affine:
             images = _moved(digits.images[rows], recipe.affine)
@@ -211,6 +212,11 @@ def _from_one_tensor(recipe: Recipe, digits: Digits) -> Iterator[tuple[torch.Ten
             down, right = torch.randint(0, 2 * recipe.shift + 1, (2, len(rows))).to(device)
             images = windows[rows, down, right]
         yield normalise(images), digits.labels[rows]
+
+
+def _windows(images: torch.Tensor, shift: int) -> torch.Tensor:
+    """A view of all shifts of each image, with paper beyond its edge: (n, 2 shift + 1, 2 shift + 1, 28, 28)."""
+    return F.pad(images, [shift] * 4).unfold(1, 28, 1).unfold(2, 28, 1)
 
 
 def _moved(images: torch.Tensor, affine: tuple[float, float, tuple[float, float]]) -> torch.Tensor:
@@ -228,13 +234,24 @@ def _moved(images: torch.Tensor, affine: tuple[float, float, tuple[float, float]
 
 
 @torch.no_grad()
-def predict(model: nn.Module, digits: Digits) -> torch.Tensor:
-    """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor."""
+def predict(model: nn.Module, digits: Digits, shift: int = 0) -> torch.Tensor:
+    """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor.
+
+    shift: read each digit at all its shifts of up to so many pixels, and average the logarithms of the probabilities.
+    """
     device = next(model.parameters()).device
     model.eval()
-    return torch.cat([model(normalise(part.to(device))).cpu() for part in digits.images.split(1000)])
+    scores = []
+    for images in digits.images.split(1000):
+        images = images.to(device)
+        if shift:
+            views = _windows(images, shift).flatten(1, 2).unbind(1)
+            scores.append(sum(model(normalise(view)).log_softmax(1) for view in views).cpu() / len(views))
+        else:
+            scores.append(model(normalise(images)).cpu())
+    return torch.cat(scores)
 
 
-def accuracy(model: nn.Module, digits: Digits) -> float:
-    """The fraction of the digits whose highest score is at their label."""
-    return (predict(model, digits).argmax(1) == digits.labels.cpu()).sum().item() / len(digits)
+def accuracy(model: nn.Module, digits: Digits, shift: int = 0) -> float:
+    """The fraction of the digits whose highest score, read as `predict` does, is at their label."""
+    return (predict(model, digits, shift).argmax(1) == digits.labels.cpu()).sum().item() / len(digits)
