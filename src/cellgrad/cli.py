@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from cellgrad import __version__
@@ -75,6 +77,66 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _trials(options: argparse.Namespace) -> int:
+    from cellgrad.studies import find_study
+
+    if options.list:
+        return _list_studies(options)
+    if not options.study:
+        raise ValueError("trials: which study? cellgrad trials --list shows them")
+    study = find_study(options.study)  # before the data is fetched
+    from cellgrad import mnist, trials
+    from cellgrad.records import failure
+
+    path = Path(options.out) / f"{study.name}.jsonl"
+    given = {name: getattr(options, name) for name in ("seeds", "only", "workers", "scheduler", "device", "weights")}
+    data = mnist.load(options.data)
+    folder = os.path.abspath(options.data) if options.data and options.data != "sample" else options.data
+    finished, failed, skipped = trials.run_study(study, data, path, folder=folder, **given)
+    if options.json:
+        counts = {"finished": len(finished) - skipped, "failed": len(failed), "skipped": skipped}
+        print(json.dumps({"study": study.name, "data": data.kind} | counts | {"file": str(path)}))
+        return 1 if failed else 0
+    print(f"{study.question} Accuracy on the test digits, mean ± standard deviation over the seeds{data.note}:")
+    table = trials.summary(finished)
+    if len(table):
+        deviation = table["std"].map(" ± {:.2%}".format).where(table["seeds"] > 1, "")
+        table["accuracy"] = table["mean"].map("{:.2%}".format) + deviation
+        formats = {"parameters": "{:,}".format, "worst": "{:.2%}".format, "seconds": "{:.1f}".format}
+        print(table[["parameters", "seeds", "accuracy", "worst", "seconds"]].to_string(formatters=formats))
+    for record in failed:
+        print(f"failed: {failure(record)}")
+    if failed:
+        print(f"{len(failed)} failed: the tracebacks are in the file, and the next start tries them again")
+    print(f"records: {path} ({len(finished) - skipped} new, {skipped} from before)")
+    return 1 if failed else 0
+
+
+def _list_studies(options: argparse.Namespace) -> int:
+    from cellgrad.studies import STUDIES, find_study
+
+    studies = [find_study(options.study)] if options.study else STUDIES.values()
+    from cellgrad.convnets import count_parameters
+    from cellgrad.records import finished_keys
+    from cellgrad.tasks import study_tasks
+
+    for study in studies:
+        done = finished_keys(Path(options.out) / f"{study.name}.jsonl")
+        print(f"{study.name}: {study.question}")
+        for recipe in study.variants:
+            if options.only and recipe.name not in options.only:
+                continue
+            counts = []
+            for data in ("full", "sample"):
+                asked = study_tasks(study, data, seeds=options.seeds, only=[recipe.name])
+                counts.append(sum(task.key in done for task in asked))
+            print(
+                f"  {recipe.name}: {count_parameters(recipe.network):,} parameters, {counts[0]} of {len(asked)} done"
+                + (f" ({counts[1]} with the sample)" if counts[1] else "")
+            )
+    return 0
+
+
 def _arguments() -> argparse.ArgumentParser:
     parser = _Parser(prog="cellgrad", description="The code behind the book From Cells to ConvNets.")
     parser.add_argument("--version", action="version", version=__version__)
@@ -84,7 +146,7 @@ def _arguments() -> argparse.ArgumentParser:
     data.set_defaults(run=_data)
 
     train = commands.add_parser("train", help="train a network by a recipe and test it once, after the last epoch")
-    train.add_argument("--recipe", default="book", help="book (the default) or source")
+    train.add_argument("--recipe", default="book", help="source, book (the default), best, small or fast")
     train.add_argument("--seed", type=int, default=0, help="fixes first weights, order and shifts of the digits")
     train.add_argument("--epochs", type=int, help="how often to go through the digits, if not as the recipe says")
     train.add_argument("--validation", type=int, default=0, help="hold out so many training digits, measure on them")
@@ -92,7 +154,21 @@ def _arguments() -> argparse.ArgumentParser:
     train.add_argument("--out", default="runs", help="folder for the weights, the record and checkpoints")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     train.add_argument("--json", action="store_true", help="print one line, an object with the record")
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, stopped="; the finished epochs are kept, and with --resume it goes on")
+
+    trials = commands.add_parser("trials", help="train the variants of a study with many seeds, and record each trial")
+    trials.add_argument("study", nargs="?", metavar="STUDY", help="which one; --list shows them")
+    trials.add_argument("--list", action="store_true", help="show studies, variants, and what is done of them in --out")
+    trials.add_argument("--seeds", type=int, help="how many seeds, if not as the study says")
+    trials.add_argument("--only", nargs="+", metavar="VARIANT", help="these variants of the study, not all")
+    where = trials.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="train in so many processes, not in this one")
+    where.add_argument("--scheduler", metavar="tcp://…", help="train on the Dask cluster that has this scheduler")
+    trials.add_argument("--device", default="auto", help="cpu, cuda or mps; auto takes the best there is")
+    trials.add_argument("--out", default="runs", help="folder for the records, in STUDY.jsonl")
+    trials.add_argument("--weights", action="store_true", help="keep the weights of every trial there, too")
+    trials.add_argument("--json", action="store_true", help="print one line, an object with how many trials ended how")
+    trials.set_defaults(run=_trials, stopped="; every finished trial is recorded, and the same command does the rest")
 
     workbook = commands.add_parser("workbook", help="write the toy network's gradient descent as a live spreadsheet")
     workbook.add_argument("file", metavar="OUT.xlsx")
@@ -107,7 +183,7 @@ def _arguments() -> argparse.ArgumentParser:
     audit.add_argument("--json", action="store_true", help="print one line, an object with all findings")
     audit.set_defaults(run=_audit)
 
-    for command in (data, train):
+    for command in (data, train, trials):
         command.add_argument("--data", metavar="DIR", help="folder that has MNIST's archives, or the word sample")
     return parser
 
@@ -118,11 +194,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except KeyboardInterrupt:
-        print("cellgrad: stopped; train keeps the finished epochs, and with --resume it goes on", file=sys.stderr)
+        print(f"cellgrad: stopped{getattr(options, 'stopped', '')}", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         print(
-            f"cellgrad: this needs the package {error.name}: pip install torch torchvision safetensors", file=sys.stderr
+            f"cellgrad: this needs the package {error.name}: pip install torch torchvision safetensors filelock",
+            file=sys.stderr,
         )
         return 2
     except OSError as error:

@@ -255,3 +255,47 @@ def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
     right.set(xlabel="epoch", ylabel="right answers (%)", title=f"Accuracy{note}")
     right.legend(loc="lower right")
     return figure
+
+
+def plot_seeds(records: pd.DataFrame, column: str = "test_accuracy", note: str = "") -> Axes:
+    """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean."""
+    variants = list(dict.fromkeys(records["variant"]))
+    ax = plt.subplots(figsize=(7.2, 0.9 + 0.5 * len(variants)))[1]
+    for row, variant in enumerate(variants):
+        percent = 100 * records.loc[records["variant"] == variant, column].to_numpy()
+        heights = row + 0.12 * np.resize([0, -1, 1], len(percent))  # equal dots beside each other
+        ax.plot(percent, heights, "o", color=BLUE, alpha=0.55, markersize=6, markeredgewidth=0)
+        ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
+    ax.set(yticks=range(len(variants)), yticklabels=variants, ylim=(len(variants) - 0.5, -0.5))
+    ax.set(xlabel=f"test digits right (%), a dot for each seed, a bar at their mean{note}")
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def plot_intervals(table: pd.DataFrame, matters: float = 0.05, reach: float | None = None) -> Axes:
+    """Differences with their intervals, a row each, as `verdicts.against` gives them; one look for each verdict.
+
+    matters: a band of differences too small to care about. reach: the axis ends there, and what lies further out
+    is an arrow with its number.
+    """
+    ax = plt.subplots(figsize=(7.2, 0.9 + 0.34 * len(table)))[1]
+    looks = {"better": (BLUE, "^"), "worse": (RED, "v"), "no": (INK, "o")}
+    ax.axvspan(-matters, matters, color="#E6E6E1", zorder=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    for row, found in enumerate(table.itertuples()):
+        colour, marker = looks[found.verdict.partition(",")[0].split()[0]]
+        if reach and abs(found.difference) > reach:
+            side = 1 if found.difference > 0 else -1
+            arrow = {"color": colour, "width": 1.5, "headwidth": 7, "headlength": 7}
+            ax.annotate("", (side * reach, row), (side * 0.85 * reach, row), arrowprops=arrow)
+            align = "left" if side < 0 else "right"
+            ax.text(side * 0.83 * reach, row, f"{found.difference:+.2f}", ha=align, va="center", fontsize=10)
+            continue
+        ax.plot([found.low, found.high], [row, row], color=colour, linewidth=1.8)
+        ax.plot(found.difference, row, marker, color=colour, markersize=7)
+    ax.set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    ax.set(xlabel="difference from the base (points), with its interval")
+    if reach:
+        ax.set_xlim(-reach, reach)
+    ax.grid(axis="y", visible=False)
+    return ax

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-from cellgrad.convnets import SOURCE, Layer
+from cellgrad.convnets import SOURCE, Layer, batch_norm, conv, flatten, global_avg_pool, max_pool, relu
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,28 @@ def _tupled(value: object) -> object:
     return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
 
 
+def _block(channels: int, kernel: int = 3, **options: int) -> tuple[Layer, ...]:
+    """Batch norm before the ReLU, unlike the source's."""
+    return (conv(channels, kernel, **options), batch_norm, relu)
+
+
+def _pooled(channels: int, **options: int) -> tuple[Layer, ...]:
+    """Pooled before batch norm and ReLU, which then have a quarter of the numbers to work on."""
+    return (conv(channels, 3, **options), max_pool(2), batch_norm, relu)
+
+
+_SCORES = (conv(10, 1, name="scores"), flatten)
+
+
+def _pool_early(first: int, *channels: int) -> tuple[Layer, ...]:
+    """One convolution at full size, then two and two at a half and a quarter of it; the places left are averaged."""
+    a, b, c, d = channels
+    early = (*_pooled(first, padding=1), *_block(a, padding=1), *_pooled(b))
+    return (*early, *_block(c, padding=1), *_block(d), global_avg_pool, *_SCORES)
+
+
+_FAST = (*_block(8, 5, stride=2, padding=2), *_block(16), *_pooled(24), *_block(24), *_block(32), *_SCORES)
+
 _ALL = [
     Recipe(
         "source",
@@ -68,6 +90,25 @@ _ALL = [
         affine=(20, 0.1, (0.9, 1.1)),
     ),
     Recipe("book", SOURCE, epochs=12, learning_rate=0.2, weight_decay=1e-4, shift=2),
+    Recipe(
+        "best",
+        _pool_early(8, 20, 24, 28, 28),
+        epochs=20,
+        learning_rate=0.4,
+        batch_size=256,
+        weight_decay=1e-4,
+        affine=(10, 0.07, (0.9, 1.1)),
+    ),
+    Recipe(
+        "small",
+        _pool_early(4, 8, 8, 10, 12),
+        epochs=30,
+        learning_rate=0.2,
+        weight_decay=5e-5,
+        shift=2,
+        test_shift=1,
+    ),
+    Recipe("fast", _FAST, epochs=4, learning_rate=0.4, batch_size=256, weight_decay=1e-4, shift=1),
 ]
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 

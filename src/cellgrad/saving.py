@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -18,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from cellgrad.convnets import build
-from cellgrad.recipes import Recipe
+from cellgrad.recipes import Recipe, find_recipe
 
 
 @dataclass
@@ -69,6 +70,11 @@ class RunFiles:
         """Whether the run that these files are named after has come to its end."""
         return self.weights.exists() and not self.checkpoint.exists()
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint, or the end of the run."""
+        return self.weights.exists() or self.checkpoint.exists()
+
     def start(self, loop: Resumable, resume: bool) -> list[dict[str, float]]:
         """Restore `loop` from the checkpoint when asked to; return the finished epochs' history."""
         if not self.checkpoint.exists():
@@ -110,6 +116,12 @@ def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     with open(partial, "wb") as file:
         write(file)
     os.replace(partial, path)
+
+
+def shipped(recipe: str) -> Run:
+    """The run of a recipe, by its name, that comes with this package: seed 0. Raises ValueError where there is none."""
+    with as_file(files("cellgrad") / "results" / f"{find_recipe(recipe).name}.safetensors") as path:
+        return load_run(path)
 
 
 def load_run(path: str | os.PathLike) -> Run:

@@ -1,0 +1,155 @@
+"""One training of a study as a task: what decides its result, the key of that, and the record that comes out."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import json
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from cellgrad import checks, convnets, mnist, training
+from cellgrad.mnist import Mnist
+from cellgrad.recipes import Recipe
+from cellgrad.records import Record
+from cellgrad.saving import RunFiles, weights_path
+from cellgrad.studies import Study
+
+
+def _digest(content: object, digits: int) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]
+
+
+@cache
+def code_version() -> str:
+    """Twelve hexadecimal digits that change with the code that decides what a training computes."""
+    trees = [ast.parse(inspect.getsource(module)) for module in (training, convnets, mnist)]
+    trees[2:] = [node for node in ast.walk(trees[2]) if getattr(node, "name", "") in ("normalise", "hold_out")]
+    return _digest([[meaning(tree) for tree in trees], mnist.MEAN, mnist.STD], 12)
+
+
+def meaning(node: object) -> object:
+    """A syntax tree as nested lists, without comments, docstrings, formatting and what is empty.
+
+    The same in every version of Python, as `ast.dump` is not.
+    """
+    if isinstance(node, list):
+        return [meaning(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts = dict(ast.iter_fields(node))
+    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    if documented and ast.get_docstring(node, clean=False) is not None:
+        parts["body"] = parts["body"][1:]
+    return [type(node).__name__, *([name, meaning(part)] for name, part in parts.items() if part not in (None, []))]
+
+
+code_version()  # now: the files may change while this runs
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial to run: a recipe and a seed, the digits held out, "full" or "sample" data, and the code's version.
+
+    out: a folder where the trial runs, to keep its weights in a folder of its own, named after the key; until it is
+    done, a checkpoint to go on from.
+    """
+
+    study: str
+    recipe: Recipe
+    seed: int
+    validation: int
+    data: str
+    code: str = field(default_factory=code_version)
+    out: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits of all that decides the result; study, `out` and the recipe's name do not."""
+        settings = asdict(self.recipe)  # with the defaults, so that a change of these is a change of the key
+        del settings["name"]
+        return _digest([settings, self.seed, self.validation, self.data, self.code], 16)
+
+    @property
+    def weights(self) -> Path | None:
+        """Where the trial leaves its weights, if it does."""
+        names = {"recipe": self.recipe.name, "seed": self.seed, "epochs": self.recipe.epochs}
+        names |= {"validation": self.validation, "data": self.data}
+        return weights_path(Path(self.out) / self.key, names) if self.out else None
+
+
+def study_tasks(
+    study: Study,
+    data: str,
+    *,
+    seeds: int | None = None,
+    only: Sequence[str] | None = None,
+    out: str | None = None,
+) -> list[Task]:
+    """The tasks of a study, all variants with one seed before the next seed.
+
+    seeds: how many, if not as the study says. only: the names of some variants. out: as in `Task`. Raises
+    ValueError for another name.
+    """
+    seeds = study.seeds if seeds is None else checks.whole_number("seeds", seeds, least=1)
+    names = [recipe.name for recipe in study.variants]
+    for name in only or ():
+        if name not in names:
+            raise ValueError(f"unknown variant {name!r} of the study {study.name}; choose among {', '.join(names)}")
+    chosen = [recipe for recipe in study.variants if not only or recipe.name in only]
+    return [
+        Task(study.name, recipe, seed, study.validation, data, out=out) for seed in range(seeds) for recipe in chosen
+    ]
+
+
+def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
+    """Train and return the record of it, as JSON can hold it; after an error, a record with the traceback as `error`.
+
+    history has a list for each column, an entry an epoch; mistakes pairs of the test digit's row and the answer.
+    """
+    try:
+        if data.kind != task.data:
+            raise ValueError(f"this trial is of the {task.data} data, but here is the {data.kind} data, {data.where}")
+        if code_version() != task.code:
+            raise RuntimeError(f"this trial is of the code {task.code}, but here is {code_version()}; install the same")
+        settings = {"seed": task.seed, "validation": task.validation, "device": device}
+        out = task.weights and task.weights.parent
+        begun = out is not None and RunFiles(task.weights).begun
+        run = training.train(task.recipe, data, **settings, out=out, resume=begun, progress=False)
+    except Exception:
+        return failed_record(task, traceback.format_exc())
+    validated = run.history.get("validation_accuracy")
+    return (
+        _about(task)
+        | {name: value for name, value in run.record.items() if name != "recipe"}  # the name alone
+        | {
+            "validation_accuracy": None if validated is None else float(validated.iloc[-1]),
+            "mistakes": [list(mistake) for mistake in run.mistakes.items()],
+            "history": run.history.round(5).to_dict("list"),
+        }
+    )
+
+
+def _about(task: Task) -> Record:
+    """What a record says of its task, and when it was made."""
+    return {
+        "key": task.key,
+        "study": task.study,
+        "variant": task.recipe.name,
+        "seed": task.seed,
+        "recipe": task.recipe.to_dict(),
+        "validation": task.validation,
+        "data": task.data,
+        "code": task.code,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def failed_record(task: Task, error: str) -> Record:
+    """The record of a trial that came to nothing; the last line of `error` says why."""
+    return _about(task) | {"error": error}
