@@ -63,4 +63,4 @@ def test_shipped_weights_give_the_recorded_accuracy_on_all_test_digits(name):
 
 
 # The rows of the sample's 1,000 test digits that the shipped weights get wrong.
-SAMPLE_MISTAKES = json.loads('{}')
+SAMPLE_MISTAKES = json.loads("{}")

@@ -12,12 +12,13 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
-from cellgrad import cli, convnets, engines, mnist, records, studies, tasks, training, trials
+from cellgrad import cli, convnets, engines, mnist, records, saving, studies, tasks, training, trials
 from cellgrad.convnets import flatten, linear, max_pool, relu
 from cellgrad.recipes import RECIPES, Recipe
 from cellgrad.studies import Study
@@ -302,6 +303,33 @@ def test_one_writer_at_a_time(few):
     assert len(run(study(TINY), few).finished) == 2
 
 
+def test_with_weights_a_killed_trial_goes_on_where_it_was(few, monkeypatch):
+    asked = study(TWICE, seeds=1)
+    trials.run_study(asked, few, "whole.jsonl", progress=False)
+    save = saving.RunFiles.save_checkpoint
+
+    def save_then_stop(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving.RunFiles, "save_checkpoint", save_then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(asked, few, weights=True)
+    assert not os.path.exists("fast.jsonl")
+    epochs = []
+    run_epoch = training._Loop.run_epoch
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Loop, "run_epoch", lambda loop, n, bar: epochs.append(n) or run_epoch(loop, n, bar))
+        assert run(asked, few, weights=True).failed == []
+        os.remove("fast.jsonl")  # as if killed between the weights and the record
+        assert run(asked, few, weights=True).failed == []
+    assert epochs == [2]
+    assert results("fast.jsonl") == results("whole.jsonl")
+    (weights,) = Path("weights").rglob("*.*")
+    assert training.accuracy(saving.load_run(weights).model, few.test) == lines()[0]["test_accuracy"]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_digits_stay_on_the_device(few, monkeypatch):
     seen = []
@@ -417,7 +445,7 @@ def test_killed_in_the_middle_then_started_again(start, options, capsys, monkeyp
     assert "fast.jsonl: another process is writing to it" in capsys.readouterr().err
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.wait()
+    assert "Traceback" not in process.communicate()[1]  # its children do not go on, to find later that it is gone
     assert not psutil.wait_procs(children, timeout=30)[1]
     before = content()
     assert 1 <= len(lines()) < 8

@@ -58,7 +58,9 @@ def run_study(
     written. A trial that fails is recorded, does not stop the others, and is tried again at the next start.
     """
     path = Path(path)
-    asked = study_tasks(study, data.kind, seeds=seeds, only=only, out=str(path.parent / "weights") if weights else None)
+    asked = study_tasks(
+        study, data.kind, seeds=seeds, only=only, out=str(path.parent.absolute() / "weights") if weights else None
+    )
     if study.validation:
         data.hold_out(study.validation)  # raises where there are not so many
     if workers is not None:
