@@ -138,7 +138,7 @@ def draw_convnet(
     x, sheet = 0.0, 0.5  # how far each sheet is moved from the one before it
     for name, (channels, height, width), colour, parameters in steps:
         depth = sheet * (channels - 1)
-        column = max(width + depth, 21)
+        column = max(width + depth, 21, 2.4 * len(name))
         left = x + (column - width - depth) / 2
         for channel in reversed(range(channels)):
             corner = (left + sheet * channel, -(height + depth) / 2 + sheet * channel)
