@@ -207,8 +207,10 @@ spread.iloc[[0, 1, 4, 9, 14, 19]].round(2)
 
 # %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin lines for our seeds of the source's recipe on held-out digits, and a thick line for the curve that the source recorded on the test digits. It runs among ours."}}
 plt.plot(curves, color=plotting.BLUE, alpha=0.35, linewidth=1)
-plt.plot([], [], color=plotting.BLUE, linewidth=1, label="our seeds, held-out digits")
-plt.plot(spread["recorded"], color=plotting.RED, label="the source's run, test digits")
+plt.plot([], [], color=plotting.BLUE, linewidth=1,
+         label="our seeds, held-out digits")
+plt.plot(spread["recorded"], color=plotting.RED,
+         label="the source's run, test digits")
 ends = 100 * source["test_accuracy"]
 plt.plot([20.4] * len(ends), ends, "o", color=plotting.BLUE, markersize=5,
          alpha=0.6, label="our seeds, test digits, once")
@@ -222,7 +224,8 @@ plt.show()
 # %%
 n = len(ends)
 print(f"{n} seeds end at {ends.mean():.2f} ± {ends.std():.2f} %,", end=" ")
-print(f"from {ends.min():.2f} to {ends.max():.2f}; the source's ended at {recorded[-1]}")
+print(f"from {ends.min():.2f} to {ends.max():.2f};", end=" ")
+print(f"the source's ended at {recorded[-1]}")
 inside = (spread["recorded"] - spread["mean"]).abs() <= 3 * curves.std(axis=1)
 print(f"{inside.sum()} of 20 epochs within three standard deviations of our mean")
 

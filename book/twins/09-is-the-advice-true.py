@@ -237,7 +237,10 @@ answers("average pool")
 # down in one cycle; or it stays, at the source's 0.01 or at five times as much.
 
 # %%
-answers("digits as they are", "rotated, scaled, moved", "constant rate", "the source's rate")
+answers("digits as they are", "rotated, scaled, moved")
+
+# %%
+answers("constant rate", "the source's rate")
 
 # %% [markdown]
 # ADVICE_TRAINING
@@ -268,7 +271,8 @@ reach = (everything["high"] - everything["low"]) / 2
 small = reach.loc[everything["difference"].abs() < 0.6]
 print(f"half the interval: {small.min():.3f} to {small.max():.3f} points,", end=" ")
 print(f"median {small.median():.3f}")
-deviation = small * everything["pairs"] ** 0.5 / stats.t.ppf(0.975, everything["pairs"] - 1)
+pairs = everything["pairs"]
+deviation = small * pairs**0.5 / stats.t.ppf(0.975, pairs - 1)
 for wanted in (0.05, 0.02):
     n = np.arange(3, 2000)
     half = stats.t.ppf(0.975, n - 1) * deviation.median() / n**0.5
