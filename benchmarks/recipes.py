@@ -1,7 +1,7 @@
 """What each recipe costs, side by side in one run: parameters, seconds an epoch, seconds to 99.4 %, ratio to `source`.
 
-Recipes, and `fast` without one of its tricks each, take turns: one epoch each, then all again. A figure is the median of
-its turns. A recipe's seconds to 99.4 % are those of all its epochs, where the recorded seeds reach that accuracy on
+Recipes, and `fast` without one of its tricks each, take turns: one epoch each, then all again. A figure is the median
+of its turns. A recipe's seconds to 99.4 % are those of all its epochs, where the recorded seeds reach that accuracy on
 average. Times are of training alone. Nothing else should run meanwhile.
 """
 

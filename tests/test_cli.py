@@ -1,10 +1,15 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import openpyxl
 import pytest
+import torch
 
+from cellgrad import saving
 from cellgrad.cli import main
 
 
@@ -75,6 +80,24 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, capsys, tmp_pa
     assert code == 2 and len(lines) == 1 and len(lines[0]) > 20 and not said.out
     assert "Traceback" not in said.err
     assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
+def test_control_c_keeps_the_finished_epochs(tmp_path):
+    command = [sys.executable, "-m", "cellgrad", "train", "--recipe", "fast", "--data", "sample", "--epochs", "8"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "runs" / "fast-seed0-epochs8-sample.checkpoint"
+    while not checkpoint.exists() and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130 and "--resume" in said and "Traceback" not in said
+    finished = torch.load(checkpoint)["history"]
+    assert 1 <= len(finished) < 8
+    assert main([*command[3:], "--resume"]) == 0
+    history = saving.load_run(checkpoint.with_suffix(".safetensors")).history
+    assert history["loss"].tolist()[: len(finished)] == pytest.approx([row["loss"] for row in finished])
+    assert len(history) == 8 and not checkpoint.exists()
 
 
 def test_workbook_then_audit(capsys, tmp_path):

@@ -7,12 +7,13 @@ import matplotlib
 import nbformat
 import pytest
 
-CHAPTERS = sorted((Path(__file__).parents[1] / "book").glob("0[1-7]-*.ipynb"))  # chapter 8's would train for long
+CHAPTERS = sorted((Path(__file__).parents[1] / "book").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_solutions_run(chapter, monkeypatch, capsys):
     matplotlib.use("agg")
+    monkeypatch.setenv("CELLGRAD_DATA", "sample")  # enough to run them, and trains in seconds
     cells = nbformat.read(chapter, as_version=4).cells
     namespace = {"display": print}
     for cell in cells:
