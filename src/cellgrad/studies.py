@@ -130,7 +130,8 @@ _ADVICE = (
 
 # What does each trick of the recipe `fast` buy? Take it away ----------------------------------------------------------
 
-_FAST = RECIPES["fast"]
+# Read once: nine readings would only make each trial longer.
+_FAST = replace(RECIPES["fast"], name="fast, read once", test_shift=0)
 _FAST_NETWORKS = {
     "the source's network": SOURCE,
     "full size, then a pool": (conv(8, 3, padding=1), _POOL, *_FAST.network[1:]),
@@ -161,7 +162,7 @@ _ALL = [
         validation=5000,
     ),
     Study("advice", "Is each sentence of the source's advice true?", _ADVICE, seeds=4, validation=10_000),
-    Study("tricks", "What does each trick of the recipe `fast` buy?", _TRICKS, seeds=4, validation=10_000),
+    Study("tricks", "What does each trick of the recipe `fast` buy?", _TRICKS, seeds=3, validation=10_000),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
