@@ -1,7 +1,7 @@
 """Take what the long runs measured into the package: `ship.py [FOLDER]`, the folder that they wrote to (`runs`).
 
-Of each study, the finished trials of the present code and recipes, in the study's order; of each recipe, the weights
-of seed 0, whichever they are (`cellgrad trials recipes --weights`).
+Of each study, the finished trials of the present code and recipes, with those that were shipped before, in the study's
+order; of each recipe, the weights of seed 0, whichever they are (`cellgrad trials recipes --weights`).
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cellgrad.recipes import RECIPES
-from cellgrad.records import read_records, recorded
+from cellgrad.records import recorded
 from cellgrad.studies import STUDIES
 from cellgrad.tasks import study_tasks
 
@@ -19,16 +19,13 @@ RESULTS = Path(__file__).parents[1] / "src" / "cellgrad" / "results"
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
 RESULTS.mkdir(exist_ok=True)
 for study in STUDIES.values():
-    file = folder / f"{study.name}.jsonl"
-    if not file.exists():
-        print(f"{study.name}: not run yet")
-        continue
-    found = recorded(file)
-    seeds = read_records(file)["seed"].max() + 1
-    tasks = study_tasks(study, "full", seeds=int(seeds))
+    file = RESULTS / f"{study.name}.jsonl"
+    found = recorded(file) | recorded(folder / file.name)
+    seeds = max((record["seed"] + 1 for record in found.values()), default=study.seeds)
+    tasks = study_tasks(study, "full", seeds=seeds)
     lines = [json.dumps(found[task.key]) for task in tasks if "error" not in found.get(task.key, {"error": ""})]
-    (RESULTS / file.name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    print(f"{study.name}: {len(lines)} of {len(tasks)} trials, {(RESULTS / file.name).stat().st_size:,} bytes")
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    print(f"{study.name}: {len(lines)} of {len(tasks)} trials, {file.stat().st_size:,} bytes")
 for recipe in RECIPES.values():
     study = next(study for study in STUDIES.values() if recipe in study.variants)
     (task,) = study_tasks(study, "full", seeds=1, only=[recipe.name], out=str(folder / "weights"))
