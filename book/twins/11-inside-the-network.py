@@ -172,7 +172,8 @@ table
 # %% tags=["nbval-ignore-output"]
 if data.kind == "full":
     labels = data.test.labels[list(hardest)].tolist()
-    print("label:", dict(enumerate(labels, start=1)))
+    for number, label in enumerate(labels, start=1):
+        print(f"{number:2}: {label}", end="\n" if number % 8 == 0 else "   ")
 
 # %% [markdown]
 # How would a person decide? We looked at them one by one; this is our reading, and yours may differ. With the labels of 3, 5 and 13 we would have gone with the networks. Several can be read in two ways, or hardly at all: 1, 2, 10, 12, 18, 19 and 20. And
@@ -294,7 +295,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted")
 
 # %% [markdown]
 # A small turn and a shift of a few pixels cost neither of them anything. Beyond that, `source`, which has seen turned digits, bears much more turning, and more shifting too. But noise, which neither has seen, breaks `source` far sooner than `book`, and nothing
-# in their test accuracies says so. And inverted digits, white on black for black on white, are close to guessing for both. A network learns what it is shown, not what we mean.
+# in their test accuracies says so. And inverted digits, white on black for black on white, are not far from guessing for both. A network learns what it is shown, not what we mean.
 #
 # ## Recap
 #
