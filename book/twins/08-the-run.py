@@ -224,8 +224,8 @@ plt.show()
 print(f"seeds: {len(ends)}; at the end {ends.round(2).tolist()} %,", end=" ")
 print(f"the source's run {recorded[-1]} %")
 gap = (spread["recorded"] - spread["ours (mean)"]).loc[11:]
-print(f"the last ten epochs: {gap.mean():+.2f} points from ours on average,", end=" ")
-print(f"{gap.abs().max():.2f} at most")
+print(f"the last ten epochs: {gap.mean():+.2f} points from ours", end=" ")
+print(f"on average, {gap.abs().max():.2f} at most")
 
 # %% [markdown]
 # Our curve climbs as the recorded one does, jumps as it does, and ends close to it. A distance like the one that is left is nothing unusual between single runs, as the ten seeds of `book` have shown. What is *not* chance is the distance between the two

@@ -251,6 +251,7 @@ def accuracies(change, amounts):
     return pd.DataFrame(rows).T
 
 
+# %%
 def rotated(images, degrees):
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     turn = torch.tensor([[cos, -sin, 0], [sin, cos, 0]], dtype=torch.float32)
