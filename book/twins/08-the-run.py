@@ -228,8 +228,8 @@ print(f"the last ten epochs: {gap.mean():+.2f} points from ours", end=" ")
 print(f"on average, {gap.abs().max():.2f} at most")
 
 # %% [markdown]
-# Our curve climbs as the recorded one does, jumps as it does, and ends close to it. A distance like the one that is left is nothing unusual between single runs, as the ten seeds of `book` have shown. What is *not* chance is the distance between the two
-# recipes: the network is the same, and `book` ends higher, in fewer epochs.
+# Our curve climbs as the recorded one does, jumps as it does, and ends close to it. A distance like the one that is left is nothing unusual between single runs, as the ten seeds of `book` have shown. The recipe `book`, with the
+# same network, ends higher in fewer epochs: all of its seeds lie above this end of ours, and above what the source recorded. How large the difference is in general, more seeds of `source` will have to say.
 #
 # ## What it gets wrong
 

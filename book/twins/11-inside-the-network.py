@@ -303,7 +303,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted")
 # - The first filters find edges; later maps cannot be read by eye.
 # - Most mistakes are shared: they belong to the digit more than to the network.
 # - A calibrated confidence is worth as much as a high accuracy: it says which digits to show to a person.
-# - A network is good at what it has been shown. Two networks with the same test accuracy can break in different places.
+# - A network is good at what it has been shown. Two networks that both read nearly all test digits can break in different places.
 #
 # ## Exercises
 #
