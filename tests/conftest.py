@@ -20,6 +20,16 @@ def sample() -> mnist.Mnist:
     return mnist.load("sample")
 
 
+@pytest.fixture
+def one_thread():
+    """Small networks are faster on one thread, and nothing waits for a core that other work holds."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
     """The site, built as the README says but elsewhere, with warnings as errors."""

@@ -39,13 +39,7 @@ from cellgrad._torchvision import import_torchvision  # noqa: E402
 from cellgrad.fields import centre_index  # noqa: E402
 from cellgrad.tracing import UntraceableError, trace_fields  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def boxes_in_theory(module, input_size, clipped=True):

@@ -29,18 +29,12 @@ TWICE = replace(TINY, name="twice", epochs=2)
 WILD = replace(TINY, name="wild", learning_rate=1e30, schedule="constant")
 SLOW = replace(TINY, name="slow", epochs=8)
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(autouse=True)
 def in_a_scratch_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
