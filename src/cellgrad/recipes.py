@@ -98,6 +98,7 @@ _ALL = [
         batch_size=256,
         weight_decay=1e-4,
         affine=(10, 0.07, (0.9, 1.1)),
+        test_shift=1,
     ),
     Recipe(
         "small",
