@@ -235,7 +235,7 @@ print(f"`book` is {percent.mean() - ends.mean():.2f} points better on average")
 # %% [markdown]
 # The recorded curve could be one of ours. It climbs and jumps as they do, and its last point lies among our last points on the test digits. That it runs a little above our mean is no surprise: it was measured on
 # other digits than our curves, and its run had 5,000 more to learn from. The recipe `book`, with the same network, ends higher and in fewer epochs. Not every seed of it beats every seed of `source`; the mean
-# does, by more than either's standard deviation. It had 5,000 more digits to learn from, too.
+# does, by more than either's standard deviation. `book` had 5,000 more digits to learn from, too.
 #
 # ## What it gets wrong
 

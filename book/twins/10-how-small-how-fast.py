@@ -147,7 +147,7 @@ print(f"our small recipe: {table.loc['small', 'parameters']:,}")
 
 # %% [markdown]
 # Fewer than half the parameters of the smallest published network that gets there. The nine readings are part of it: read once, `small` stays below the line, while `fast` and `best` lose less. A network with so few channels has not
-# learned to ignore a shift by one pixel, and the average over the shifts does it in its place. At the other end, compare `best` with the best published result: ours is a mean over seeds, after the last epoch and not after the best one, but with nine readings; the open circle is what a single reading gives.
+# learned to ignore a shift by one pixel, and the average over the shifts does it in its place. At the other end, compare `best` with the best published result: ours is a mean over seeds, after the last epoch and not after the best one, but with nine readings. Read nine times it lies above the published one; read once, the open circle, a little below.
 #
 # The network of `small`, drawn to scale:
 

@@ -176,7 +176,7 @@ if data.kind == "full":
         print(f"{number:2}: {label}", end="\n" if number % 8 == 0 else "   ")
 
 # %% [markdown]
-# How would a person decide? We looked at them one by one; this is our reading, and yours may differ. Test digits 2130 and 9729: we would have gone with the networks, against the label. Several can be read in two ways, or hardly at all: 1901, 1232, 6597, 582, 4176 and 6558. And
+# How would a person decide? We looked at them one by one; this is our reading, and yours may differ. The numbers are those of the column *test digit*. With 2130 and 9729 we would have gone with the networks, against the label. Several can be read in two ways, or hardly at all: 1901, 1232, 6597, 582, 4176 and 6558. And
 # some are plain to the eye, and still wrong for most networks: 8408, 2035 and 3422. So a part of the last half percent is in the labels and the handwriting, where no network can get it, and a part is not.
 #
 # ## Which for which
