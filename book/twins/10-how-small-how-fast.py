@@ -56,7 +56,7 @@ for name, recipe in RECIPES.items():
         "epochs": recipe.epochs,
         "batch": recipe.batch_size,
         "digits are": "turned, scaled, moved" if recipe.affine else "shifted",
-        "read": f"{(2 * recipe.test_shift + 1) ** 2} times",
+        "readings": (2 * recipe.test_shift + 1) ** 2,
     }
 pd.DataFrame(rows).T
 
