@@ -1,5 +1,4 @@
-import ast
-import inspect
+import dataclasses
 import json
 import math
 import multiprocessing
@@ -109,46 +108,14 @@ def test_everything_else_changes_it():
     assert len({task.key for task in [TASK, *others]}) == 1 + len(others)
 
 
-def code_version_with(monkeypatch, module, change):
-    getsource = inspect.getsource
-    with monkeypatch.context() as patch:
-        patch.setattr(inspect, "getsource", lambda m: change(getsource(m)) if m is module else getsource(m))
-        return tasks.code_version.__wrapped__()
-
-
-@pytest.mark.parametrize("module", [training, convnets, mnist])
-def test_comments_docstrings_and_formatting_are_not_code(monkeypatch, module):
-    def talk(source):
-        tree = ast.parse(source)
-        for node in ast.walk(tree):
-            if ast.get_docstring(node) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) else None:
-                node.body[0].value.value += " And more."
-        return "# A comment\n" + ast.unparse(tree)
-
-    assert code_version_with(monkeypatch, module, talk) == tasks.code_version()
-
-
-@pytest.mark.parametrize(
-    ("module", "old", "new"),
-    [
-        (training, "loss.backward()", "(2 * loss).backward()"),
-        (training, "model.train()", "model.eval()"),
-        (convnets, "bias=layer.bias)", "bias=True)"),
-        (mnist, "self.train[:-count], ", "self.train[count:], "),
-        (mnist, "unsqueeze(1).float()", "unsqueeze(1).double()"),
-    ],
-)
-def test_code_that_decides_a_training_is(monkeypatch, module, old, new):
-    assert old in inspect.getsource(module)
-    changed = code_version_with(monkeypatch, module, lambda source: source.replace(old, new))
-    assert changed != tasks.code_version()
-
-
-def test_how_the_digits_are_fetched_does_not_decide_a_training(monkeypatch):
-    changed = code_version_with(
-        monkeypatch, mnist, lambda source: source.replace("setdefaulttimeout(15)", "setdefaulttimeout(60)")
+def test_a_new_field_at_its_default_leaves_the_key_as_it_is():
+    """A recipe that has one more neutral field is the same training; with another value it is another."""
+    newer = dataclasses.make_dataclass(
+        "Recipe", [("novelty", int, dataclasses.field(default=0))], bases=(Recipe,), frozen=True
     )
-    assert changed == tasks.code_version()
+    settings = {field.name: getattr(TASK.recipe, field.name) for field in dataclasses.fields(Recipe)}
+    assert replace(TASK, recipe=newer(**settings)).key == TASK.key
+    assert replace(TASK, recipe=newer(**settings, novelty=1)).key != TASK.key
 
 
 # The file -------------------------------------------------------------------------------------------------------------
@@ -245,7 +212,7 @@ def test_a_record_is_what_the_training_says(few):
         assert {name: column for name, column in record["history"].items() if name != "seconds"} == history
         assert record["validation_accuracy"] == trained.history["validation_accuracy"].iloc[-1]
         assert (record["study"], record["data"], record["validation"]) == ("fast", "sample", 100)
-        assert record["code"] == tasks.code_version() and record["finished"].startswith("20")
+        assert record["code"] == tasks.training_version() and record["finished"].startswith("20")
     assert run(study(TINY), few).finished["validation_accuracy"].isna().all()
 
 
@@ -287,7 +254,7 @@ def test_a_task_for_other_data_or_other_code_fails(few):
     (task,) = tasks.study_tasks(study(TINY, seeds=1), "full")
     assert "this trial is of the full data, but here is the sample data, a test" in tasks.run_task(task, few)["error"]
     other = replace(task, data="sample", code="0" * 12)
-    assert f"the code 000000000000, but here is {tasks.code_version()}" in tasks.run_task(other, few)["error"]
+    assert f"version 000000000000, but here is {tasks.training_version()}" in tasks.run_task(other, few)["error"]
 
 
 def test_one_writer_at_a_time(few):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
-from cellgrad import checks, convnets, mnist, training
+from cellgrad import checks, training
+from cellgrad.convnets import Layer
 from cellgrad.mnist import Mnist
 from cellgrad.recipes import Recipe
 from cellgrad.records import Record
@@ -25,31 +23,54 @@ def _digest(content: object, digits: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]
 
 
-@cache
-def code_version() -> str:
-    """Twelve hexadecimal digits that change with the code that decides what a training computes."""
-    trees = [ast.parse(inspect.getsource(module)) for module in (training, convnets, mnist)]
-    trees[2:] = [node for node in ast.walk(trees[2]) if getattr(node, "name", "") in ("normalise", "hold_out")]
-    return _digest([[meaning(tree) for tree in trees], mnist.MEAN, mnist.STD], 12)
+# Version 1 was a hash of the source: the records of it keep the name, and so their keys.
+_VERSION_NAMES = {1: "9535f7fde0f2"}
+# What version 1 put into its keys, even where it stands at its default.
+_FIELDS_OF_VERSION_1 = frozenset(
+    [
+        "network",
+        "epochs",
+        "learning_rate",
+        "batch_size",
+        "momentum",
+        "weight_decay",
+        "schedule",
+        "feed",
+        "shift",
+        "affine",
+        "test_shift",
+        "kind",
+        "channels",
+        "kernel",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "bias",
+        "probability",
+    ]
+)
 
 
-def meaning(node: object) -> object:
-    """A syntax tree as nested lists, without comments, docstrings, formatting and what is empty.
-
-    The same in every version of Python, as `ast.dump` is not.
-    """
-    if isinstance(node, list):
-        return [meaning(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    parts = dict(ast.iter_fields(node))
-    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    if documented and ast.get_docstring(node, clean=False) is not None:
-        parts["body"] = parts["body"][1:]
-    return [type(node).__name__, *([name, meaning(part)] for name, part in parts.items() if part not in (None, []))]
+def training_version() -> str:
+    """What records say of the training that made them; it changes when a training computes something else."""
+    return _VERSION_NAMES.get(training.VERSION, str(training.VERSION))
 
 
-code_version()  # now: the files may change while this runs
+def _settings(recipe: Recipe) -> dict[str, object]:
+    """All that decides a result, without the recipe's name; a newer field only where it is not at its default."""
+    settings = _without_new_defaults(recipe)
+    del settings["name"]
+    return settings | {"network": [_without_new_defaults(layer) for layer in recipe.network]}
+
+
+def _without_new_defaults(thing: Recipe | Layer) -> dict[str, object]:
+    values = {field.name: (getattr(thing, field.name), field.default) for field in fields(thing)}
+    return {
+        name: value
+        for name, (value, default) in values.items()
+        if name in _FIELDS_OF_VERSION_1 or name == "name" or value != default
+    }
 
 
 @dataclass(frozen=True)
@@ -65,15 +86,13 @@ class Task:
     seed: int
     validation: int
     data: str
-    code: str = field(default_factory=code_version)
+    code: str = field(default_factory=training_version)
     out: str | None = None
 
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits of all that decides the result; study, `out` and the recipe's name do not."""
-        settings = asdict(self.recipe)  # with the defaults, so that a change of these is a change of the key
-        del settings["name"]
-        return _digest([settings, self.seed, self.validation, self.data, self.code], 16)
+        return _digest([_settings(self.recipe), self.seed, self.validation, self.data, self.code], 16)
 
     @property
     def weights(self) -> Path | None:
@@ -115,8 +134,10 @@ def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
     try:
         if data.kind != task.data:
             raise ValueError(f"this trial is of the {task.data} data, but here is the {data.kind} data, {data.where}")
-        if code_version() != task.code:
-            raise RuntimeError(f"this trial is of the code {task.code}, but here is {code_version()}; install the same")
+        if training_version() != task.code:
+            raise RuntimeError(
+                f"this trial is of training version {task.code}, but here is {training_version()}; install the same"
+            )
         settings = {"seed": task.seed, "validation": task.validation, "device": device}
         out = task.weights and task.weights.parent
         begun = out is not None and RunFiles(task.weights).begun

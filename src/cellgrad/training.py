@@ -23,6 +23,10 @@ from cellgrad.mnist import MEAN, STD, Digits, Mnist, normalise
 from cellgrad.recipes import Recipe, find_recipe
 from cellgrad.saving import Run, RunFiles, load_run, weights_path
 
+# What a training computes, as a number written by hand: raise it when the same recipe and seed no longer give the same
+# weights (`tests/test_training.py` notices), because records of trials are kept for the version that made them.
+VERSION = 1
+
 
 class Diverged(ArithmeticError):
     """The loss stopped being a number; the message says when, at which learning rate, and what to try."""
