@@ -14,10 +14,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellgrad import mnist, training
-from cellgrad.convnets import count_parameters
-from cellgrad.recipes import RECIPES
-from cellgrad.records import shipped
-from cellgrad.studies import find_study
+from cellgrad.layers import count_parameters
+from cellgrad.training.recipes import RECIPES
+from cellgrad.trials.records import shipped
+from cellgrad.trials.studies import find_study
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--turns", type=int, default=3)

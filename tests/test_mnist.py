@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cellgrad import mnist
-from cellgrad._torchvision import import_torchvision
+from cellgrad.torchvision import import_torchvision
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -9,10 +9,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from cellgrad.recipes import RECIPES
-from cellgrad.records import recorded
-from cellgrad.studies import STUDIES
-from cellgrad.tasks import study_tasks
+from cellgrad.training.recipes import RECIPES
+from cellgrad.trials.records import recorded
+from cellgrad.trials.studies import STUDIES
+from cellgrad.trials.tasks import study_tasks
 
 RESULTS = Path(__file__).parents[1] / "src" / "cellgrad" / "results"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cellgrad.workbook import write_workbook
+from cellgrad.spreadsheet.workbook import write_workbook
 
 FILE = "backpropagation.xlsx"
 

@@ -42,8 +42,9 @@ import pandas as pd
 from IPython.display import Math
 from openpyxl.utils import get_column_letter
 
-from cellgrad import plotting, workbook
-from cellgrad.audit import audit
+from cellgrad import plotting
+from cellgrad.spreadsheet import workbook
+from cellgrad.spreadsheet.audit import audit
 from cellgrad.toynet import COLUMNS, DERIVATIVES, ToyNetwork, derivatives, latex, w1
 
 plotting.use_house_style()

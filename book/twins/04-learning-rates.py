@@ -36,9 +36,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from cellgrad import learning_rates as study
+from cellgrad.toynet import learning_rates
 from cellgrad import plotting
-from cellgrad.descent import compare_learning_rates, descend
+from cellgrad.toynet.descent import compare_learning_rates, descend
 from cellgrad.toynet import ToyNetwork, a_o1, a_o2
 
 plotting.use_house_style()
@@ -92,8 +92,8 @@ shrinking.rename_axis("learning rate").round(4)
 
 # %%
 run = descend(network, 1.0, updates=200)
-minimum = study.nearest_minimum(study.at_update(network, run, 200))
-hessian = study.hessian(minimum)
+minimum = learning_rates.nearest_minimum(learning_rates.at_update(network, run, 200))
+hessian = learning_rates.hessian(minimum)
 eigenvalues = np.linalg.eigvalsh(hessian)
 [round(abs(value), 7) for value in eigenvalues[::-1].tolist()]  # −0 becomes 0
 
@@ -114,7 +114,7 @@ print(f"{(values['a_h1'] ** 2 + values['a_h2'] ** 2) / 16:.7f}")
 # outputs by the weights. Is it?
 
 # %%
-J = study.jacobian(minimum, a_o1, a_o2)
+J = learning_rates.jacobian(minimum, a_o1, a_o2)
 print("Hessian = JᵀJ:", np.allclose(hessian, J.T @ J, atol=1e-12))
 
 # %% [markdown]
@@ -125,7 +125,7 @@ print("Hessian = JᵀJ:", np.allclose(hessian, J.T @ J, atol=1e-12))
 # second derivatives, the other from the table of the spreadsheet.
 
 # %%
-settled = study.settle(network, rates, updates=3000)
+settled = learning_rates.settle(network, rates, updates=3000)
 settled["difference"] = (settled["predicted"] - settled["measured"]).abs()
 print("largest difference below 1e-6:", bool(settled["difference"].max() < 1e-6))
 settled[["lambda", "predicted", "measured"]].round(6)
@@ -158,7 +158,7 @@ settled[["lambda_1", "lambda_2", "share_1"]].map("{:.7f}".format)
 # the largest stable rate is $2/\lambda_{\max}$:
 
 # %%
-limit = study.largest_stable_rate(minimum)
+limit = learning_rates.largest_stable_rate(minimum)
 print(f"2/λ_max = {limit:.2f}")
 
 # %% [markdown]
@@ -192,8 +192,8 @@ plt.show()
 # %%
 wild = descend(nudged, 1.02 * limit, updates=500)
 for update in (0, 500):
-    there = study.at_update(nudged, wild, update)
-    sharpness = 1.02 * limit * np.linalg.eigvalsh(study.hessian(there))[-1]
+    there = learning_rates.at_update(nudged, wild, update)
+    sharpness = 1.02 * limit * np.linalg.eigvalsh(learning_rates.hessian(there))[-1]
     print(f"update {update:3}: ηλ_max = {sharpness:.3f}")
 
 # %% [markdown]
@@ -203,7 +203,7 @@ for update in (0, 500):
 # cannot go to infinity. Guess what happens instead.
 
 # %%
-far = study.outcomes(network, [10, 50, 100, 1000, 3000, 30_000], updates=3000)
+far = learning_rates.outcomes(network, [10, 50, 100, 1000, 3000, 30_000], updates=3000)
 far[["highest", "last", "rises", "outcome"]].round(6)
 
 # %% [markdown]
@@ -224,7 +224,7 @@ silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.3g}".format)
 
 # %%
 spread = ToyNetwork(targets=(0.01, 0.99))
-unsettled = study.settle(spread, rates, updates=200)
+unsettled = learning_rates.settle(spread, rates, updates=200)
 unsettled["lambda_now / lambda"] = unsettled["lambda_now"] / unsettled["lambda"]
 unsettled[["lambda", "lambda_now / lambda", "predicted", "measured"]].round(6)
 
@@ -241,9 +241,9 @@ unsettled[["lambda", "lambda_now / lambda", "predicted", "measured"]].round(6)
 # %% mystnb={"image": {"alt": "Contour lines of the loss over w5 and w7: nearly circles around the middle, a bowl. Six paths start at the same point and run the same way down towards the middle; the larger the learning rate, the farther its dot has come in 50 updates."}}
 pair = ("w5", "w7")
 x, y = np.linspace(-0.6, 0.6, 80), np.linspace(-0.6, 0.7, 80)
-height = study.loss_surface(minimum, pair, x, y)
+height = learning_rates.loss_surface(minimum, pair, x, y)
 plt.contour(x, y, height, levels=25, colors=plotting.FAINT, linewidths=0.8)
-paths = study.descent_paths(network, pair, rates, updates=50)
+paths = learning_rates.descent_paths(network, pair, rates, updates=50)
 for rate, path in paths.groupby("learning_rate"):
     plt.plot(path["x"], path["y"], color=plotting.INK, linewidth=0.8)
     plt.plot(*path[["x", "y"]].iloc[-1], "o", label=f"η = {rate:g}")
@@ -294,8 +294,8 @@ plt.show()
 #
 # ```python
 # for inputs in ((0.05, 0.1), (0.5, 1.0)):
-#     there = study.nearest_minimum(ToyNetwork(inputs=inputs))
-#     print(inputs, study.largest_stable_rate(there))
+#     there = learning_rates.nearest_minimum(ToyNetwork(inputs=inputs))
+#     print(inputs, learning_rates.largest_stable_rate(there))
 # ```
 # </details>
 #

@@ -38,7 +38,7 @@ import torch
 from torch.nn import functional as F
 
 from cellgrad import mnist, plotting
-from cellgrad.convnets import conv, count_parameters, flatten, layer_table, linear
+from cellgrad.layers import conv, count_parameters, flatten, layer_table, linear
 
 plotting.use_house_style()
 digit = mnist.sample().train.images[3].numpy().astype(float)

@@ -39,7 +39,7 @@ import pandas as pd
 import torch
 
 from cellgrad import mnist, plotting, receptive, training
-from cellgrad.convnets import SOURCE, block, build, conv, max_pool
+from cellgrad.layers import SOURCE, block, build, conv, max_pool
 from cellgrad.receptive import receptive_field
 
 plotting.use_house_style()
@@ -170,7 +170,7 @@ fields[fields["kind"] == "max_pool"][["layer", "output_size", "size", "jump"]]
 # *downsample*, has a smaller field than the two convolutions beside it; the sum sees the union. *Aligned* means that both fields have the same centre.
 
 # %%
-from cellgrad._torchvision import import_torchvision
+from cellgrad.torchvision import import_torchvision
 
 resnet = import_torchvision().models.resnet18(weights=None)
 traced = receptive_field(resnet, (3, 224, 224))

@@ -37,7 +37,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from cellgrad import plotting
-from cellgrad.convnets import (
+from cellgrad.layers import (
     SOURCE, avg_pool, batch_norm, block, conv, count_parameters, depthwise, flatten,
     global_avg_pool, layer_table, linear, max_pool, pixel_unshuffle, relu,
 )

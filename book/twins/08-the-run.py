@@ -37,9 +37,9 @@ import pandas as pd
 import torch
 
 from cellgrad import mnist, plotting, training
-from cellgrad.convnets import SOURCE, build, count_parameters, layer_table
-from cellgrad.recipes import RECIPES
-from cellgrad.records import shipped
+from cellgrad.layers import SOURCE, build, count_parameters, layer_table
+from cellgrad.training.recipes import RECIPES
+from cellgrad.trials.records import shipped_records
 
 plotting.use_house_style()
 
@@ -171,7 +171,7 @@ print(f"± {(accuracy * (1 - accuracy) / len(data.test)) ** 0.5:.2%}")
 # the better part of an hour, so it is not done live; what it measured comes with the book, one line for each run:
 
 # %%
-records = shipped("recipes")
+records = shipped_records("recipes")
 book = records[records["variant"] == "book"].set_index("seed").sort_index()
 percent = 100 * book["test_accuracy"]
 percent.round(2).to_dict()
@@ -198,7 +198,7 @@ recorded = [97.74, 98.79, 98.88, 99.03, 99.00, 99.18, 99.09, 99.02, 99.25, 99.20
 # our curves are measured on 5,000 held-out training digits, and only the last point on the test digits. Does the recorded curve look like one of ours?
 
 # %%
-source = shipped("source").sort_values("seed")
+source = shipped_records("source").sort_values("seed")
 curves = pd.DataFrame([h["validation_accuracy"] for h in source["history"]])
 curves = 100 * curves.T.set_axis(range(1, 21))
 spread = pd.DataFrame({

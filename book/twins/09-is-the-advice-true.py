@@ -39,11 +39,11 @@ import pandas as pd
 from scipy import stats
 
 from cellgrad import mnist, plotting, training
-from cellgrad.convnets import count_parameters
+from cellgrad.layers import count_parameters
 from cellgrad.receptive import cost_table
-from cellgrad.records import shipped
-from cellgrad.studies import find_study
-from cellgrad.verdicts import against, compare
+from cellgrad.trials.records import shipped_records
+from cellgrad.trials.studies import find_study
+from cellgrad.trials.comparison import against, compare
 
 plotting.use_house_style()
 pd.set_option("display.max_colwidth", None)
@@ -64,7 +64,7 @@ pd.set_option("display.max_colwidth", None)
 
 # %%
 study = find_study("advice")
-records = shipped("advice")
+records = shipped_records("advice")
 records["unseen"] = (records["test_accuracy"] + records["validation_accuracy"]) / 2
 print(f"{len(study.variants)} variants, {len(records)} runs,", end=" ")
 print(f"{records['seconds'].sum() / 3600:.1f} hours on one core each")

@@ -33,11 +33,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from cellgrad import mnist, plotting, training
-from cellgrad.convnets import count_parameters
+from cellgrad.layers import count_parameters
 from cellgrad.receptive import cost_table
-from cellgrad.recipes import RECIPES
-from cellgrad.records import shipped, summary
-from cellgrad.verdicts import against
+from cellgrad.training.recipes import RECIPES
+from cellgrad.trials.records import shipped_records, summary
+from cellgrad.trials.comparison import against
 
 plotting.use_house_style()
 
@@ -68,7 +68,7 @@ pd.DataFrame(rows).T
 # seeds that the table counts, on all 60,000, and looked at the 10,000 test digits once for each seed, after the last epoch. `cellgrad trials recipes` did that, except for `source`, whose runs hold out 5,000 digits to follow their curves (`cellgrad trials source`). What they recorded:
 
 # %%
-records = pd.concat([shipped("recipes"), shipped("source")], ignore_index=True)
+records = pd.concat([shipped_records("recipes"), shipped_records("source")], ignore_index=True)
 table = summary(records)
 shown = table[["parameters", "seeds"]].copy()
 for column in ("mean", "std", "worst"):
@@ -186,7 +186,7 @@ print(f"{whole / run.record['seconds']:.0f} times as long")
 # What it measured on our machine, with nothing else running, comes with the book: the seconds of one epoch, all recipes in turns.
 
 # %%
-turns = shipped("seconds")
+turns = shipped_records("seconds")
 machine = turns.iloc[0]
 print(f"{turns['turn'].max()} turns, {machine['threads']} threads,", end=" ")
 print(f"torch {machine['versions']['torch']}")
@@ -222,7 +222,7 @@ plt.show()
 # and measured on together with the test digits, read once. `cellgrad trials tricks` ran it.
 
 # %%
-tricks = shipped("tricks")
+tricks = shipped_records("tricks")
 tricks["unseen"] = (tricks["test_accuracy"] + tricks["validation_accuracy"]) / 2
 fast = 100 * tricks.loc[tricks["variant"] == "fast, read once", "unseen"]
 print(f"fast: {fast.mean():.2f} % of the unseen digits right, {len(fast)} seeds")
@@ -254,9 +254,9 @@ plt.show()
 # <summary>Solution</summary>
 #
 # ```python
-# from cellgrad import saving
+# from cellgrad.training import saving
 #
-# for model in (run.model, saving.shipped("book").model):
+# for model in (run.model, saving.shipped_run("book").model):
 #     print([training.accuracy(model, data.test, shift) for shift in (0, 1)])
 # ```
 # </details>

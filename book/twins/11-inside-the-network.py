@@ -40,8 +40,9 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from cellgrad import mnist, plotting, saving, training
-from cellgrad.records import shipped
+from cellgrad import mnist, plotting, training
+from cellgrad.training import saving
+from cellgrad.trials.records import shipped_records
 
 plotting.use_house_style()
 
@@ -50,7 +51,7 @@ plotting.use_house_style()
 # of a few tens of kilobytes, with the record of the run in it.
 
 # %%
-run = saving.shipped("book")
+run = saving.shipped_run("book")
 model = run.model
 shown = ("recipe", "seed", "parameters", "test_accuracy")
 {name: run.record[name] for name in shown}
@@ -118,7 +119,7 @@ plt.show()
 # would fail on digits of its own. Are they?
 
 # %%
-records = pd.concat([shipped("recipes"), shipped("source")], ignore_index=True)
+records = pd.concat([shipped_records("recipes"), shipped_records("source")], ignore_index=True)
 wrong = Counter(row for mistakes in records["mistakes"] for row, _ in mistakes)
 networks = len(records)
 counts = pd.Series(wrong)
@@ -237,7 +238,7 @@ for limit in (0.9, 0.99):
 # A guess before you look: how far can a digit be turned until one in ten is misread?
 
 # %%
-readers = {"book": model, "source": saving.shipped("source").model}
+readers = {"book": model, "source": saving.shipped_run("source").model}
 few = data.test[:2000]
 
 

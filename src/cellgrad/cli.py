@@ -28,8 +28,8 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _workbook(options: argparse.Namespace) -> int:
+    from cellgrad.spreadsheet.workbook import write_workbook
     from cellgrad.toynet import ToyNetwork
-    from cellgrad.workbook import write_workbook
 
     given = {name: getattr(options, name) for name in ("inputs", "targets", "weights", "biases")}
     network = ToyNetwork(**{name: values for name, values in given.items() if values is not None})
@@ -39,7 +39,7 @@ def _workbook(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from cellgrad.audit import audit
+    from cellgrad.spreadsheet.audit import audit
 
     report = audit(options.file)
     print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
@@ -48,10 +48,11 @@ def _audit(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from cellgrad import mnist
-    from cellgrad.recipes import find_recipe
+    from cellgrad.training.recipes import find_recipe
 
     recipe = find_recipe(options.recipe)  # before the data is fetched
-    from cellgrad import saving, training
+    from cellgrad import training
+    from cellgrad.training import saving
 
     run = training.train(
         recipe,
@@ -78,7 +79,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _trials(options: argparse.Namespace) -> int:
-    from cellgrad.studies import find_study
+    from cellgrad.trials.studies import find_study
 
     if options.list:
         return _list_studies(options)
@@ -86,7 +87,7 @@ def _trials(options: argparse.Namespace) -> int:
         raise ValueError("trials: which study? cellgrad trials --list shows them")
     study = find_study(options.study)  # before the data is fetched
     from cellgrad import mnist, trials
-    from cellgrad.records import failure
+    from cellgrad.trials.records import failure
 
     path = Path(options.out) / f"{study.name}.jsonl"
     given = {name: getattr(options, name) for name in ("seeds", "only", "workers", "scheduler", "device", "weights")}
@@ -113,12 +114,12 @@ def _trials(options: argparse.Namespace) -> int:
 
 
 def _list_studies(options: argparse.Namespace) -> int:
-    from cellgrad.studies import STUDIES, find_study
+    from cellgrad.trials.studies import STUDIES, find_study
 
     studies = [find_study(options.study)] if options.study else STUDIES.values()
-    from cellgrad.convnets import count_parameters
-    from cellgrad.records import finished_keys
-    from cellgrad.tasks import study_tasks
+    from cellgrad.layers import count_parameters
+    from cellgrad.trials.records import finished_keys
+    from cellgrad.trials.tasks import study_tasks
 
     for study in studies:
         done = finished_keys(Path(options.out) / f"{study.name}.jsonl")

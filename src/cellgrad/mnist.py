@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from platformdirs import user_cache_path
 
-from cellgrad._torchvision import import_torchvision
+from cellgrad.torchvision import import_torchvision
 
 if TYPE_CHECKING:
     import torch

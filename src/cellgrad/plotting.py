@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from cellgrad.convnets import Layer, Size, layer_table
+from cellgrad.layers import Layer, Size, layer_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,0 @@
-"""What `cellgrad.audit` is made of: cells, tables, formulas read, columns judged, mistakes named."""

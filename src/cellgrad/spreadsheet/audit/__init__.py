@@ -1,0 +1,6 @@
+"""Somebody's spreadsheet of the toy network, held against the derivation, formula by formula."""
+
+from cellgrad.spreadsheet.audit.cells import AuditError
+from cellgrad.spreadsheet.audit.report import Finding, Report, Table, audit
+
+__all__ = ["AuditError", "Finding", "Report", "Table", "audit"]

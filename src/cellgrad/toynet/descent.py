@@ -1,0 +1,51 @@
+"""Gradient descent on the toy network, as the table that a spreadsheet would show."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from cellgrad import checks
+from cellgrad.toynet.expressions import COLUMNS, DERIVATIVES, WEIGHTS, compiled
+
+_WEIGHT_COLUMNS = [COLUMNS.index(str(weight)) for weight in WEIGHTS]
+_DERIVATIVE_COLUMNS = [COLUMNS.index(str(name)) for name in DERIVATIVES.values()]
+
+
+class Network(Protocol):
+    """What a descent needs to know of a network: its 14 numbers, in the order of `expressions.PARAMETERS`."""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """t1 t2 i1 i2 w1 … w8 b1 b2."""
+
+
+def descend(network: Network, learning_rate: float = 1.0, updates: int = 100) -> pd.DataFrame:
+    """Update all eight weights `updates` times, each by -learning_rate times its derivative.
+
+    Returns `updates` + 1 rows; row 0 is the network before the first update. Columns: the spreadsheet's 31.
+    Raises ValueError for a learning rate that is not a finite number above zero, or a negative count.
+    """
+    learning_rate = checks.positive("learning_rate", learning_rate)
+    updates = checks.whole_number("updates", updates)
+    row = compiled(COLUMNS, "math")
+    table = np.empty((updates + 1, len(COLUMNS)))
+    targets_and_inputs, weights, biases = network.parameters[:4], network.parameters[4:12], network.parameters[12:]
+    for update in range(updates + 1):
+        values = row(*targets_and_inputs, *weights, *biases)
+        table[update] = values
+        weights = [
+            values[weight] - learning_rate * values[slope]
+            for weight, slope in zip(_WEIGHT_COLUMNS, _DERIVATIVE_COLUMNS, strict=True)
+        ]
+    return pd.DataFrame(table, columns=list(COLUMNS)).rename_axis("update")
+
+
+def compare_learning_rates(network: Network, learning_rates: Iterable[float], updates: int = 100) -> pd.DataFrame:
+    """The loss after each update, one column for each learning rate, all from the same first weights.
+
+    Returns shape (`updates` + 1, number of rates). Raises ValueError when there is no rate or one is not positive.
+    """
+    rates = checks.numbers("learning_rates", learning_rates)
+    return pd.DataFrame({rate: descend(network, rate, updates)["E_total"] for rate in rates})

@@ -1,0 +1,132 @@
+"""Recipes: a network and how it is trained, as data. The command, the chapters and the trials all take them from here.
+
+This module needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from cellgrad.layers import SOURCE, Layer, batch_norm, conv, flatten, global_avg_pool, max_pool, relu
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how it is trained, by stochastic gradient descent with momentum on the cross-entropy.
+
+    schedule: "constant", or "one-cycle" (the rate rises to `learning_rate`, then falls to nothing, once per run).
+    feed: "images" (one image at a time through torchvision's transforms, as the source does it) or "tensor" (whole
+    batches cut from one tensor). shift: each digit moves by up to this many whole pixels in each direction ("tensor").
+    affine: (degrees of rotation, share of the width to translate by, least and greatest scale), each drawn anew for
+    every digit shown; it replaces the shift. test_shift: to read a digit, average the answers over all its shifts of up
+    to so many pixels in each direction (test-time augmentation); 0 reads it once, as it is.
+    """
+
+    name: str
+    network: tuple[Layer, ...]
+    epochs: int
+    learning_rate: float
+    batch_size: int = 128
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "one-cycle"
+    feed: str = "tensor"
+    shift: int = 0
+    affine: tuple[float, float, tuple[float, float]] | None = None
+    test_shift: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """The recipe as JSON can hold it, with what is left at its default left out."""
+        settings = _without_defaults(self)
+        return settings | {"network": [_without_defaults(layer) for layer in self.network]}
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, object]) -> Recipe:
+        """The recipe that `to_dict` gave, also after a trip through JSON, which knows no tuples."""
+        network = tuple(Layer(**{k: _tupled(v) for k, v in layer.items()}) for layer in settings["network"])
+        return cls(**{k: _tupled(v) for k, v in settings.items()} | {"network": network})
+
+
+def _without_defaults(thing: Recipe | Layer) -> dict[str, object]:
+    defaults = {field.name: field.default for field in fields(thing)}
+    return {name: value for name, value in asdict(thing).items() if value != defaults[name]}
+
+
+def _tupled(value: object) -> object:
+    return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
+
+
+def _block(channels: int, kernel: int = 3, **options: int) -> tuple[Layer, ...]:
+    """Batch norm before the ReLU, unlike the source's."""
+    return (conv(channels, kernel, **options), batch_norm, relu)
+
+
+def _pooled(channels: int, **options: int) -> tuple[Layer, ...]:
+    """Pooled before batch norm and ReLU, which then have a quarter of the numbers to work on."""
+    return (conv(channels, 3, **options), max_pool(2), batch_norm, relu)
+
+
+_SCORES = (conv(10, 1, name="scores"), flatten)
+
+
+def _pool_early(first: int, *channels: int) -> tuple[Layer, ...]:
+    """One convolution at full size, then two and two at a half and a quarter of it; the places left are averaged."""
+    a, b, c, d = channels
+    early = (*_pooled(first, padding=1), *_block(a, padding=1), *_pooled(b))
+    return (*early, *_block(c, padding=1), *_block(d), global_avg_pool, *_SCORES)
+
+
+_FAST = (*_block(8, 5, stride=2, padding=2), *_block(16), *_pooled(24), *_block(24), *_block(32), *_SCORES)
+
+_ALL = [
+    Recipe(
+        "source",
+        SOURCE,
+        epochs=20,
+        learning_rate=0.01,
+        schedule="constant",
+        feed="images",
+        affine=(20, 0.1, (0.9, 1.1)),
+    ),
+    Recipe("book", SOURCE, epochs=12, learning_rate=0.2, weight_decay=1e-4, shift=2),
+    Recipe(
+        "best",
+        _pool_early(8, 20, 24, 28, 28),
+        epochs=20,
+        learning_rate=0.4,
+        batch_size=256,
+        weight_decay=1e-4,
+        affine=(10, 0.07, (0.9, 1.1)),
+        test_shift=1,
+    ),
+    Recipe(
+        "small",
+        _pool_early(4, 8, 8, 10, 12),
+        epochs=30,
+        learning_rate=0.2,
+        weight_decay=5e-5,
+        shift=2,
+        test_shift=1,
+    ),
+    Recipe(
+        "fast",
+        _FAST,
+        epochs=5,
+        learning_rate=0.4,
+        batch_size=256,
+        weight_decay=1e-4,
+        shift=1,
+        test_shift=1,
+    ),
+]
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+def find_recipe(recipe: str | Recipe) -> Recipe:
+    """The recipe of this name, or ValueError; a recipe is itself."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ValueError(f"unknown recipe {recipe!r}; choose among {', '.join(RECIPES)}")
+    return RECIPES[recipe]

@@ -1,0 +1,119 @@
+"""Records of trials in a file, one JSON line each: appended, read, summed up.
+
+This module needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pandas as pd
+
+Record = dict[str, object]
+
+
+def append(path: str | os.PathLike, record: Record) -> None:
+    """Add one line to a file, whole or not at all as far as the system can, and on the disk when this returns."""
+    line = f"{json.dumps(record)}\n".encode()
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        written = os.write(file, line)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    if written < len(line):
+        raise OSError(f"{path}: the disk is full; the last record is cut off and will be made again")
+
+
+def mend(path: Path) -> None:
+    """End a file with a newline again after a writer was killed: complete the last record or cut it off."""
+    if not path.exists():
+        return
+    with open(path, "rb+") as file:
+        content = file.read()
+        tail = content.rpartition(b"\n")[2]
+        if not tail:
+            return
+        try:
+            json.loads(tail)
+            file.write(b"\n")
+        except ValueError:
+            file.truncate(len(content) - len(tail))
+
+
+def parse(content: bytes, where: str) -> dict[str, Record]:
+    """Records by their keys, the last one of each; a last line that was cut off is left out.
+
+    Raises ValueError for another line that is no record, naming it and `where` it is.
+    """
+    records = {}
+    lines = content.splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            records[record["key"]] = record
+        except (ValueError, TypeError, KeyError):
+            if number < len(lines) or line.endswith(b"\n"):
+                raise ValueError(f"{where}, line {number}: not the record of a trial; repair or remove it") from None
+    return records
+
+
+def read_records(path: str | os.PathLike, *, failed: bool = False) -> pd.DataFrame:
+    """A row for each finished trial of a file, the last one where there are two; with `failed`, those that failed too.
+
+    Raises OSError for a file that is not there, ValueError for a line that is no record; a last line that was cut off
+    when its writer was killed is left out.
+    """
+    records = parse(Path(path).read_bytes(), str(path)).values()
+    return pd.DataFrame([record for record in records if failed or "error" not in record])
+
+
+def shipped_records(study: str) -> pd.DataFrame:
+    """The finished trials of a study that come with this package; raises ValueError where there are none."""
+    file = files("cellgrad") / "results" / f"{study}.jsonl"
+    if not file.is_file():
+        raise ValueError(f"no results of the study {study!r} come with this package; run: cellgrad trials {study}")
+    with as_file(file) as path:
+        return read_records(path)
+
+
+def recorded(path: str | os.PathLike) -> dict[str, Record]:
+    """The records of a file by their keys, failed ones too; none where there is no file."""
+    return parse(Path(path).read_bytes(), str(path)) if os.path.exists(path) else {}
+
+
+def finished_keys(path: str | os.PathLike) -> set[str]:
+    """The keys of the tasks that need not be run again, according to a file."""
+    return {key for key, record in recorded(path).items() if "error" not in record}
+
+
+def summary(records: pd.DataFrame) -> pd.DataFrame:
+    """A row for each variant: parameters, seeds, mean, std, worst and best test accuracy (fractions), mean seconds.
+
+    std is the sample standard deviation, no number for one seed. Raises ValueError where a variant's trials were not
+    made alike: of the full data and of the sample, or twice with one seed.
+    """
+    columns = {
+        "parameters": ("parameters", "first"),
+        "seeds": ("seed", "count"),
+        "mean": ("test_accuracy", "mean"),
+        "std": ("test_accuracy", "std"),
+        "worst": ("test_accuracy", "min"),
+        "best": ("test_accuracy", "max"),
+        "seconds": ("seconds", "mean"),
+    }
+    if records.empty:
+        return pd.DataFrame(columns=list(columns))
+    variants = records.groupby("variant", sort=False)
+    unlike = variants[["data", "validation"]].nunique().gt(1).any(axis=None)
+    if unlike or records.duplicated(["variant", "seed"]).any():
+        raise ValueError("records: a variant has trials of different data, validation or code; choose one kind first")
+    return variants.agg(**columns)
+
+
+def failure(record: Record) -> str:
+    """A failed trial in one line: which one, and the last line of its traceback."""
+    return f"{record['variant']}, seed {record['seed']}: {record['error'].strip().splitlines()[-1]}"

@@ -1,0 +1,94 @@
+"""Many trainings, each with a variant and a seed, recorded one JSON line each; what is recorded is not run again.
+
+A study's trials are independent tasks; the record of each is appended to one file as it comes in. Stopped at any
+moment, a study loses at most what was running, and a second start does only what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from cellgrad import checks
+from cellgrad.mnist import Mnist
+from cellgrad.training.loop import pick_device
+from cellgrad.trials.engines import connect, in_processes, in_this_process, on_dask
+from cellgrad.trials.records import Record, append, failure, finished_keys, mend, recorded
+from cellgrad.trials.studies import Study
+from cellgrad.trials.tasks import study_tasks
+
+
+class Outcome(NamedTuple):
+    """What is recorded of the tasks asked for; of the finished trials, `skipped` ones were finished before."""
+
+    finished: pd.DataFrame
+    failed: list[Record]
+    skipped: int
+
+
+def run_study(
+    study: Study,
+    data: Mnist,
+    path: str | os.PathLike,
+    *,
+    seeds: int | None = None,
+    only: Sequence[str] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    folder: str | None = None,
+    device: str = "auto",
+    weights: bool = False,
+    progress: bool = True,
+) -> Outcome:
+    """Run what is not yet recorded in the file at `path` as finished, and append each trial's record to it.
+
+    seeds and only: as in `study_tasks`. workers: so many processes, in place of this one. scheduler: the address of a
+    Dask scheduler, whose workers are used instead and look for the digits in `folder`, as `mnist.load` does. weights:
+    keep each trial's weights in a folder beside the file, and checkpoints while it runs.
+    Raises ValueError for bad input, and where another process is writing to the file; OSError where it cannot be
+    written. A trial that fails is recorded, does not stop the others, and is tried again at the next start.
+    """
+    path = Path(path)
+    asked = study_tasks(
+        study, data.kind, seeds=seeds, only=only, out=str(path.parent.absolute() / "weights") if weights else None
+    )
+    if study.validation:
+        data.hold_out(study.validation)  # raises where there are not so many
+    if workers is not None:
+        checks.whole_number("workers", workers, least=1)
+    if scheduler is None:
+        pick_device(device)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(f"{path}.lock", timeout=0).acquire()
+    except Timeout:
+        raise ValueError(f"{path}: another process is writing to it; wait for it, or name another folder") from None
+    with lock:
+        mend(path)
+        done = finished_keys(path)
+        todo = [task for task in asked if task.key not in done]
+        if scheduler is not None:
+            records = on_dask(todo, connect(scheduler), folder, device)
+        elif workers:
+            records = in_processes(todo, data, device, workers)
+        else:
+            records = in_this_process(todo, data, device)
+        bar = tqdm(total=len(asked), initial=len(asked) - len(todo), disable=not progress, unit="trial", smoothing=0)
+        with bar, closing(records):
+            for record in records:
+                append(path, record)
+                if "error" in record and progress:
+                    bar.write(f"failed: {failure(record)}", file=sys.stderr)
+                bar.update()
+    records = recorded(path)
+    mine = [records[task.key] | {"variant": task.recipe.name} for task in asked]
+    finished = pd.DataFrame([record for record in mine if "error" not in record])
+    return Outcome(finished, [record for record in mine if "error" in record], skipped=len(asked) - len(todo))

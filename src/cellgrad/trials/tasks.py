@@ -1,0 +1,158 @@
+"""One training of a study as a task: what decides its result, the key of that, and the record that comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cellgrad import checks
+from cellgrad.layers import Layer
+from cellgrad.mnist import Mnist
+from cellgrad.training import loop
+from cellgrad.training.recipes import Recipe
+from cellgrad.training.saving import RunFiles, weights_path
+from cellgrad.trials.records import Record
+from cellgrad.trials.studies import Study
+
+
+def _digest(content: object, digits: int) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]
+
+
+# Version 1 was a hash of the source: the records of it keep the name, and so their keys.
+_VERSION_NAMES = {1: "9535f7fde0f2"}
+# What version 1 put into its keys, even where it stands at its default.
+_FIELDS_OF_VERSION_1 = {
+    *("network", "epochs", "learning_rate", "batch_size", "momentum", "weight_decay", "schedule", "feed", "shift"),
+    *("affine", "test_shift"),
+    *("kind", "channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "probability"),
+}
+
+
+def training_version() -> str:
+    """What records say of the training that made them; it changes when a training computes something else."""
+    return _VERSION_NAMES.get(loop.VERSION, str(loop.VERSION))
+
+
+def _settings(recipe: Recipe) -> dict[str, object]:
+    """All that decides a result, without the recipe's name; a newer field only where it is not at its default."""
+    settings = _without_new_defaults(recipe)
+    del settings["name"]
+    return settings | {"network": [_without_new_defaults(layer) for layer in recipe.network]}
+
+
+def _without_new_defaults(thing: Recipe | Layer) -> dict[str, object]:
+    values = {field.name: (getattr(thing, field.name), field.default) for field in fields(thing)}
+    return {
+        name: value
+        for name, (value, default) in values.items()
+        if name in _FIELDS_OF_VERSION_1 or name == "name" or value != default
+    }
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial to run: a recipe and a seed, the digits held out, "full" or "sample" data, and the code's version.
+
+    out: a folder where the trial runs, to keep its weights in a folder of its own, named after the key; until it is
+    done, a checkpoint to go on from.
+    """
+
+    study: str
+    recipe: Recipe
+    seed: int
+    validation: int
+    data: str
+    code: str = field(default_factory=training_version)
+    out: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits of all that decides the result; study, `out` and the recipe's name do not."""
+        return _digest([_settings(self.recipe), self.seed, self.validation, self.data, self.code], 16)
+
+    @property
+    def weights(self) -> Path | None:
+        """Where the trial leaves its weights, if it does."""
+        names = {"recipe": self.recipe.name, "seed": self.seed, "epochs": self.recipe.epochs}
+        names |= {"validation": self.validation, "data": self.data}
+        return weights_path(Path(self.out) / self.key, names) if self.out else None
+
+
+def study_tasks(
+    study: Study,
+    data: str,
+    *,
+    seeds: int | None = None,
+    only: Sequence[str] | None = None,
+    out: str | None = None,
+) -> list[Task]:
+    """The tasks of a study, all variants with one seed before the next seed.
+
+    seeds: how many, if not as the study says. only: the names of some variants. out: as in `Task`. Raises
+    ValueError for another name.
+    """
+    seeds = study.seeds if seeds is None else checks.whole_number("seeds", seeds, least=1)
+    names = [recipe.name for recipe in study.variants]
+    for name in only or ():
+        if name not in names:
+            raise ValueError(f"unknown variant {name!r} of the study {study.name}; choose among {', '.join(names)}")
+    chosen = [recipe for recipe in study.variants if not only or recipe.name in only]
+    return [
+        Task(study.name, recipe, seed, study.validation, data, out=out) for seed in range(seeds) for recipe in chosen
+    ]
+
+
+def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
+    """Train and return the record of it, as JSON can hold it; after an error, a record with the traceback as `error`.
+
+    history has a list for each column, an entry an epoch; mistakes pairs of the test digit's row and the answer.
+    """
+    try:
+        if data.kind != task.data:
+            raise ValueError(f"this trial is of the {task.data} data, but here is the {data.kind} data, {data.where}")
+        if training_version() != task.code:
+            raise RuntimeError(
+                f"this trial is of training version {task.code}, but here is {training_version()}; install the same"
+            )
+        settings = {"seed": task.seed, "validation": task.validation, "device": device}
+        out = task.weights and task.weights.parent
+        begun = out is not None and RunFiles(task.weights).begun
+        run = loop.train(task.recipe, data, **settings, out=out, resume=begun, progress=False)
+    except Exception:
+        return failed_record(task, traceback.format_exc())
+    validated = run.history.get("validation_accuracy")
+    return (
+        _about(task)
+        | {name: value for name, value in run.record.items() if name != "recipe"}  # the name alone
+        | {
+            "validation_accuracy": None if validated is None else float(validated.iloc[-1]),
+            "mistakes": [list(mistake) for mistake in run.mistakes.items()],
+            "history": run.history.round(5).to_dict("list"),
+        }
+    )
+
+
+def _about(task: Task) -> Record:
+    """What a record says of its task, and when it was made."""
+    return {
+        "key": task.key,
+        "study": task.study,
+        "variant": task.recipe.name,
+        "seed": task.seed,
+        "recipe": task.recipe.to_dict(),
+        "validation": task.validation,
+        "data": task.data,
+        "code": task.code,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def failed_record(task: Task, error: str) -> Record:
+    """The record of a trial that came to nothing; the last line of `error` says why."""
+    return _about(task) | {"error": error}

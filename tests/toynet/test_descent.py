@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from reference_numbers import LOSSES, MAZUR, SPREAD_LOSSES, SPREADSHEET
+
+from cellgrad.toynet import COLUMNS, ToyNetwork
+from cellgrad.toynet.descent import compare_learning_rates, descend
+
+WEIGHT_NAMES = [f"w{k}" for k in range(1, 9)]
+
+
+def test_the_published_spreadsheet_row_by_row():
+    table = ToyNetwork(targets=(0.01, 0.99)).descend(learning_rate=1.0, updates=200)
+    assert list(table.columns) == list(COLUMNS) and table.shape == (201, 31)
+    for update, published in SPREADSHEET.items():
+        assert np.abs(table.loc[update, [*WEIGHT_NAMES, "E_total"]] - published).max() < 1e-13, update
+
+
+@pytest.mark.parametrize(("targets", "losses"), [((0.5, 0.5), LOSSES), ((0.01, 0.99), SPREAD_LOSSES)])
+def test_losses_at_six_learning_rates(targets, losses):
+    table = compare_learning_rates(ToyNetwork(targets=targets), losses, updates=200)
+    for rate, by_update in losses.items():
+        for update, loss in by_update.items():
+            assert table.loc[update, rate] == pytest.approx(loss, abs=1e-13, rel=1e-9), (rate, update)
+
+
+def test_mazurs_example_with_biases():
+    table = ToyNetwork(targets=(0.01, 0.99), biases=(0.35, 0.6)).descend(learning_rate=0.5, updates=10_000)
+    assert table.loc[0, "E_total"] == pytest.approx(MAZUR["E_total_0"], abs=1e-8)
+    assert np.abs(table.loc[1, WEIGHT_NAMES] - MAZUR["weights_after_1"]).max() < 1e-8
+    assert table.loc[1, "E_total"] == pytest.approx(MAZUR["E_total_after_1"], abs=1e-8)
+    assert table.loc[10_000, "E_total"] == pytest.approx(MAZUR["E_total_after_10000"], abs=1e-10)
+    assert np.abs(table.loc[10_000, ["a_o1", "a_o2"]] - MAZUR["outputs_after_10000"]).max() < 1e-8
+
+
+def test_each_row_follows_from_the_one_above_it():
+    table = descend(ToyNetwork(), 0.5, 5)
+    for k in range(1, 9):
+        expected = table[f"w{k}"] - 0.5 * table[f"dE_dw{k}"]
+        assert np.array_equal(table[f"w{k}"].iloc[1:], expected.iloc[:-1])
+
+
+def test_no_updates_is_one_row():
+    assert len(descend(ToyNetwork(), 1.0, 0)) == 1
+
+
+def test_an_absurd_learning_rate_stays_finite():
+    assert np.isfinite(descend(ToyNetwork(), 1e6, 50).to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("rate", "updates", "message"),
+    [
+        (0, 10, "learning_rate: 0.0 is not above zero"),
+        (-1, 10, "learning_rate: -1.0 is not above zero"),
+        (float("nan"), 10, "learning_rate: number 1 is nan"),
+        ("fast", 10, "learning_rate: expected a number"),
+        (1.0, -1, "updates: -1 is too small"),
+        (1.0, 2.5, "updates: expected a whole number, got 2.5"),
+    ],
+)
+def test_bad_settings_are_named(rate, updates, message):
+    with pytest.raises(ValueError, match=message):
+        descend(ToyNetwork(), rate, updates)
+
+
+@pytest.mark.parametrize("rates", [(), (0.1, -0.2), None])
+def test_bad_lists_of_learning_rates(rates):
+    with pytest.raises(ValueError, match="learning_rate"):
+        compare_learning_rates(ToyNetwork(), rates)

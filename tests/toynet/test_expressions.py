@@ -1,0 +1,128 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference_numbers import FORWARD, GRADIENT, SPREAD_GRADIENT
+
+from cellgrad import toynet
+from cellgrad.toynet import COLUMNS, DERIVATIVES, PARAMETERS, WEIGHTS, ToyNetwork
+
+numbers = st.floats(-3, 3, allow_subnormal=False)
+networks = st.builds(
+    ToyNetwork,
+    inputs=st.tuples(numbers, numbers),
+    targets=st.tuples(numbers, numbers),
+    weights=st.tuples(*[numbers] * 8),
+    biases=st.tuples(numbers, numbers),
+)
+
+
+def test_every_number_of_the_forward_pass():
+    row = ToyNetwork().row()
+    assert {name: row[name] for name in FORWARD} == pytest.approx(FORWARD, abs=1e-15)
+
+
+@pytest.mark.parametrize(("targets", "gradient"), [((0.5, 0.5), GRADIENT), ((0.01, 0.99), SPREAD_GRADIENT)])
+def test_gradient_equals_the_published_one(targets, gradient):
+    ours = ToyNetwork(targets=targets).gradient()
+    assert ours.shape == (8,) and ours.dtype == np.float64
+    assert np.abs(ours - gradient).max() < 1e-15
+
+
+def test_factored_derivatives_are_the_direct_ones():
+    loss = toynet.in_parameters(toynet.E_total)
+    for weight, name in DERIVATIVES.items():
+        ours = toynet.in_parameters(toynet.derivatives()[name])
+        assert sp.simplify(ours - sp.diff(loss, weight)) == 0, weight
+
+
+def test_derivatives_are_factored_through_the_output_deltas():
+    steps = toynet.chain_rule()
+    delta_o1, delta_o2 = toynet.DELTAS[toynet.o1], toynet.DELTAS[toynet.o2]
+    a, w5, w7 = toynet.a_h1, toynet.w5, toynet.w7
+    assert sp.expand(steps[toynet.DELTAS[toynet.h1]] - (delta_o1 * w5 + delta_o2 * w7) * a * (1 - a)) == 0
+    assert list(steps)[-8:] == list(DERIVATIVES.values())
+
+
+def autograd(network: ToyNetwork) -> np.ndarray:
+    inputs, targets, weights, (b1, b2) = (
+        torch.tensor(getattr(network, name), dtype=torch.float64) for name in ("inputs", "targets", "weights", "biases")
+    )
+    weights.requires_grad_()
+    hidden = torch.sigmoid(weights[:4].reshape(2, 2) @ inputs + b1)
+    outputs = torch.sigmoid(weights[4:].reshape(2, 2) @ hidden + b2)
+    ((targets - outputs) ** 2 / 2).sum().backward()
+    return weights.grad.numpy()
+
+
+def complex_step(network: ToyNetwork, step: float = 1e-100) -> np.ndarray:
+    """The derivative as Im f(w + ih) / h: no difference is taken, so no digit is lost."""
+    loss = toynet.compiled(("E_total",))
+    slopes = []
+    for weight in WEIGHTS:
+        point = np.array(network.parameters, dtype=complex)
+        point[PARAMETERS.index(weight)] += 1j * step
+        slopes.append(loss(*point)[0].imag / step)
+    return np.array(slopes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(networks)
+def test_sympy_autograd_and_complex_step_agree(network):
+    ours = network.gradient()
+    assert np.abs(ours - autograd(network)).max() < 1e-14
+    assert np.abs(ours - complex_step(network)).max() < 1e-14
+
+
+def test_evaluate_over_a_grid_equals_one_network_at_a_time():
+    w5, w6 = np.meshgrid([-1.0, 0.4], [0.45, 2.0, 3.0])
+    loss, slope = toynet.evaluate(["E_total", "dE_dw5"], w5=w5, w6=w6)
+    assert loss.shape == slope.shape == (3, 2)
+    one = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, w5[2, 0], w6[2, 0], 0.5, 0.55))
+    assert (loss[2, 0], slope[2, 0]) == pytest.approx((one.loss(), one.gradient()[4]), abs=1e-15)
+    with pytest.raises(ValueError, match="w9"):
+        toynet.evaluate(["E_total"], w9=1.0)
+
+
+def test_far_out_a_sigmoid_is_flat_and_nothing_overflows():
+    network = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, -5000.0, -5000.0, 5000.0, 5000.0))
+    assert (network.row()["a_o1"], network.row()["a_o2"]) == (0.0, 1.0)
+    assert np.array_equal(network.gradient(), np.zeros(8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": (0.05,)}, "inputs: expected 2 numbers, got 1"),
+        ({"weights": (0.1,) * 9}, "weights: expected 8 numbers, got 9"),
+        ({"targets": (0.5, float("nan"))}, "targets: number 2 is nan"),
+        ({"biases": (float("inf"), 0)}, "biases: number 1 is inf"),
+        ({"weights": ("a",) * 8}, "weights: expected 8 numbers"),
+        ({"inputs": 3}, "inputs: expected 2 numbers, got 3"),
+        ({"inputs": ((1, 2), (3, 4))}, "inputs: expected 2 numbers"),
+    ],
+)
+def test_bad_numbers_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        ToyNetwork(**arguments)
+
+
+def test_columns_are_the_sheets_31():
+    assert len(COLUMNS) == 31
+    assert (COLUMNS[0], COLUMNS[8], COLUMNS[22], COLUMNS[30]) == ("t1", "h1", "E_total", "dE_dw8")
+
+
+def test_latex_prints_derivatives_as_fractions():
+    text = toynet.latex_equations(toynet.chain_rule())
+    assert r"\frac{\partial E}{\partial w_{1}} &= \delta_{h1} i_{1}" in text
+    assert text.count("&=") == 12
+
+
+def test_part_one_needs_no_torch():
+    code = "import sys, cellgrad.toynet; cellgrad.toynet.ToyNetwork().descend(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,71 @@
+"""What the package ships as measured: complete, made by the present code and recipes, and still true of the weights."""
+
+import pandas as pd
+import pytest
+
+from cellgrad import mnist, training
+from cellgrad.layers import count_parameters
+from cellgrad.training import saving
+from cellgrad.training.recipes import RECIPES
+from cellgrad.trials.records import shipped_records
+from cellgrad.trials.studies import STUDIES
+from cellgrad.trials.tasks import study_tasks
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    return pd.concat([shipped_records("recipes"), shipped_records("source")]).set_index(["variant", "seed"])
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_records_are_those_of_the_present_code_and_recipes(name):
+    records, study = shipped_records(name), STUDIES[name]
+    seeds = records.groupby("variant")["seed"].apply(sorted)
+    assert set(seeds.index) == {variant.name for variant in study.variants}
+    for variant in seeds.index:
+        assert seeds[variant] == list(range(len(seeds[variant]))), "a seed was left out"
+    keys = {task.key for task in study_tasks(study, "full", seeds=seeds.map(len).max())}
+    assert records["key"].is_unique and set(records["key"]) <= keys
+    for record in records.itertuples():
+        assert record.parameters < 20_000 and len(record.mistakes) == round(10_000 * (1 - record.test_accuracy))
+        assert len(record.history["loss"]) == record.epochs
+
+
+def test_recipes_reach_what_is_asked_of_them(recipes):
+    found = 100 * recipes["test_accuracy"].groupby("variant").agg(["mean", "min"])
+    seeds = recipes.groupby("variant").size()
+    assert set(seeds.index) == set(RECIPES) and (seeds >= 10).all()
+    assert found.loc["book", "min"] >= 99.40 and found.loc["book", "mean"] >= 99.48
+    assert found.loc["best", "mean"] >= 99.60
+    assert found.loc["small", "mean"] >= 99.40 and found.loc["fast", "mean"] >= 99.40
+    assert count_parameters(RECIPES["small"].network) <= 6000 and RECIPES["book"].epochs <= 15
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_weights_are_the_recorded_run(name, recipes, sample):
+    run = saving.shipped_run(name)
+    recorded = recipes.loc[(name, 0)]
+    assert run.recipe == RECIPES[name]
+    assert run.record["test_accuracy"] == recorded["test_accuracy"]
+    assert sorted(run.mistakes.items()) == sorted(map(tuple, recorded["mistakes"]))
+    wrong = training.predict(run.model, sample.test, run.recipe.test_shift).argmax(1) != sample.test.labels
+    assert wrong.nonzero().flatten().tolist() == SAMPLE_MISTAKES[name]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_weights_give_the_recorded_accuracy_on_all_test_digits(name):
+    data = mnist.load()
+    if data.kind != "full":
+        pytest.skip("needs all of MNIST")
+    run = saving.shipped_run(name)
+    assert training.accuracy(run.model, data.test, run.recipe.test_shift) == run.record["test_accuracy"]
+
+
+# The rows of the sample's 1,000 test digits that the shipped weights get wrong.
+SAMPLE_MISTAKES = {
+    "source": [79, 185, 422, 522, 766, 865, 993],
+    "book": [185, 603, 677, 766],
+    "best": [185],
+    "small": [79, 185, 603, 766],
+    "fast": [185, 603, 766],
+}
