@@ -92,7 +92,8 @@ shrinking.rename_axis("learning rate").round(4)
 
 # %%
 run = descend(network, 1.0, updates=200)
-minimum = learning_rates.nearest_minimum(learning_rates.at_update(network, run, 200))
+after = learning_rates.at_update(network, run, 200)
+minimum = learning_rates.nearest_minimum(after)
 hessian = learning_rates.hessian(minimum)
 eigenvalues = np.linalg.eigvalsh(hessian)
 [round(abs(value), 7) for value in eigenvalues[::-1].tolist()]  # −0 becomes 0
@@ -203,7 +204,8 @@ for update in (0, 500):
 # cannot go to infinity. Guess what happens instead.
 
 # %%
-far = learning_rates.outcomes(network, [10, 50, 100, 1000, 3000, 30_000], updates=3000)
+far_rates = [10, 50, 100, 1000, 3000, 30_000]
+far = learning_rates.outcomes(network, far_rates, updates=3000)
 far[["highest", "last", "rises", "outcome"]].round(6)
 
 # %% [markdown]

@@ -68,7 +68,8 @@ pd.DataFrame(rows).T
 # seeds that the table counts, on all 60,000, and looked at the 10,000 test digits once for each seed, after the last epoch. `cellgrad trials recipes` did that, except for `source`, whose runs hold out 5,000 digits to follow their curves (`cellgrad trials source`). What they recorded:
 
 # %%
-records = pd.concat([shipped_records("recipes"), shipped_records("source")], ignore_index=True)
+both = [shipped_records("recipes"), shipped_records("source")]
+records = pd.concat(both, ignore_index=True)
 table = summary(records)
 shown = table[["parameters", "seeds"]].copy()
 for column in ("mean", "std", "worst"):

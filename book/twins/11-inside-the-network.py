@@ -119,7 +119,8 @@ plt.show()
 # would fail on digits of its own. Are they?
 
 # %%
-records = pd.concat([shipped_records("recipes"), shipped_records("source")], ignore_index=True)
+both = [shipped_records("recipes"), shipped_records("source")]
+records = pd.concat(both, ignore_index=True)
 wrong = Counter(row for mistakes in records["mistakes"] for row, _ in mistakes)
 networks = len(records)
 counts = pd.Series(wrong)
