@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PART_ONE = sorted(path for path in (ROOT / "book").glob("0[1-4]-*.ipynb"))
+PART_ONE = sorted(path for path in (ROOT / "book").glob("0[1-5]-*.ipynb"))
 
 
 def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
