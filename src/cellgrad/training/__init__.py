@@ -6,7 +6,7 @@ from typing import Any
 from cellgrad.training.recipes import RECIPES, Recipe, find_recipe
 
 _WITH_TORCH = {
-    **dict.fromkeys(["Diverged", "accuracy", "pick_device", "predict", "train"], "loop"),
+    **dict.fromkeys(["Diverged", "accuracy", "batches", "pick_device", "predict", "train"], "loop"),
     **dict.fromkeys(["Run", "load_run"], "saving"),
 }
 
