@@ -54,7 +54,7 @@ def layer_rows(layers: Sequence[Layer], input_size: Size) -> list[dict[str, Any]
         size, jump, start = (agree(values) for values in zip(*fields, strict=True))
         row = {name: agree(values) for name, values in window.items()}
         row |= {"layer": layer.name, "kind": layer.kind, "output_size": after}
-        rows.append(row | {"size": size, "jump": jump, "start": start})
+        rows.append(row | {"size": size, "jump": jump, "start": start, "local": size})
     return rows
 
 

@@ -13,7 +13,7 @@ from cellgrad.receptive.recurrence import layer_rows
 if TYPE_CHECKING:
     from torch import nn
 
-COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "output_size", "size", "jump", "start"]
+COLUMNS = ["layer", "kind", "kernel", "stride", "padding", "dilation", "output_size", "size", "jump", "start", "local"]
 
 
 def receptive_field(module: Sequence[Layer] | nn.Module, input_size: Size = (1, 28, 28)) -> pd.DataFrame:
@@ -22,6 +22,7 @@ def receptive_field(module: Sequence[Layer] | nn.Module, input_size: Size = (1, 
     Columns: layer, kind, kernel, stride, padding, dilation, output_size (channels, height, width); size, jump, start:
     how many pixels wide the field is, how far apart those of neighbouring units are (the effective stride), and where
     the centre of the first unit's is (first pixel's centre = 0.5). One number where the axes agree, a tuple where not.
+    local: the size with operations on the whole image ignored; the same as size where there are none.
     A unit is a position with all its channels. The field counts pixels beyond the border, which padding fills; a layer
     with no positions left sees everything below it. Where branches meet, it is the union, and kind says whether they
     are aligned; where windows are fractional it is the largest. Networks in 1, 2 and 3 dimensions.

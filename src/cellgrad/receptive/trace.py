@@ -163,6 +163,7 @@ def table_rows(module: nn.Module, input_size: Sequence[int]) -> list[dict[str, A
             kind = f"{kind}, {step.note}"
         if not step.result.exact:
             kind = f"{kind}, upper bound"
+        field = summary(step.result)
         rows.append(
             {
                 "layer": step.name,
@@ -172,7 +173,8 @@ def table_rows(module: nn.Module, input_size: Sequence[int]) -> list[dict[str, A
                 "padding": agree([a if a == b else (a, b) for a, b in geometry.padding]),
                 "dilation": agree(geometry.dilation),
                 "output_size": tuple(step.result.shape[1:]),
-                **summary(step.result),
+                **field,
+                "local": field["size"],
             }
         )
     return rows
