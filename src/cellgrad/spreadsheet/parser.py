@@ -140,12 +140,13 @@ def cell_symbol(reference: Reference) -> sp.Symbol:
 def parse(
     formula: str,
     resolve: Callable[[Reference], sp.Expr] = cell_symbol,
-    names: Mapping[str, Reference] | None = None,
+    names: Mapping[str, Reference | sp.Expr] | None = None,
 ) -> sp.Expr:
     """Read an Excel formula as Excel does: -2^2 is 4, 2^3^2 is 64, 50% is 1/2; decimals become exact fractions.
 
     `resolve` says what a cell stands for (by default its own symbol); `names` are the workbook's defined names, in
-    lower case. Raises FormulaError for what is not arithmetic, not known, not real, or beyond the bounds above.
+    lower case, each a cell or what it stands for. Raises FormulaError for what is not arithmetic, not known, not real,
+    or beyond the bounds above.
     """
     parser = _Parser(tokenize(formula), resolve, names or {})
     try:
@@ -159,7 +160,7 @@ def parse(
 class _Parser:
     """Recursive descent, one method for each level of precedence; a whole chain of + or * becomes one SymPy node."""
 
-    def __init__(self, tokens: list[Token], resolve: Callable, names: Mapping[str, Reference]):
+    def __init__(self, tokens: list[Token], resolve: Callable, names: Mapping[str, Reference | sp.Expr]):
         self.tokens, self.resolve, self.names = tokens, resolve, names
         self.position = self.depth = 0
 
@@ -214,7 +215,11 @@ class _Parser:
         if token.kind == "number":
             self.position += 1
             return number(token.text)
-        if token.kind == "cell" or (token.kind == "name" and token.text.lower() in self.names):
+        named = self.names.get(token.text.lower()) if token.kind == "name" else None
+        if isinstance(named, sp.Expr):
+            self.position += 1
+            return named
+        if token.kind == "cell" or named:
             cells = self.cells()
             if len(cells) > 1:
                 raise FormulaError("uses a range of cells as if it were one number")
@@ -237,8 +242,9 @@ class _Parser:
     def reference(self) -> Reference:
         token = self.token
         self.position += 1
-        if token.kind == "name" and token.text.lower() in self.names:
-            return self.names[token.text.lower()]
+        named = self.names.get(token.text.lower()) if token.kind == "name" else None
+        if isinstance(named, Reference):
+            return named
         if token.kind != "cell":
             raise FormulaError(f"has {token.text!r} where a cell is expected")
         return read_reference(token.text, token.sheet)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, agrees, bracketed, definition, explain
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, agrees, bracketed, definition, difference, explain
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Verdict
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, parse, tokenize
@@ -71,7 +71,7 @@ def _judge(context: Context, name: str, row: int, reading: Formula, wrong: Itera
             _elsewhere(context, expression, name, at)
             or explain(name, expression, right, at)
             or _brackets(context, name, row, at)
-            or _difference(expression, name, at)
+            or difference(expression, name, at)
         )
     return Verdict(name, row, reading.pattern, words + _numbers_shown(context, name, row, right), expected, found)
 
@@ -152,15 +152,6 @@ def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> s
         if agrees(context.in_table(expression), name, at):
             return f"brackets are missing: ={text} would be right"
     return None
-
-
-def _difference(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str:
-    try:
-        ratios = [evaluate(expression, point) / point[SYMBOLS[name]] - 1 for point in at]
-    except (KeyError, FormulaError, ZeroDivisionError):
-        return "differs from the derivation"
-    largest = max(abs(float(ratio)) for ratio in ratios)
-    return f"differs from the derivation, by up to {largest:.2g} of its value at {len(at)} random networks"
 
 
 # Circles

@@ -58,6 +58,25 @@ def agrees(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> bool:
         return False
 
 
+def judge(name: str, found: sp.Expr, bias: Mapping[str, sp.Expr] | None = None) -> str | None:
+    """What is wrong with an expression over the columns as the formula of column `name`; None where nothing is."""
+    right = definition(name, bias or {})
+    at = points(tuple((bias or {}).items()))
+    if found == right or agrees(found, name, at):
+        return None
+    return explain(name, found, right, at) or difference(found, name, at)
+
+
+def difference(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str:
+    """How far a formula is off, where no known mistake explains it."""
+    try:
+        ratios = [evaluate(expression, point) / point[SYMBOLS[name]] - 1 for point in at]
+    except (KeyError, FormulaError, ZeroDivisionError):
+        return "differs from the derivation"
+    largest = max(abs(float(ratio)) for ratio in ratios)
+    return f"differs from the derivation, by up to {largest:.2g} of its value at {len(at)} random networks"
+
+
 def _spelled(expression: sp.Expr) -> str:
     """A part of a formula for a sentence."""
     return str(expression).replace("**", "^").replace("exp(", "EXP(")
