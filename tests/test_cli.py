@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 import torch
 
+import cellgrad
 from cellgrad.cli import main
 
 
@@ -136,7 +137,7 @@ def test_workbook_then_audit(capsys, tmp_path):
 
 def test_python_m_is_the_same_command():
     ran = subprocess.run([sys.executable, "-m", "cellgrad", "--version"], capture_output=True, text=True)
-    assert ran.returncode == 0 and ran.stdout.strip() == "0.1.0"
+    assert ran.returncode == 0 and ran.stdout.strip() == cellgrad.__version__
 
 
 def test_the_command_itself_starts_without_torch():

@@ -1,37 +1,73 @@
-"""Change the repository's address everywhere: `repository.py https://github.com/OWNER/NAME`.
+"""Change the repository's address, or the package's version, everywhere at once.
 
-The one place that it is read from is pyproject.toml; every other file repeats it.
+python tools/repository.py https://github.com/OWNER/NAME
+python tools/repository.py --version 0.3.0
+
+Both are read from pyproject.toml; every other file that git tracks repeats them. The version is also the one reference
+that readers meet: Colab opens a chapter at the tag v0.3.0, and the chapter's first cell installs the package from it.
 """
 
+import argparse
+import datetime
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def current() -> str:
-    """The address as pyproject.toml has it."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+def change_address(new: str) -> dict[str, str]:
+    """What to replace, and by what, for the address to be the new one."""
+    old = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    return {re.escape(old.removeprefix("https://")) + r"(?![\w-])": new.removeprefix("https://")}
 
 
-def main() -> None:
-    """Replace the address in every text file that git tracks."""
-    new = sys.argv[1].removesuffix("/").removesuffix(".git") if len(sys.argv) == 2 else ""
-    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", new):
-        sys.exit("Give the address in the form https://github.com/OWNER/NAME: Colab opens notebooks from there only.")
-    old_path, new_path = (address.removeprefix("https://github.com/") for address in (current(), new))
+def change_version(new: str) -> dict[str, str]:
+    """The same for the version, in each of the forms that files write it in."""
+    old = re.escape(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+    return {
+        rf'(?m)^((?:__)?version(?:__)? = ")({old})"$': rf'\g<1>{new}"',  # pyproject.toml, src/cellgrad/__init__.py
+        rf"(?m)^version: {old}$": f"version: {new}",  # CITATION.cff
+        r'(?m)^date-released: "[\d-]+"$': f'date-released: "{datetime.date.today()}"',
+        rf"(?m)^  branch: v{old}$": f"  branch: v{new}",  # _config.yml
+        rf"@v{old}\b": f"@v{new}",  # the chapters' first cells
+    }
+
+
+def replace(patterns: dict[str, str]) -> None:
+    """Replace them in every text file that git tracks, and say which files changed."""
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, files.split("\0")):
         path = ROOT / name
         if path.is_symlink() or b"\0" in (content := path.read_bytes()):
             continue
-        changed = content.replace(f"github.com/{old_path}".encode(), f"github.com/{new_path}".encode())
+        changed = content
+        for pattern, new in patterns.items():
+            changed = re.sub(pattern.encode(), new.encode(), changed)
         if changed != content:
             path.write_bytes(changed)
             print(name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("address", nargs="?")
+    parser.add_argument("--version")
+    options = parser.parse_args()
+    if options.version:
+        if not VERSION.fullmatch(options.version):
+            parser.error("give the version in the form 1.2.3")
+        replace(change_version(options.version))
+    if options.address or not options.version:
+        address = (options.address or "").removesuffix("/").removesuffix(".git")
+        if not ADDRESS.fullmatch(address):
+            parser.error(
+                "give the address in the form https://github.com/OWNER/NAME: Colab opens notebooks from there only"
+            )
+        replace(change_address(address))
 
 
 main()

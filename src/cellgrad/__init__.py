@@ -1,3 +1,3 @@
 """From Cells to ConvNets: the code that the book's chapters share. Importing this module alone is cheap."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

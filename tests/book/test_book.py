@@ -5,18 +5,22 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import jupytext
 import nbformat
 import pytest
 import yaml
 
+import cellgrad
+
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
-REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REPOSITORY, VERSION = PROJECT["urls"]["Repository"], PROJECT["version"]
 
 by_name = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 
@@ -98,9 +102,27 @@ def test_the_first_cell_installs_the_package_where_it_is_missing(chapter):
     first, *rest = code_cells(chapter)
     assert first.source == code_cells(CHAPTERS[0])[0].source
     assert first.metadata.tags == ["hide-input"]
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert f"git+{REPOSITORY}@v{version}" in first.source
+    assert f'"git+{REPOSITORY}@v{VERSION}"' in first.source
     assert not [cell for cell in rest if "pip install" in cell.source]
+
+
+@pytest.mark.parametrize("owner", ["your--account", "somebody"])
+def test_where_nobody_owns_the_address_the_first_cell_says_what_to_do(owner, monkeypatch, capsys):
+    cell = code_cells(CHAPTERS[0])[0].source
+    installed = []
+    notebook = SimpleNamespace(run_line_magic=lambda magic, line: installed.append(line))
+    monkeypatch.setitem(sys.modules, "cellgrad", None)  # as if it were not installed
+    exec(re.sub(r"github\.com/[\w-]+", f"github.com/{owner}", cell), {"get_ipython": lambda: notebook})
+    said = capsys.readouterr().out
+    assert len(installed) == 1 and f"{owner}/" in installed[0]
+    assert len(said.splitlines()) == (1 if "--" in owner else 0)
+
+
+def test_an_address_that_is_not_the_books_own_cannot_be_registered_by_a_stranger():
+    """GitHub allows no two hyphens in a row in an account's name."""
+    owner = REPOSITORY.split("/")[-2]
+    here = subprocess.run(["git", "remote", "-v"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert "--" in owner or REPOSITORY.removeprefix("https://github.com/") in here.replace(":", "/")
 
 
 def test_the_repositorys_address_is_the_same_everywhere():
@@ -113,19 +135,33 @@ def test_the_repositorys_address_is_the_same_everywhere():
         assert f"github.com/{path}" in text, name
 
 
-def test_changing_the_address_changes_it_everywhere(tmp_path):
-    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
-    tool = tmp_path / "clone" / "tools" / "repository.py"
-    bad = subprocess.run([sys.executable, tool, "example.org/x"], capture_output=True, text=True)
-    assert bad.returncode == 1 and "https://github.com/OWNER/NAME" in bad.stderr
-    subprocess.run([sys.executable, tool, "https://github.com/someone/their-book"], check=True, stdout=subprocess.PIPE)
-    left = subprocess.run(
-        ["git", "grep", "-l", REPOSITORY.removeprefix("https://")],
-        cwd=tmp_path / "clone",
-        capture_output=True,
-        text=True,
-    )
-    assert left.stdout == ""
+def test_links_lead_to_the_version_that_the_first_cell_installs():
+    assert yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["branch"] == f"v{VERSION}"
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == VERSION
+    assert cellgrad.__version__ == VERSION
+
+
+def test_changing_the_address_and_the_version_changes_them_everywhere(tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    tool = [sys.executable, clone / "tools" / "repository.py"]
+
+    for arguments, remedy in ((["example.org/x"], "OWNER/NAME"), (["--version", "three"], "1.2.3"), ([], "OWNER/NAME")):
+        bad = subprocess.run([*tool, *arguments], capture_output=True, text=True)
+        assert bad.returncode == 2 and remedy in bad.stderr
+    assert subprocess.run(["git", "diff", "--quiet"], cwd=clone).returncode == 0
+    arguments = ["https://github.com/someone/their-book", "--version", "98.76.54"]
+    subprocess.run([*tool, *arguments], check=True, stdout=subprocess.PIPE)
+
+    def files_with(text: str) -> set[str]:
+        found = subprocess.run(["git", "grep", "-lF", text], cwd=clone, capture_output=True, text=True)
+        return set(found.stdout.split())
+
+    chapters = {f"book/{c.name}" for c in CHAPTERS} | {f"book/twins/{c.stem}.py" for c in CHAPTERS}
+    assert not files_with(REPOSITORY.removeprefix("https://"))
+    assert files_with("github.com/someone/their-book") >= chapters
+    others = {"pyproject.toml", "src/cellgrad/__init__.py", "_config.yml", "CITATION.cff"}
+    assert files_with("98.76.54") - {"tests/book/test_book.py"} == chapters | others
 
 
 def article(page: Path) -> str:
@@ -147,4 +183,4 @@ def test_pages_have_their_figures_their_alternative_texts_and_the_colab_button(s
     assert len(alternatives) == figures and min(map(len, alternatives)) > 40
     address = REPOSITORY.removeprefix("https://github.com/")
     html = (site / f"{chapter}.html").read_text(encoding="utf-8")
-    assert f"https://colab.research.google.com/github/{address}/blob/main/book/{chapter}.ipynb" in html
+    assert f"https://colab.research.google.com/github/{address}/blob/v{VERSION}/book/{chapter}.ipynb" in html
