@@ -299,3 +299,18 @@ def plot_intervals(table: pd.DataFrame, matters: float = 0.05, reach: float | No
         ax.set_xlim(-reach, reach)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def draw_chain(names: Sequence[str], changes: Sequence[str], rates: Sequence[str], ax: Axes | None = None) -> Axes:
+    """A chain of quantities, each with the change that reaches it; over each arrow, the rate that it passes on."""
+    ax = _blank(ax, (6.4, 1.75))
+    for place, (name, change) in enumerate(zip(names, changes, strict=True)):
+        x = 2.0 * place
+        ax.add_patch(Circle((x, 0), 0.42, facecolor=PAPER, edgecolor=BLUE, linewidth=2.4))
+        ax.text(x, 0, name, ha="center", va="center", fontsize=15)
+        ax.text(x, -0.78, change, ha="center", va="center", fontsize=12)
+        if place < len(rates):
+            ax.annotate("", (x + 1.53, 0), (x + 0.47, 0), arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.6})
+            ax.text(x + 1, 0.6, rates[place], ha="center", va="center", fontsize=13, color=RED)
+    ax.set(xlim=(-0.8, 2.0 * len(names) - 1.2), ylim=(-1.05, 0.9))
+    return ax

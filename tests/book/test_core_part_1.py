@@ -1,0 +1,82 @@
+"""What Part I teaches stands in its cells: they run without the package and give the package's numbers."""
+
+import contextlib
+import io
+import math
+import re
+import sys
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import sympy as sp
+
+from cellgrad.toynet import ToyNetwork
+
+BOOK = Path(__file__).parents[2] / "book"
+CHAPTERS = sorted(BOOK.glob("02-*.ipynb"))
+
+
+def code(chapter: str, tag: str = "") -> list[str]:
+    (path,) = BOOK.glob(f"{chapter}-*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    return [c.source for c in cells if c.cell_type == "code" and (not tag or tag in c.metadata.get("tags", []))]
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Runs the core cells of a chapter with the libraries alone; importing the package is an error."""
+
+    def run(chapter: str) -> dict:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "cellgrad"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "cellgrad", None)
+        namespace = {"math": math, "np": np, "pd": pd, "sp": sp}
+        for source in code(chapter, "core"):
+            assert "cellgrad" not in source
+            exec(source, namespace)
+        monkeypatch.undo()
+        return namespace
+
+    return run
+
+
+def test_nudges_give_the_gradient_and_the_first_product(typed):
+    slopes = typed("02")
+    assert slopes["gradient"].to_numpy() == pytest.approx(ToyNetwork().gradient(), abs=1e-10)
+    assert list(slopes["gradient"].index) == [f"w{k}" for k in range(1, 9)]
+    assert math.prod(slopes["rates"].values()) == pytest.approx(ToyNetwork().gradient()[4], abs=1e-15)
+    assert slopes["product"] == pytest.approx(ToyNetwork().gradient()[4], rel=1e-3)
+    assert slopes["first"] + slopes["second"] == pytest.approx(slopes["by_o1"] + slopes["by_o2"], abs=1e-10)
+
+
+def solutions_with_output(chapter: Path) -> list[tuple[str, str]]:
+    text = "\n".join(c.source for c in nbformat.read(chapter, as_version=4).cells if c.cell_type == "markdown")
+    return re.findall(r"```python\n((?:(?!```).)*?)```\n\n```text\n((?:(?!```).)*?)\n```", text, flags=re.S)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_solutions_print_what_the_page_shows(chapter):
+    matplotlib.use("agg")
+    solutions, namespace = solutions_with_output(chapter), {"display": print}
+    assert len(solutions) >= 5
+    with contextlib.redirect_stdout(io.StringIO()):
+        for source in code(chapter.stem[:2]):
+            exec(source, namespace)
+    for source, shown in solutions:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(source, dict(namespace))
+        assert printed.getvalue().rstrip() == shown, source
+    matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_solution_has_a_hint_before_it(chapter):
+    text = "\n".join(c.source for c in nbformat.read(chapter, as_version=4).cells if c.cell_type == "markdown")
+    folds = re.findall(r"<summary>(Hint|Solution)</summary>", text)
+    assert 6 <= len(folds) / 2 <= 8
+    assert folds == ["Hint", "Solution"] * (len(folds) // 2)
