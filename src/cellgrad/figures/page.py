@@ -1,0 +1,125 @@
+"""A figure to touch: one piece of HTML that works in a notebook and on a static page, with no kernel and no network.
+
+Its markup holds a complete first picture as plain SVG, which is what remains where scripts are stripped. Its one script
+brings that picture to life; it finds its own root element and looks up everything inside it, so that two copies on a
+page, or a cell that runs again, do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+import numpy as np
+
+PICTURE_WIDTH = 400  # the unit of all pictures: what a phone has; wider pages show it larger
+BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#A65F00", "#007A5A", "#C24E00", "#96487C"
+INK, FAINT, LINE, PAPER = "#2B2B2B", "#6F6F6A", "#C9C9C3", "#FCFCFA"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as notebooks show it: `_repr_html_` is the living one, its text is the caption.
+
+    name: of the .js file beside this module whose function `figure` brings `picture`, an SVG element, to life.
+    data: what that function is given, as JSON can hold it. formulas: JavaScript that SymPy printed, put before it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    picture: str
+    data: Mapping[str, object] = field(repr=False)
+    formulas: str = ""
+
+    def __repr__(self) -> str:
+        return f"{self.title}. {self.caption}"
+
+    def _repr_html_(self) -> str:
+        script = "\n".join([_source("base.js"), self.formulas, _source(f"{self.name}.js")])
+        data = _json(self.data)
+        key = f"{self.name}-{hashlib.sha256((script + data + self.picture).encode()).hexdigest()[:12]}"
+        return (
+            f'<figure class="cg cg-{self.name}" data-cg="{key}" aria-label="{escape(self.title)}">\n'
+            f"<style>{_source('base.css')}</style>\n"
+            f'<div class="cg-stage"><div class="cg-picture">{self.picture}</div><div class="cg-panel"></div></div>\n'
+            f'<p class="cg-said" aria-live="polite"></p>\n'
+            f"<figcaption><b>{escape(self.title)}.</b> {escape(self.caption)}</figcaption>\n"
+            f'<script>(() => {{\n"use strict";\n{script}\ncellgradStart("{key}", {data}, figure);\n}})();</script>\n'
+            "</figure>"
+        )
+
+
+@cache
+def _source(name: str) -> str:
+    return (files("cellgrad") / "figures" / name).read_text("utf-8").strip()
+
+
+def _json(data: object) -> str:
+    """JSON that may stand inside a script element: no `</script>`, no `<!--`, and no line end that JavaScript minds."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    escapes = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+    return text.translate(str.maketrans(escapes))
+
+
+def tag(name: str, *content: str, **attributes: object) -> str:
+    """One element of SVG. `class_` is class, and an underscore stands for a hyphen; a float gets two decimals."""
+    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{_written(v)}"' for key, v in attributes.items())
+    return f"<{name}{written}>{''.join(content)}</{name}>" if content else f"<{name}{written}/>"
+
+
+def _written(value: object) -> str:
+    return escape(str(round(float(value), 2)) if isinstance(value, float) else str(value))
+
+
+def text(x: float, y: float, content: str, size: float = 11, fill: str = INK, **attributes: object) -> str:
+    """A line of text, its middle at x unless `text_anchor` says otherwise."""
+    attributes = {"text_anchor": "middle"} | attributes
+    return tag("text", escape(content), x=x, y=y, font_size=size, fill=fill, **attributes)
+
+
+def svg(height: int, description: str, *content: str) -> str:
+    """The picture: `PICTURE_WIDTH` wide, with a description for those who do not see it."""
+    return tag(
+        "svg",
+        *content,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {PICTURE_WIDTH} {height}",
+        width="100%",
+        role="img",
+        aria_label=description,
+        font_family="system-ui, sans-serif",
+        font_size=11,
+    )
+
+
+def ink_image(pixels: np.ndarray, x: float, y: float, width: float, height: float, **attributes: object) -> str:
+    """Pixels of 0 (nothing) to 255 (ink), shape (rows, columns), uint8, as an image in an SVG picture."""
+    rows, columns = pixels.shape
+    ink = np.zeros((rows, columns, 2), dtype=np.uint8)
+    ink[..., 1] = pixels  # black, and as opaque as there is ink
+    lines = b"".join(b"\0" + row.tobytes() for row in ink)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 4, 0, 0, 0)), (b"IDAT", zlib.compress(lines, 0))]
+    png = b"\x89PNG\r\n\x1a\n"
+    for kind, content in (*chunks, (b"IEND", b"")):
+        png += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    attributes = {"class_": "cg-ink", "preserveAspectRatio": "none", "style": "image-rendering:pixelated"} | attributes
+    return tag("image", href=source, x=x, y=y, width=width, height=height, **attributes)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number as the figures write it: so many significant digits, no zeros at its end, a real minus sign."""
+    written = f"{value:.{digits}g}"
+    if "e" in written:
+        mantissa, exponent = written.split("e")
+        written = f"{mantissa}e{int(exponent)}"
+    return written.replace("-", "−")

@@ -1,0 +1,53 @@
+"""A page with figures on it, in a real browser that reaches no network, and what every figure has to bear."""
+
+import shutil
+from contextlib import contextmanager
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium)"
+PAGE = (
+    '<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>figures</title>'
+    '<meta name="viewport" content="width=device-width"><body style="margin:8px">{body}</body></html>'
+)
+
+
+@contextmanager
+def opened(browser, *figures, theme="light", width=900, scripts=True, **options):
+    """A tab that shows the figures; when it closes, no script has failed and nothing has left the page."""
+    body = "\n".join(figure if isinstance(figure, str) else figure._repr_html_() for figure in figures)
+    viewport = {"width": width, "height": 800}
+    with browser.new_context(viewport=viewport, java_script_enabled=scripts, **options) as context:
+        context.route("**/*", lambda route: route.abort())
+        tab, failures, requests = context.new_page(), [], []
+        tab.on("pageerror", lambda error: failures.append(str(error)))
+        tab.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.set_content(PAGE.format(theme=theme, body=body))
+        yield tab
+        assert failures == []
+        assert [url for url in requests if not url.startswith(("data:", "about:"))] == []
+
+
+def press(tab, label, within="figure.cg", times=1):
+    """Click a button by its words."""
+    for _ in range(times):
+        tab.locator(within).first.get_by_role("button", name=label, exact=True).click()
+
+
+def asked(tab, what, copy=0):
+    """What a figure's `cellgrad` object says, e.g. `values.E_total`."""
+    return tab.evaluate(f"document.querySelectorAll('figure.cg')[{copy}].cellgrad.{what}")
+
+
+def slide(tab, label, value, copy=0):
+    """Move the slider with this label to a value, as a hand would: the input tells of it."""
+    slider = tab.locator("figure.cg").nth(copy).get_by_role("slider", name=label, exact=True)
+    slider.evaluate(
+        "(input, to) => { input.value = to; input.dispatchEvent(new Event('input', {bubbles: true})); }", str(value)
+    )
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def state_of_text(tab, copy=0):
+    """All that a copy shows in words and numbers."""
+    return tab.locator("figure.cg").nth(copy).locator(".cg-stage").inner_text()

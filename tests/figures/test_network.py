@@ -1,0 +1,128 @@
+"""The network, alive: its numbers are Python's, by mouse and by keyboard."""
+
+import numpy as np
+import pytest
+from pages import asked, opened, press, slide
+
+from cellgrad import figures
+from cellgrad.figures.network import FORMULAS
+from cellgrad.toynet import COLUMNS, ToyNetwork
+
+
+def sheet(tab, copy=0):
+    rows = tab.evaluate(
+        f"document.querySelectorAll('figure.cg')[{copy}].cellgrad.table.map(r => {list(COLUMNS)}.map(c => r[c]))"
+    )
+    return np.array(rows)
+
+
+def test_a_hundred_updates_are_those_of_python(browser):
+    with opened(browser, figures.network()) as tab:
+        press(tab, "100 updates")
+        table = sheet(tab)
+        assert table.shape == (101, 31)
+        np.testing.assert_allclose(table, ToyNetwork().descend(1.0, 100).to_numpy(), rtol=0, atol=1e-12)
+
+
+def test_every_slider_moves_its_own_number_and_everything_follows(browser):
+    numbers = {f"weight w{k}": 0.5 - 0.35 * k for k in range(1, 9)}
+    numbers |= {
+        "input i1": -1.2,
+        "input i2": 1.55,
+        "target t1": 0.3,
+        "target t2": 0.81,
+        "bias b1": -0.6,
+        "bias b2": 0.9,
+    }
+    with opened(browser, figures.network()) as tab:
+        for label, value in numbers.items():
+            slide(tab, label, round(value, 2))
+        slide(tab, "learning rate", 2.5)
+        there = {label.split()[1]: float(tab.get_by_role("slider", name=label).input_value()) for label in numbers}
+        network = ToyNetwork(
+            (there["i1"], there["i2"]),
+            (there["t1"], there["t2"]),
+            tuple(there[f"w{k}"] for k in range(1, 9)),
+            (there["b1"], there["b2"]),
+        )
+        assert there["w8"] != 0.55
+        press(tab, "100 updates")
+        np.testing.assert_allclose(sheet(tab), network.descend(2.5, 100).to_numpy(), rtol=0, atol=1e-12)
+
+
+def test_arrow_keys_move_a_slider(browser):
+    with opened(browser, figures.network()) as tab:
+        tab.get_by_role("slider", name="weight w5").press("ArrowRight")
+        tab.wait_for_timeout(60)
+        assert asked(tab, "values.w5") == pytest.approx(0.45)
+        assert asked(tab, "values.E_total") == pytest.approx(
+            ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, 0.45, 0.45, 0.5, 0.55)).loss()
+        )
+
+
+def test_the_walk_shows_each_product_and_ends_in_an_update(browser):
+    row = ToyNetwork().row()
+    with opened(browser, figures.network()) as tab:
+        words, lit, sums = tab.locator(".cg-words"), [], []
+        stepper = tab.locator(".cg-main")
+        stepper.focus()
+        for press_ in range(31):
+            stepper.press("Enter")
+            lit += tab.evaluate(
+                "[...document.querySelectorAll('[data-edge][stroke-width=\"5\"]')].map(e => e.dataset.edge)"
+            )
+            sums.append(words.inner_text())
+            if press_ == 0:
+                assert "i₁ · w₁ = 0.05 · 0.15 = 0.0075" in sums[0]
+                assert tab.locator("[data-value=a_h1]").text_content() == "?"
+        # each weight's edge lights up forwards and for its derivative; those behind a hidden unit once more
+        assert {edge: lit.count(edge) for edge in ("w1", "w4", "w5", "w8")} == {"w1": 2, "w4": 2, "w5": 3, "w8": 3}
+        assert f"{row['dE_dw1']:.4g}" in next(text for text in sums if "∂E/∂w₁" in text)
+        assert stepper.inner_text() == "Update all eight"
+        stepper.press("Enter")
+        assert asked(tab, "table.length") == 2
+        assert asked(tab, "values.w1") == pytest.approx(0.15 - row["dE_dw1"], abs=1e-15)
+
+
+def test_a_mistake_shows_where_it_fails(browser):
+    """The two starts and their losses are those that readers of the workbooks found with programs of their own."""
+    expected = {"neighbour": (60, 0.969, 0.018, 0.949), "template": (100, 0.209, 0.0011, 0.240)}
+    for key, (updates, first, right, mistaken) in expected.items():
+        with opened(browser, figures.network()) as tab:
+            tab.get_by_role("combobox", name="Derivatives by").select_option(key)
+            press(tab, "A start where this fails")
+            assert round(asked(tab, "values.E_total"), 3) == first
+            press(tab, "Update", times=updates % 100)
+            press(tab, "100 updates", times=updates // 100)
+            assert round(asked(tab, "values.E_total"), 3) == mistaken
+            tab.get_by_role("combobox", name="Derivatives by").select_option("right")
+            press(tab, "Update", times=updates % 100)
+            press(tab, "100 updates", times=updates // 100)
+            assert asked(tab, "values.E_total") == pytest.approx(right, abs=5e-4 if right > 0.01 else 5e-5)
+
+
+def test_the_templates_mistake_is_the_templates(browser):
+    """The number in the template's own cell for ∂E/∂w1, beside the right one."""
+    with opened(browser, figures.network()) as tab:
+        assert asked(tab, "values.dE_dw1") == pytest.approx(0.00031699339591029, abs=1e-15)
+        tab.get_by_role("combobox", name="Derivatives by").select_option("template")
+        assert asked(tab, "values.dE_dw1") == pytest.approx(0.000353547739585417, abs=1e-15)
+
+
+def test_every_start_that_fails_is_a_network():
+    assert all(start is None or isinstance(start, ToyNetwork) for _, _, start in FORMULAS.values())
+    with pytest.raises(ValueError, match="learning_rate"):
+        figures.network(learning_rate=-1)
+
+
+def test_back_to_row_0_and_the_books_start(browser):
+    with opened(browser, figures.network()) as tab:
+        slide(tab, "weight w1", 3)
+        press(tab, "Update", times=3)
+        press(tab, "Back to row 0")
+        assert asked(tab, "values.w1") == 3 and asked(tab, "table.length") == 1
+        press(tab, "The book's start")
+        assert asked(tab, "values.w1") == 0.15
+        press(tab, "Step")
+        press(tab, "To the end of the walk")
+        assert tab.locator(".cg-main").inner_text() == "Update all eight"
