@@ -23,6 +23,7 @@ from-twins: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 # The repository's address stands in pyproject.toml; this changes it everywhere: make repository URL=https://github.com/…
 repository: .venv/installed
