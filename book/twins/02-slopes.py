@@ -89,8 +89,9 @@ print(f"per unit of w5, that is {change / nudge:+.6f}")
 rows = []
 for nudge in (0.1, 0.01, 0.001, 0.0001):
     change = loss(w5=0.4 + nudge) - loss()
-    rows.append({"nudge": nudge, "change of the loss": change, "ratio": change / nudge})
-settling = pd.DataFrame(rows).set_index("nudge")
+    rows.append((nudge, change, change / nudge))
+settling = pd.DataFrame(rows, columns=["nudge", "change of the loss", "ratio"])
+settling = settling.set_index("nudge")
 settling.map("{:.9f}".format)
 
 # %% [markdown]
@@ -288,10 +289,10 @@ plt.show()
 
 # %% tags=["core"]
 a_o1 = sigmoid(0.4 * a_h1 + 0.45 * a_h2)
-rates = {"o1 for w5": a_h1, "a_o1 for o1": a_o1 * (1 - a_o1), "E for a_o1": a_o1 - 0.5}
-for step, rate in rates.items():
-    print(f"{step:12} {rate:.6f}")
-print(f"{'product':12} {math.prod(rates.values()):.6f}")
+rates = {"o1": a_h1, "a_o1": a_o1 * (1 - a_o1), "E": a_o1 - 0.5}
+for quantity, rate in rates.items():
+    print(f"{quantity:8} {rate:.6f}")
+print(f"{'product':8} {math.prod(rates.values()):.6f}")
 
 
 # %% [markdown]
@@ -312,7 +313,7 @@ def errors(a_h1):
 
 up, down = errors(a_h1 + 1e-5), errors(a_h1 - 1e-5)
 by_o1, by_o2 = (up[0] - down[0]) / 2e-5, (up[1] - down[1]) / 2e-5
-print(f"through o1 {by_o1:.6f}   through o2 {by_o2:.6f}   sum {by_o1 + by_o2:.6f}")
+print(f"through o1 {by_o1:.6f}  through o2 {by_o2:.6f}  sum {by_o1 + by_o2:.6f}")
 
 # %% [markdown]
 # Does the sum agree with the chains? For each output multiply miss, rate of the sigmoid and the weight of the connection, then add.
@@ -321,7 +322,7 @@ print(f"through o1 {by_o1:.6f}   through o2 {by_o2:.6f}   sum {by_o1 + by_o2:.6f
 a_o2 = sigmoid(0.50 * a_h1 + 0.55 * a_h2)
 first = (a_o1 - 0.5) * a_o1 * (1 - a_o1) * 0.40
 second = (a_o2 - 0.5) * a_o2 * (1 - a_o2) * 0.50
-print(f"through o1 {first:.6f}   through o2 {second:.6f}   sum {first + second:.6f}")
+print(f"through o1 {first:.6f}  through o2 {second:.6f}  sum {first + second:.6f}")
 
 # %% [markdown]
 # It does, part by part. **Along a chain, derivatives multiply; where chains meet, they add.** That is all the calculus in this book.
@@ -330,8 +331,7 @@ print(f"through o1 {first:.6f}   through o2 {second:.6f}   sum {first + second:.
 # beside our nudged slopes, they should differ only by what a small nudge leaves.
 
 # %%
-formulas = ToyNetwork().gradient()
-both = pd.DataFrame({"nudged": gradient, "by formula": formulas}, index=gradient.index)
+both = gradient.to_frame("nudged").assign(formula=ToyNetwork().gradient())
 both.map("{:.10f}".format)
 
 # %% [markdown]
