@@ -15,14 +15,15 @@
 # %% [markdown]
 # # Convolutions and their cost
 #
-# In Part I every weight had its own place: one input, one unit, one weight. A picture has hundreds of pixels, and that
-# way of wiring would need hundreds of thousands of weights for a single layer. A *convolution* does with nine. This chapter does one by
-# hand, says what it saves, and goes through the small print: padding, stride, dilation, pooling, channels, batch norm.
+# In Part I every weight had its own place: one input, one unit, one weight. A picture has hundreds of pixels, and wired in that
+# way a single layer would need hundreds of thousands of weights. A [convolution](glossary.md#term-convolution) makes do with nine. In this chapter you compute one by
+# hand, type it as four loops, find out what it saves and why, and then meet everything that stands around a convolution in a real network: padding, stride,
+# dilation, pooling, channels, biases and batch norm.
 #
-# **You will be able to** compute a convolution by hand, predict its output's size and its number of parameters, and say why a
-# 1 × 1 convolution is not a joke.
+# **You will be able to** compute a convolution by hand and in code, predict the size of its output and its number of parameters, and say what a
+# 1 × 1 convolution is good for.
 #
-# **You need** *The network*.
+# **You need** [The network](01-the-network.ipynb): what a weight is, and a weighted sum.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -34,282 +35,650 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
 from cellgrad import mnist, plotting
 from cellgrad.layers import conv, count_parameters, flatten, layer_table, linear
 
 plotting.use_house_style()
-digit = mnist.sample().train.images[3].numpy().astype(float)
 
 # %% [markdown]
 # ## A digit is a table of numbers
 #
-# 28 rows, 28 columns, each number from 0 (paper) to 255 (ink). Look at a corner of it as what it is:
+# The picture is a nine that somebody wrote: 28 rows and 28 columns of numbers, each from 0 (paper) to 255 (full ink).
 
-# %% mystnb={"image": {"alt": "Left: a handwritten digit. A square frame marks a part of it. Right: that part enlarged, with the grey value written into each pixel: zeros on paper, up to 255 in the stroke."}}
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.4))
+# %%
+digit = mnist.sample().train.images[3].numpy().astype(float)
+print(digit.shape, "from", digit.min(), "to", digit.max())
+
+# %% mystnb={"image": {"alt": "Left: a handwritten nine. An orange frame marks nine by nine pixels at the left of its loop. Right: these pixels enlarged, with the grey value written into each: zeros on paper, up to 255 in the stroke. A blue frame marks three by three of them at the left edge."}} tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3))
 plotting.show_pixels(digit, ax=left)
 plotting.frame(left, row=6, column=9, size=9)
 plotting.show_pixels(digit[6:15, 9:18], values=True, ax=right)
+plotting.frame(right, row=5, column=0, size=3, colour=plotting.BLUE)
 plt.show()
 
 # %% [markdown]
+# *Figure 1. The digit, and the framed part of it as numbers. The blue frame is the patch that we compute with first.*
+#
 # ## One convolution by hand
 #
-# Take a small table of weights, the *kernel*, here 3 × 3. Lay it over a 3 × 3 patch of the image, multiply each weight with the pixel under it, add up
-# the nine products, write the sum down. Move one pixel on; again. This kernel has plus on its left and minus on its right, so expect
-# large numbers where ink stands left of paper, and negative ones in the opposite case. One place, from the part of the digit that you see above:
+# Take a small table of weights, the [kernel](glossary.md#term-kernel), here 3 × 3. Lay it over a 3 × 3 patch of the image, multiply each weight by the pixel under it, and add up
+# the nine products. That is one number of the result. This kernel has plus on its left and minus on its right. Before you run the cell: the blue patch has its ink on the left
+# and its paper on the right, so what sign do you expect?
 
 # %%
 kernel = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 patch = digit[11:14, 9:12].astype(int)
-print(patch, "times", kernel, "is", patch * kernel, sep="\n")
-print("sum:", (patch * kernel).sum())
+print("pixels", patch, "times weights", kernel, "gives", patch * kernel, sep="\n")
+print("and their sum is", (patch * kernel).sum())
 
 
 # %% [markdown]
-# And now all places:
+# A large positive number, because the plus lies on ink and the minus on paper. Where the kernel lies on paper only, or wholly inside the ink, its plus and its minus cancel
+# and the sum is small. So this kernel answers to upright edges. It is named after Irwin Sobel, who proposed it in 1968, long before anybody trained a network.
+#
+# Now move the kernel one pixel on and do it again, and so on over the whole image. In code this takes four loops: two over the places of the result, two over the weights.
 
-# %%
-
+# %% tags=["core"]
 def convolve(image, kernel):
     rows, columns = kernel.shape
-    height, width = image.shape[0] - rows + 1, image.shape[1] - columns + 1
+    height = image.shape[0] - rows + 1  # how many places the kernel fits into
+    width = image.shape[1] - columns + 1
     result = np.zeros((height, width))
     for row in range(height):
         for column in range(width):
-            patch = image[row : row + rows, column : column + columns]
-            result[row, column] = (patch * kernel).sum()
+            for i in range(rows):
+                for j in range(columns):
+                    pixel = image[row + i, column + j]
+                    result[row, column] += kernel[i, j] * pixel
     return result
 
 
+# %%
 edges = convolve(digit, kernel)
-edges.shape
+print("the place that we computed by hand:", edges[11, 9])
+print("size of the result:", edges.shape)
 
-# %% mystnb={"image": {"alt": "Three panels: the digit; the kernel of nine weights, plus on the left, minus on the right; and the result, in which the right edges of the strokes are dark red and the left edges dark blue."}}
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), width_ratios=[2, 1, 2])
+# %% [markdown]
+# Our patch stands in the result with the number that we found by hand. The result is two pixels smaller each way, since a kernel three pixels wide fits into a row of 28 pixels in
+# 26 places.
+
+# %% mystnb={"image": {"alt": "Three panels: the digit; the kernel of nine weights, plus on the left, minus on the right; and the result with a colour scale from minus 1000 to plus 1000. The right-hand edges of the strokes are red, that is positive, and the left-hand edges blue, negative."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(6.8, 2.7), width_ratios=[4, 2, 5])
 plotting.show_pixels(digit, ax=axes[0])
 plotting.show_pixels(kernel, values=True, signed=True, ax=axes[1])
 plotting.show_pixels(edges, signed=True, ax=axes[2])
+figure.colorbar(axes[2].images[0], ax=axes[2], shrink=0.8, label="sum")
+for ax, title in zip(axes, ("digit", "kernel", "result")):
+    ax.set_title(title)
 plt.show()
 
 # %% [markdown]
-# A detector of upright edges, in nine numbers: red is above zero, blue below. The result is two pixels smaller each way, since the kernel has to fit. PyTorch computes exactly the
-# same:
+# *Figure 2. Nine weights find the upright edges: red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
+#
+# ### The same, as windows
+#
+# Four loops in Python are slow. NumPy can show us all 3 × 3 windows of the image at once, without copying anything: a table with four axes, where the first two say *which* window and
+# the last two which pixel in it. Multiply each by the kernel, and add up over the last two axes.
+
+# %% tags=["core"]
+windows = sliding_window_view(digit, (3, 3))
+as_windows = (windows * kernel).sum(axis=(2, 3))
 
 # %%
-image, weights = torch.tensor(digit), torch.tensor(kernel).double()
-theirs = F.conv2d(image[None, None], weights[None, None])
-print("equal:", np.array_equal(theirs[0, 0].numpy(), edges))
+print("windows:", windows.shape)
+print(np.sum(as_windows == edges), "of", edges.size, "numbers are the same")
 
 # %% [markdown]
-# A network does not get its kernels from a book. It learns them: the nine weights are knobs, like those of Part I, and
-# each has a derivative.
+# ### The same, in PyTorch
+#
+# PyTorch's `conv2d` computes many images and many kernels in one go, and so it wants four axes of both. For images they are (image, channel, row, column), and for kernels
+# (channel out, channel in, row, column). Channels come below. Here all of these but the rows and columns are one, and indexing with `None` adds an axis of length one.
+
+# %% tags=["core"]
+images = torch.tensor(digit)[None, None]
+kernels = torch.tensor(kernel)[None, None].double()
+theirs = F.conv2d(images, kernels)[0, 0].numpy()
+
+# %%
+print("images", tuple(images.shape), "and kernels", tuple(kernels.shape))
+print(np.sum(theirs == edges), "of", edges.size, "numbers are the same")
+
+# %% [markdown]
+# All three agree to the last digit. One word of warning: in mathematics, a *convolution* turns the kernel by half a turn before it lays it down. What we
+# compute, and what every library for neural networks computes under that name, is called a *cross-correlation* there. For a network this makes no difference, since
+# it is free to learn the turned kernel. It does make one when you compare with SciPy's `convolve`; exercise 4 is about that.
+#
+# A network does not get its kernels from Sobel. It learns them: the nine weights are knobs like those of Part I, each with a derivative, and all 676 places of the result have a say in
+# it. Exercise 7 computes one.
 #
 # ## The same with a dense layer
 #
-# Everything that a convolution computes is a weighted sum of pixels, so a dense layer could do it too: one row of weights for each
-# output pixel. Which weights would it need? Feed the convolution all pictures that have a single white pixel, one after the
-# other, and write the answers down as columns.
+# In a *dense* layer each output has a weight for every input, as in Part I. A convolution is a weighted sum of pixels too, so a dense layer could compute it. Which weights would it need?
+# We can find out by asking: give the convolution an image with a single pixel of ink, and what comes out are the weights by which this pixel goes into each output. Doing that for
+# every pixel gives the whole table, a column for each pixel. What do you expect to see in it?
 
-# %%
+# %% tags=["core"]
 single_pixels = np.eye(28 * 28).reshape(-1, 28, 28)
-columns = [convolve(pixel, kernel).flatten() for pixel in single_pixels]
-dense = np.stack(columns, axis=1)
-
-print("weights:", dense.size)
-print("computes the same:", np.allclose(dense @ digit.flatten(), edges.flatten()))
+answers = []
+for pixel in single_pixels:
+    windows_of_it = sliding_window_view(pixel, (3, 3))
+    answers.append((windows_of_it * kernel).sum(axis=(2, 3)).flatten())
+dense = np.stack(answers, axis=1)  # a row for each output, a column for each pixel
 
 # %%
-print(f"of these, zero: {np.mean(dense == 0):.1%}")
-print("different values:", np.unique(dense[dense != 0]).tolist())
+same = dense @ digit.flatten() == edges.flatten()
+print(np.sum(same), "of", edges.size, "outputs are the same as the convolution's")
+print(f"weights: {dense.size:,}, of which {np.mean(dense == 0):.1%} are zero")
+print("all values that occur:", np.unique(dense).astype(int).tolist())
 
-# %% mystnb={"image": {"alt": "The upper left corner of the dense layer's table of weights. Nearly all of it is empty; a few diagonal stripes carry the same four values, -2, -1, 1 and 2, over and over."}}
-corner = dense[: 3 * 26, : 4 * 28]  # three rows of the result, four of the image
-plotting.show_pixels(corner, signed=True)
-plt.gca().set(xlabel="input pixel", ylabel="output pixel")
+# %% mystnb={"image": {"alt": "Left: the upper left corner of the dense layer's table of weights. Nearly all of it is empty; diagonal stripes carry the same few values over and over; a green line marks row 30. Right: that row folded back into 28 by 28 pixels: all empty but for the nine weights of the kernel at one place near the upper edge."}} tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.3), width_ratios=[4, 3])
+plotting.show_pixels(dense[: 3 * 26, : 4 * 28], signed=True, ax=left)
+left.axhspan(30, 31, color=plotting.GREEN, alpha=0.5)
+left.set(xlabel="input pixel", ylabel="output", title="the table's corner")
+left.set(xticks=range(0, 113, 28), yticks=range(0, 79, 26))
+plotting.show_pixels(dense[30].reshape(28, 28), signed=True, ax=right)
+right.set_title("its row 30, as an image")
 plt.show()
 
 # %% [markdown]
-# Nearly all of its weights are zero, because an output looks at its neighbourhood only. The rest are the same few numbers over and over, because
-# every place is treated alike. A convolution is a dense layer with these two decisions built in: *look near*, and *share the weights*. That is
-# what it saves, and the factor is
+# *Figure 3. The dense twin of our convolution. The ticks mark where a new row of pixels begins. Each row of the table (the green one, for example), folded back into an image, is
+# the kernel at one place and paper everywhere else.*
+#
+# Nearly all weights are zero, because an output looks at its neighbourhood only. The others are the same few numbers over and over, because
+# every place is treated alike. So a convolution is a dense layer with two decisions built in: *look near*, and *share the weights*. It computes the same with fewer weights, by the factor
 
 # %%
-print(f"{dense.size / kernel.size:,.0f}")
+print(f"{dense.size:,} / {kernel.size} = {dense.size / kernel.size:,.0f}")
 
 # %% [markdown]
+# Both decisions are bets about pictures. The first says that what belongs together lies close together. The second says that an edge is an edge wherever it stands, so that
+# what was learned in one place is known in all others. For handwriting they are good bets, and
+# [chapter 11](11-is-the-advice-true.ipynb) measures by how much.
+#
 # ## Padding, stride, dilation
 #
-# Three numbers say how the kernel moves. *Padding* adds empty pixels around the image, so that the result need not shrink. *Stride* is how far it moves each time.
-# *Dilation* spreads the kernel's *taps*, the places of its weights, apart. In the pictures, the dots are the taps at the kernel's first position and the rings those at the next.
+# Three numbers say how the kernel moves. [Padding](glossary.md#term-padding) puts a border of empty pixels around the image, so that the result need not shrink. [Stride](glossary.md#term-stride) is how far
+# the kernel moves each time. [Dilation](glossary.md#term-dilation) pulls the kernel's *taps* apart, which are the places of its weights. Before you read on: how wide is the result in each of the four pictures?
 
-# %% mystnb={"image": {"alt": "Four small pixel grids with a 3 by 3 kernel on them at two neighbouring positions. Plain: positions one pixel apart. Padding 1: a dashed border of empty pixels, the kernel hangs over the edge. Stride 2: positions two pixels apart. Dilation 2: the nine taps spread over five by five pixels."}}
-cases = {
-    "plain": {},
-    "padding 1": {"padding": 1},
-    "stride 2": {"stride": 2},
-    "dilation 2": {"dilation": 2},
-}
-figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.8))
-for ax, (name, options) in zip(axes, cases.items()):
+# %% mystnb={"image": {"alt": "Four grids of seven by seven pixels with a 3 by 3 kernel on them at two neighbouring positions, blue dots and orange rings. Plain: the positions are one pixel apart. Padding 1: a dotted border of empty pixels, the kernel begins in the border. Stride 2: the positions are two pixels apart. Dilation 2: the nine taps spread over five by five pixels."}} tags=["hide-input"]
+cases = {"plain": {}, "padding 1": {"padding": 1},
+         "stride 2": {"stride": 2}, "dilation 2": {"dilation": 2}}
+figure, axes = plt.subplots(2, 2, figsize=(5.2, 5.4))
+for ax, (name, options) in zip(axes.flat, cases.items()):
     plotting.draw_window(7, 3, **options, ax=ax)
-    (_, size, _) = layer_table([conv(1, 3, **options)], (1, 7, 7)).output_size[0]
-    ax.set_title(f"{name}: 7 → {size}")
+    ax.set_title(name, fontsize=12)
 plt.show()
 
+
 # %% [markdown]
-# All of it is in one formula for the output's size, with $n$ the input's size, $k$ the kernel, $p$ the padding, $s$ the stride, $d$ the dilation:
+# *Figure 4. A 3 × 3 kernel on 7 × 7 pixels. The dots are its taps at the first position, the rings those at the second.*
+#
+# One formula has all of it. Let $n$ be the size of the input, $k$ of the kernel, $p$ the padding, $s$ the stride and $d$ the dilation. With its padding the input is $n + 2p$ pixels wide.
+# The kernel, from its first tap to its last, reaches over $d(k-1) + 1$ of them. What is left over, $n + 2p - d(k-1) - 1$ pixels, is the way that it can move, in steps
+# of $s$; and one more place is where it starts:
 #
 # $$\left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1$$
 #
-# (The half brackets round down.) Try it on the four pictures before you read their titles.
-#
-# ## Pooling
-#
-# A *max-pool* has a window and no weights. It keeps the largest number in each window, and with a 2 × 2 window that moves by two, the image shrinks to half its
-# size each way. What is kept is *that* something was found there, and roughly where. First we keep the positive answers only, the right edges; that is what a *ReLU* does.
+# The half brackets say: round down, because a step that does not fit is not made.
 
-# %% mystnb={"image": {"alt": "Left: the positive answers, the right edges, 26 by 26. Right: after a 2 by 2 max-pool, 13 by 13; coarser, but the same edges at the same places."}}
-found = torch.tensor(np.maximum(edges, 0))[None, None]
-pooled = F.max_pool2d(found, 2)
-figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.6))
-plotting.show_pixels(found[0, 0], signed=True, ax=left)
-plotting.show_pixels(pooled[0, 0], signed=True, ax=right)
+# %% tags=["core"]
+def output_size(n, kernel, stride=1, padding=0, dilation=1):
+    way = n + 2 * padding - dilation * (kernel - 1) - 1
+    return way // stride + 1
+
+
+# %%
+for name, options in cases.items():
+    package = layer_table([conv(1, 3, **options)], (1, 7, 7)).output_size[0]
+    print(f"{name}: 7 → {output_size(7, 3, **options)};", end=" ")
+    print("the package says", package[1])
+
+# %% [markdown]
+# `layer_table` is the book's bookkeeper: it takes a network written as a list of layers and says, layer by layer, how large everything is and what it costs. Its rows agree with the typed formula.
+#
+# ## ReLU and pooling
+#
+# Two more operations have no weights at all. A [ReLU](glossary.md#term-ReLU) keeps positive numbers and turns negative ones into zero, so that of our edges only
+# the right-hand ones remain. It takes the part of the sigmoid from Part I: without something that bends between them, two weighted sums in a row are only another weighted sum.
+#
+# A [max-pool](glossary.md#term-max-pool) has a window too, but instead of adding up it keeps the largest number in it. With a 2 × 2 window and stride 2 the windows lie side by side, and the image shrinks to half its
+# size each way. What is kept is *that* something was found there, and roughly where.
+
+# %% tags=["core"]
+found = np.maximum(edges, 0)
+pooled = sliding_window_view(found, (2, 2))[::2, ::2].max(axis=(2, 3))
+
+# %%
+theirs = F.max_pool2d(torch.tensor(found)[None, None], 2)[0, 0].numpy()
+print("before:", found.shape, " after:", pooled.shape)
+print(np.sum(theirs == pooled), "of", pooled.size, "numbers as in PyTorch")
+
+# %% mystnb={"image": {"alt": "Left: the positive answers, the right-hand edges of the nine, 26 by 26. Right: after a 2 by 2 max-pool, 13 by 13; coarser, but the same edges at the same places."}} tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(6, 3.1))
+for ax, image, title in ((left, found, "after ReLU"), (right, pooled, "after the pool")):
+    plotting.show_pixels(image, signed=True, ax=ax)
+    ax.set_title(f"{title}: {len(image)} × {len(image)}")
 plt.show()
 
 # %% [markdown]
+# *Figure 5. The pool throws three of four numbers away, and the edges are still where they were.*
+#
 # ## Channels
 #
-# One kernel finds one kind of thing. A layer has several, and each writes an image of its own, a *channel*. The next layer's kernels look at all channels
-# at once. So the number of weights is
+# One kernel finds one kind of thing. A layer has several kernels, and each writes an image of its own, a [channel](glossary.md#term-channel), also called a feature map. The layer after it
+# takes in all these sheets at once: for each of its own channels it has one small kernel *for every sheet*, and adds up all products of all sheets to a single number.
+
+# %% mystnb={"image": {"alt": "Left: a stack of eight sheets, with an orange window of three by three pixels on each at the same place. Middle: a table of small 3 by 3 kernels, 16 rows of 8; the first row is blue. Right: a stack of 16 sheets; the front one is blue, with one blue pixel."}} tags=["hide-input"]
+plotting.draw_channels(8, 16)
+plt.show()
+
+# %% [markdown]
+# *Figure 6. A 3 × 3 layer from 8 to 16 channels. The eight blue kernels are laid over the eight orange windows, one on each sheet. All 72 products are added up, and the sum is one pixel of the blue
+# sheet. The next row of kernels writes the next sheet.*
+#
+# So the number of weights is
 #
 # $$k \times k \times \text{channels in} \times \text{channels out}$$
 #
-# and does not depend on the size of the image. A 3 × 3 layer from 8 to 16 channels:
+# and does not depend on the size of the image. A layer may also have a [bias](glossary.md#term-bias), one number for each channel out that is added at every pixel.
+# In numbers small enough for paper: two sheets of 3 × 3 pixels, one kernel of 2 × 2 for each, bias 10.
 
-# %%
-count_parameters([conv(16, 3)], input_size=(8, 11, 11)), 3 * 3 * 8 * 16
+# %% tags=["core"]
+sheets = np.array([[[1, 2, 0], [0, 1, 1], [3, 0, 2]],
+                   [[0, 1, 1], [2, 0, 0], [1, 1, 0]]])
+two_kernels = np.array([[[1, 0], [0, 1]], [[0, 2], [1, 0]]])
+first, second = (sliding_window_view(sheet, (2, 2)) for sheet in sheets)
+by_hand = ((first * two_kernels[0]).sum(axis=(2, 3))
+           + (second * two_kernels[1]).sum(axis=(2, 3)) + 10)
 
 # %% [markdown]
+# The upper left number is (1·1 + 1·1) from the first sheet, (2·1 + 1·2) from the second, and 10: that is 16. All four:
+
+# %%
+by_hand
+
+
+# %% [markdown]
+# For any number of channels, `einsum` writes it in one line. It names the axes by letters: `c` channel in, `o` channel out, `y` and `x` the place, `i` and `j` the tap. What stands
+# before the arrow are the axes of the two tables, what stands behind it are those of the result. Letters that stand before the arrow only, here `c`, `i` and `j`, are summed over.
+
+# %% tags=["core"]
+def convolve_channels(images, kernels, biases):
+    windows = sliding_window_view(images, kernels.shape[2:], axis=(1, 2))
+    sums = np.einsum("cyxij,ocij->oyx", windows, kernels)
+    return sums + biases[:, None, None]
+
+
+# %%
+again = convolve_channels(sheets, two_kernels[None], np.array([10]))
+random = np.random.default_rng(0)
+sheets_in, biases = random.normal(size=(8, 11, 11)), random.normal(size=16)
+kernels = random.normal(size=(16, 8, 3, 3))
+ours = convolve_channels(sheets_in, kernels, biases)
+theirs = F.conv2d(*map(torch.tensor, (sheets_in[None], kernels, biases)))[0].numpy()
+print(np.sum(again[0] == by_hand), "of 4 numbers as on paper")
+print(ours.shape, "and", np.isclose(ours, theirs).sum(), "of", ours.size, end=" ")
+print("numbers as in PyTorch")
+
+# %% [markdown]
+# How many parameters has it? Counted by hand, by the bookkeeper, and by PyTorch:
+
+# %%
+print("by hand:", 3 * 3 * 8 * 16, "weights,", 16, "biases")
+for bias in (False, True):
+    package = count_parameters([conv(16, 3, bias=bias)], input_size=(8, 11, 11))
+    layer = torch.nn.Conv2d(8, 16, 3, bias=bias)
+    print(f"bias={bias}:", package, "and", sum(p.numel() for p in layer.parameters()))
+
+# %% [markdown]
+# PyTorch's layers have a bias unless told otherwise. In this book convolutions have none unless it is said, because batch norm, which comes below, adds a number of its own
+# to each channel.
+#
 # ## 1 × 1
 #
-# A kernel of one pixel sees no neighbourhood at all. What is it good for? It still sees all channels. At each pixel it is a
-# little dense layer from the channels in to the channels out, the same one everywhere:
+# A kernel of one pixel sees no neighbourhood at all. But it still sees all channels. At each pixel it takes the numbers that lie above one another in the stack, and makes new ones of
+# them: a dense layer from the channels in to the channels out, the same one at every pixel. If that is so, then a loop over the pixels with a dense layer inside it must give the same:
+
+# %% tags=["core"]
+random = np.random.default_rng(1)
+features = random.normal(size=(32, 5, 5))
+table = random.normal(size=(10, 32))  # a dense layer from 32 numbers to 10
+pixel_by_pixel = np.zeros((10, 5, 5))
+for row in range(5):
+    for column in range(5):
+        pixel_by_pixel[:, row, column] = table @ features[:, row, column]
 
 # %%
-generator = torch.Generator().manual_seed(0)
-features = torch.randn(1, 32, 5, 5, generator=generator)
-weights = torch.randn(10, 32, generator=generator)
-
-as_convolution = F.conv2d(features, weights[:, :, None, None])
-as_dense = torch.einsum("oc,nchw->nohw", weights, features)
-print("equal:", torch.allclose(as_convolution, as_dense, atol=1e-5))
+one_by_one = table[:, :, None, None]  # as kernels: (channel out, channel in, 1, 1)
+convolved = F.conv2d(torch.tensor(features)[None], torch.tensor(one_by_one))[0]
+same = np.isclose(convolved.numpy(), pixel_by_pixel)
+print(same.sum(), "of", same.size, "numbers are the same")
 
 # %% [markdown]
-# It mixes channels and changes their number. Where an image has shrunk to one pixel, it *is* the dense layer that turns features into ten scores. That
-# is how the student's network ends that this book starts from. We call it *the source*. It has fewer than 20,000 parameters, and its advice was: convolutions instead of dense
-# layers, 8 channels up front, 7 × 7 pixels before the first pool, about 28 × 28 at the end, a 1 × 1 convolution last.
+# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* the dense layer that turns features into ten scores. The
+# network that this book starts from ends in this way.
 #
-# What if one used a dense layer earlier, say after the first convolution of eight channels?
+# ## The source's sentences
+#
+# That network was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and reads more than 99.4 % of the test
+# digits, and its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
+# the first max-pool and of about 28 × 28 at the end; more is not needed, since the data set has no partially hidden digits. Use a 1 × 1 convolution last. What a
+# receptive field is fills [the next chapter](07-the-receptive-field.ipynb). The first sentence we can check now: what if one used a dense layer early, say after a first convolution of eight channels?
 
 # %%
 early_dense = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
-layer_table(early_dense)[["layer", "input_size", "output_size", "parameters"]]
-
-# %% [markdown]
-# That one dense layer alone is more than twice the budget of 20,000.
-#
-# ## Batch norm's four numbers
-#
-# Between the convolutions stands *batch normalisation*. While training it shifts and scales each channel so that over the batch it has mean 0 and
-# variance 1, and then applies a scale and a shift that it learns. On the way it keeps a running mean and a running variance. Two numbers a channel are learned and
-# two are only counted.
+table = layer_table(early_dense)[["layer", "input_size", "output_size", "parameters"]]
+table[table["parameters"] > 0].set_index("layer")
 
 # %%
-norm = torch.nn.BatchNorm2d(8)
+print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
+
+
+# %% [markdown]
+# That one dense layer costs more than twice the budget of 20,000, and the convolution next to it almost nothing.
+#
+# ## Batch norm
+#
+# Between the convolutions stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short (Ioffe and Szegedy, 2015). Its purpose: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
+# today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. For each channel it computes the mean and the variance over the whole [batch](glossary.md#term-batch), that is over all
+# pixels of all the images that are looked at together, and shifts and scales the channel to mean 0 and variance 1. Then it multiplies by a number $\gamma$ and adds a number $\beta$, both
+# learned, in case another scale is better. In the source it stands *after* the ReLU; most papers put it before, and chapter 11 tries both.
+
+# %% tags=["core"]
+def normalise_batch(batch, gamma, beta, tiny=1e-5):
+    mean = batch.mean(axis=(0, 2, 3), keepdims=True)  # one for each channel
+    variance = batch.var(axis=(0, 2, 3), keepdims=True)
+    standard = (batch - mean) / np.sqrt(variance + tiny)  # tiny: never divide by 0
+    return gamma[:, None, None] * standard + beta[:, None, None]
+
+
+# %%
+batch = 3 + 2 * np.random.default_rng(2).normal(size=(128, 8, 5, 5))
+ours = normalise_batch(batch, np.ones(8), np.zeros(8))
+norm = torch.nn.BatchNorm2d(8).double()
+theirs = norm(torch.tensor(batch)).detach().numpy()
+print(f"mean {batch.mean():.1f} → {abs(ours.mean()):.1f},", end=" ")
+print(f"variance {batch.var():.1f} → {ours.var():.1f}")
+print(np.isclose(ours, theirs).sum(), "of", ours.size, "numbers as in PyTorch")
+
+# %% [markdown]
+# When the trained network reads a single digit there is no batch. So while training, PyTorch's batch norm also keeps *running* averages of the mean and the variance, and uses these later.
+# That makes four numbers for each channel, of which two are learned, and two are kept by averaging:
+
+# %%
 print("learned:", {name: tuple(p.shape) for name, p in norm.named_parameters()})
-print("counted:", [name for name, b in norm.named_buffers() if b.ndim])
+print("kept:", {name: tuple(b.shape) for name, b in norm.named_buffers()})
 
-batch = 3 + 2 * torch.randn(128, 8, 5, 5, generator=generator)
-out = norm(batch)
-print("mean 0:", torch.allclose(out.mean((0, 2, 3)), torch.zeros(8), atol=1e-4))
-print("variance 1:", torch.allclose(out.var((0, 2, 3)), torch.ones(8), atol=1e-2))
 
 # %% [markdown]
-# When the network is used, the four numbers are fixed, and together they are one multiplication and one addition for each channel. A convolution without padding that
-# follows can take them into its weights and a bias. Then batch norm costs nothing any more:
+# (The fifth entry, without an axis, counts batches.)
+#
+# ### What batch norm costs once the network is trained
+#
+# Then the four numbers are fixed, and together they are one multiplication and one addition for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
+# $a$, and a bias that collects what all the $b$ add up to.
+
+# %% tags=["core"]
+def swallow(kernels, gamma, beta, mean, variance, tiny=1e-5):
+    a = gamma / np.sqrt(variance + tiny)
+    b = beta - a * mean
+    biases = np.einsum("ocij,c->o", kernels, b)
+    return kernels * a[:, None, None], biases
+
 
 # %%
-norm.eval()
-after = torch.nn.Conv2d(8, 16, 3, bias=False)
-scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-shift = norm.bias - norm.running_mean * scale
-
-swallowed = after.weight * scale[:, None, None]
-bias = (after.weight * shift[:, None, None]).sum((1, 2, 3))
-at_once = F.conv2d(batch, swallowed, bias)
-print("the same:", torch.allclose(after(norm(batch)), at_once, atol=1e-4))
+norm.eval()  # from now on it uses its running averages
+after = torch.nn.Conv2d(8, 16, 3, bias=False).double()
+parts = (after.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+kernels, biases = swallow(*(part.detach().numpy() for part in parts))
+at_once = F.conv2d(torch.tensor(batch), torch.tensor(kernels), torch.tensor(biases))
+one_after_the_other = after(norm(torch.tensor(batch)))
+same = torch.isclose(at_once, one_after_the_other)
+print(int(same.sum()), "of", same.numel(), "numbers are the same")
 
 # %% [markdown]
+# So there batch norm costs nothing any more. In the source's network one batch norm is followed not by a convolution but by the max-pool. Can it be moved behind the pool, and then be swallowed? The largest of $ax + b$ is $a$ times the
+# largest $x$, plus $b$, if $a$ is not negative. With a negative $a$ the *smallest* $x$ becomes the largest. We try both:
+
+# %%
+image = torch.tensor(batch[:1])
+for a in (0.5, -0.5):
+    before = F.max_pool2d(a * image + 1, 2)
+    behind = a * F.max_pool2d(image, 2) + 1
+    same = torch.isclose(before, behind)
+    print(f"a = {a}: {int(same.sum())} of {same.numel()} numbers are the same")
+
+# %% [markdown]
+# It works exactly where $\gamma \geq 0$. Does that hold in a network that was really trained? The book ships the weights of the source's network, trained by its own recipe:
+
+# %%
+from cellgrad.training.saving import shipped_run
+
+gamma = shipped_run("source").model.batch_norm3.weight.detach()
+print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
+
+# %% [markdown]
+# All of them are positive, so in this network all of batch norm could be taken into the convolutions.
+#
 # ## Recap
 #
-# - A convolution is a dense layer that looks near and shares its weights.
-# - Its parameters: kernel height × kernel width × channels in × channels out, whatever the image's size.
-# - Padding, stride and dilation set the output's size by one formula.
+# - A convolution is a weighted sum, the same one at every place: four loops. It is a dense layer that looks near and shares its weights.
+# - Its weights: kernel height × kernel width × channels in × channels out, whatever the size of the image; plus a bias for each channel out, if it has one.
+# - Padding, stride and dilation set the size of the output by one formula.
 # - A 1 × 1 convolution is a small dense layer at every pixel.
+# - Batch norm learns two numbers a channel. Once trained it can be taken into a convolution that follows without padding, and past a max-pool where its scale is not negative.
 #
 # ## Exercises
 #
-# **1.** An image has 28 × 28 pixels. How large is it after a 5 × 5 convolution with stride 2 and padding 1? Can you stack such layers until one pixel
-# is left?
+# **1.** *On paper.* Convolve the 3 × 3 image with rows (1, 2, 3), (4, 5, 6), (7, 8, 9) with the 2 × 2 kernel with rows (1, 0), (0, −1). Why are all four numbers the same?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# At each place the kernel takes a pixel and subtracts its neighbour to the lower right.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The neighbour to the lower right is always larger by 4.
+#
+# ```python
+# print(convolve(np.arange(1, 10).reshape(3, 3), np.array([[1, 0], [0, -1]])))
+# ```
+#
+# ```text
+# [[-4. -4.]
+#  [-4. -4.]]
+# ```
+# </details>
+#
+# **2.** An image has 28 × 28 pixels. How large is it after a 5 × 5 convolution with stride 2 and padding 1? And after the second and third of such layers?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# $n + 2p - d(k-1) - 1$ is $28 + 2 - 4 - 1 = 25$. Half of it, rounded down, plus one. A window must fit at least once.
+# </details>
 #
 # <details>
 # <summary>Solution</summary>
 #
 # ```python
 # size = 28
-# while size > 1:
-#     size = (size + 2 * 1 - 1 * (5 - 1) - 1) // 2 + 1
+# while size + 2 >= 5:  # with its padding, the image still holds a window
+#     size = output_size(size, 5, stride=2, padding=1)
 #     print(size)
 # ```
 #
-# 13, 6, 2 and then the window, 5, no longer fits into 2 + 2 pixels: the loop prints a 0, and `layer_table([conv(8, 5, stride=2, padding=1)] * 4)` tells you which layer is at fault.
+# ```text
+# 13
+# 6
+# 2
+# ```
+#
+# On the last one a window of five no longer fits into 2 + 2 pixels. `layer_table([conv(8, 5, stride=2, padding=1)] * 4)` says so, and names the layer.
 # </details>
 #
-# **2.** Which kernel leaves the image as it is? Which moves it by one pixel to the right?
+# **3.** Which 3 × 3 kernel leaves the image as it is? Which one moves it by one pixel to the right?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# One weight is enough. To move an image to the right, each output must take the pixel on its left.
+# </details>
 #
 # <details>
 # <summary>Solution</summary>
 #
-# A one in the middle and zeros around it leaves the image (and cuts its border off). A one at the *left* of the middle moves the image to the
-# right: each output takes what stands to its left.
+# A one in the middle and zeros around it leave the image as it is, but for its border, which is cut off. A one to the *left* of the middle moves it to the
+# right.
 #
 # ```python
 # move = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0]])
-# np.array_equal(convolve(digit, move), digit[1:-1, :-2])
+# moved = convolve(digit, move)
+# print(np.sum(moved == digit[1:-1, :-2]), "of", moved.size, "pixels as expected")
+# ```
+#
+# ```text
+# 676 of 676 pixels as expected
 # ```
 # </details>
 #
-# **3.** Two 3 × 3 convolutions one after the other, 8 channels in, between and out, or one 5 × 5 from 8 to 8: both see 5 × 5 pixels. Which has fewer parameters?
+# **4.** Turn Sobel's kernel by half a turn and convolve the digit with it. Predict first: how is the result related to the old one? This is what SciPy's `convolve` computes.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Half a turn swaps left and right, and top and bottom. Write the turned kernel down beside the old one.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The turned kernel is the old one with all signs changed, so the result changes its sign too. A kernel that half a turn leaves as it is would give the same result both ways.
+#
+# ```python
+# turned = convolve(digit, kernel[::-1, ::-1])
+# print(np.sum(turned == -edges), "of", edges.size, "numbers changed only their sign")
+# ```
+#
+# ```text
+# 676 of 676 numbers changed only their sign
+# ```
+# </details>
+#
+# **5.** *On paper.* How many parameters has a 5 × 5 convolution from 3 to 64 channels with bias? How many multiplications does it make on an image of 32 × 32 pixels with padding 2?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Each weight is used once at every place of the result. With padding 2, a 5 × 5 kernel has 32 × 32 places.
+# </details>
 #
 # <details>
 # <summary>Solution</summary>
 #
 # ```python
-# two = count_parameters([conv(8, 3), conv(8, 3)], (8, 28, 28))
-# one = count_parameters([conv(8, 5)], (8, 28, 28))
-# two, one
+# weights = 5 * 5 * 3 * 64
+# print(f"{weights + 64:,} parameters, {weights * 32 * 32:,} multiplications")
+# by_the_book = layer_table([conv(64, 5, padding=2, bias=True)], (3, 32, 32))
+# print(by_the_book[["parameters", "multiply_adds"]].iloc[0].tolist())
 # ```
 #
-# The two small ones, 18 · 64 against 25 · 64, and there is room for a ReLU in between.
+# ```text
+# 4,864 parameters, 4,915,200 multiplications
+# [4864, 4915200]
+# ```
+# </details>
+#
+# **6.** Two 3 × 3 convolutions one after the other with 8 channels in, between and out, or one 5 × 5 from 8 to 8: an output of both sees 5 × 5 pixels. Which has fewer parameters, and what else speaks for it?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Both have the factor 8 × 8. Compare 2 · 9 with 25.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The two small ones; and between them there is room for a ReLU.
+#
+# ```python
+# print("two 3 × 3:", count_parameters([conv(8, 3), conv(8, 3)], (8, 28, 28)))
+# print("one 5 × 5:", count_parameters([conv(8, 5)], (8, 28, 28)))
+# ```
+#
+# ```text
+# two 3 × 3: 1152
+# one 5 × 5: 1600
+# ```
+# </details>
+#
+# **7.** *A shared weight.* Let $E$ be half the sum of the squares of all 676 numbers in `edges`. The upper left weight of the kernel takes part in all of them. What is $\partial E / \partial k_{00}$? Check with PyTorch.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# At one place, the derivative of $\frac12 r^2$ by the weight is $r$ times the pixel under the weight, by the chain rule. Then add up over all places. The pixels under the upper left weight are `digit[:26, :26]`.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# by_hand = (edges * digit[:26, :26]).sum()
+# knobs = torch.tensor(kernel).double().requires_grad_()
+# loss = (F.conv2d(images, knobs[None, None]) ** 2).sum() / 2
+# loss.backward()
+# print(f"{by_hand:,.0f} by hand, {knobs.grad[0, 0]:,.0f} by PyTorch")
+# ```
+#
+# ```text
+# 8,978,387 by hand, 8,978,387 by PyTorch
+# ```
+# </details>
+#
+# **8.** *Design.* Bring one channel of 28 × 28 pixels to 16 channels of 7 × 7, with fewer than 1,000 parameters. Find two designs, and say which of them makes fewer multiplications.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Halving twice makes 7 of 28. A pool halves, and so does a 2 × 2 or a padded 3 × 3 convolution with stride 2.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# Two of many. Convolutions that move by two make the image small sooner.
+#
+# ```python
+# from cellgrad.layers import max_pool
+#
+# pools = [conv(6, 3, padding=1), max_pool(2), conv(16, 3, padding=1), max_pool(2)]
+# strides = [conv(6, 3, stride=2, padding=1), conv(16, 3, stride=2, padding=1)]
+# for design in (pools, strides):
+#     costs = layer_table(design)
+#     print(costs["output_size"].iloc[-1], costs["parameters"].sum(), "parameters,",
+#           f"{costs['multiply_adds'].sum():,} multiplications")
+# ```
+#
+# ```text
+# (16, 7, 7) 918 parameters, 211,680 multiplications
+# (16, 7, 7) 918 parameters, 52,920 multiplications
+# ```
 # </details>
 #
 # ## What's next
 #
-# *The receptive field*: how far a unit sees when convolutions are stacked.
+# [The receptive field, step by step](07-the-receptive-field.ipynb): how far a unit sees when convolutions are stacked.

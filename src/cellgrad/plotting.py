@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from cellgrad.layers import Layer, Size, layer_table
+from cellgrad.receptive import receptive_field
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,36 +124,66 @@ def plot_losses(losses: pd.DataFrame | pd.Series, log: bool = False, ax: Axes | 
 
 
 def draw_convnet(
-    layers: Sequence[Layer], input_size: Size = (1, 28, 28), image: np.ndarray | None = None, ax: Axes | None = None
+    layers: Sequence[Layer],
+    input_size: Size = (1, 28, 28),
+    image: np.ndarray | None = None,
+    ax: Axes | None = None,
+    rows: int = 1,
 ) -> Axes:
     """The network to scale: one sheet for each channel, one unit of length for each pixel, counted layer by layer.
 
     Layers that work on each number alone (ReLU, batch norm, dropout) are not drawn. image: drawn on the input's sheet.
+    rows: as many lines as the picture is broken into; two or three fit a phone.
     """
     table = layer_table(layers, input_size)
     drawn = ~table["kind"].isin(["relu", "batch_norm", "dropout"]) & (table["output_size"].map(len) == 3)
-    ax = _blank(ax, (0.9 * (2 + drawn.sum()), 2.9))
     steps = [("input", tuple(input_size), FAINT, "")]
     for row in table[drawn].itertuples():
         steps.append((row.layer, row.output_size, _colour(row.kind), f"{row.parameters:,}" if row.parameters else "–"))
-    x, sheet = 0.0, 0.5  # how far each sheet is moved from the one before it
-    for name, (channels, height, width), colour, parameters in steps:
-        depth = sheet * (channels - 1)
-        column = max(width + depth, 21, 2.4 * len(name))
-        left = x + (column - width - depth) / 2
-        for channel in reversed(range(channels)):
-            corner = (left + sheet * channel, -(height + depth) / 2 + sheet * channel)
-            ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.9))
-        if name == "input" and image is not None:
-            ax.imshow(image, cmap=INK_ON_PAPER, extent=(left, left + width, -height / 2, height / 2), zorder=2)
-        size = "×".join(str(n) for n in (channels, height, width))
+    in_a_row = -(-len(steps) // rows)
+    own, ax = ax is None, _blank(ax, (0.9 * (1 + in_a_row), 2.9))
+    widest = 0.0
+    for line in range(rows):
+        x, middle = 0.0, -62.0 * line
+        for step in steps[line * in_a_row : (line + 1) * in_a_row]:
+            x += _draw_sheets(ax, *step, x, middle, image if step[0] == "input" else None) + 4
         ax.text(
-            x + column / 2, -20, f"{name}\n{size}\n{parameters}", ha="center", va="top", fontsize=9.5, linespacing=1.6
+            -3, middle - 20, "layer\nsize\nparameters", ha="right", va="top", fontsize=9.5, linespacing=1.6, color=INK
         )
-        x += column + 4
-    ax.text(-3, -20, "layer\nsize\nparameters", ha="right", va="top", fontsize=9.5, linespacing=1.6, color=INK)
-    ax.set(xlim=(-28, x), ylim=(-42, 18))
+        widest = max(widest, x)
+    ax.set(xlim=(-28, widest), ylim=(-42 - 62 * (rows - 1), 18))
+    if own and rows > 1:
+        ax.figure.set_figheight(ax.figure.get_figwidth() * (60 + 62 * (rows - 1)) / (widest + 28))
     return ax
+
+
+def _draw_sheets(
+    ax: Axes,
+    name: str,
+    output_size: Size,
+    colour: str,
+    parameters: str,
+    x: float,
+    middle: float,
+    image: np.ndarray | None,
+) -> float:
+    """One layer's channels as sheets, each moved a little from the one before it; returns the width they take."""
+    channels, height, width = output_size
+    sheet = 0.5
+    depth = sheet * (channels - 1)
+    column = max(width + depth, 21, 2.4 * len(name))
+    left = x + (column - width - depth) / 2
+    for channel in reversed(range(channels)):
+        corner = (left + sheet * channel, middle - (height + depth) / 2 + sheet * channel)
+        ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.9))
+    if image is not None:
+        ax.imshow(
+            image, cmap=INK_ON_PAPER, extent=(left, left + width, middle - height / 2, middle + height / 2), zorder=2
+        )
+    size = "×".join(str(n) for n in output_size)
+    label = {"ha": "center", "va": "top", "fontsize": 9.5, "linespacing": 1.6}
+    ax.text(x + column / 2, middle - 20, f"{name}\n{size}\n{parameters}", **label)
+    return column
 
 
 def _colour(kind: str) -> str:
@@ -195,6 +226,7 @@ def show_pixels(
     ax.imshow(image, extent=(0, width, height, 0), **look)
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
     for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
         dark = abs(value) > 0.6 * look["vmax"]
         place = {"ha": "center", "va": "center", "fontsize": min(11, 80 / width), "color": PAPER if dark else INK}
@@ -218,7 +250,10 @@ def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Fig
         corner = layer.start + layer.jump * centre - layer.size / 2
         show_pixels(image, ax=ax).axis("on")
         frame(ax, corner, corner, layer.size)
-        ax.set_title(f"{layer.layer}: {layer.size}", fontsize=10)
+        height, width = np.shape(image)
+        ax.set(xlim=(-1.5, width + 1.5), ylim=(height + 1.5, -1.5))
+        ax.spines[:].set_visible(False)
+        ax.set_title(f"{layer.layer}: {layer.size}", fontsize=12)
     return figure
 
 
@@ -314,3 +349,87 @@ def draw_chain(names: Sequence[str], changes: Sequence[str], rates: Sequence[str
             ax.text(x + 1, 0.6, rates[place], ha="center", va="center", fontsize=13, color=RED)
     ax.set(xlim=(-0.8, 2.0 * len(names) - 1.2), ylim=(-1.05, 0.9))
     return ax
+
+
+def draw_channels(channels_in: int = 8, channels_out: int = 16) -> Figure:
+    """A convolution with channels: sheets in, a table with a small kernel for each pair of channels, sheets out.
+
+    One row of kernels and the sheet that it writes are coloured.
+    """
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(6.6, 4.2))
+    for ax, count in ((left, channels_in), (right, channels_out)):
+        _blank(ax, (2, 4))
+        shift = 0.9 if ax is left else 0.45
+        for sheet in reversed(range(count)):
+            chosen = ax is right and sheet == 0
+            look = {"facecolor": PAPER, "edgecolor": BLUE if chosen else INK, "linewidth": 2 if chosen else 0.8}
+            ax.add_patch(Rectangle((shift * sheet, shift * sheet), 11, 11, **look))
+            if ax is left:
+                window = {"facecolor": ORANGE, "edgecolor": "none", "alpha": 0.9}
+                ax.add_patch(
+                    Rectangle((shift * sheet + 0.4, shift * sheet + 0.5), 3, 3, **window, zorder=count - sheet)
+                )
+        if ax is right:
+            ax.add_patch(Rectangle((1.4, 1.5), 1, 1, facecolor=BLUE, edgecolor="none"))
+        ax.set(xlim=(-0.5, 18.5), ylim=(-0.5, 18.5))
+        ax.set_title(f"{count} sheets {'in' if ax is left else 'out'}", fontsize=12)
+    _blank(middle, (3, 4))
+    for row in range(channels_out):
+        for column in range(channels_in):
+            for cell in range(9):
+                corner = (4 * column + cell % 3, -4 * row + cell // 3)
+                colour = BLUE if row == 0 else FAINT
+                middle.add_patch(Rectangle(corner, 1, 1, facecolor=PAPER, edgecolor=colour, linewidth=0.6))
+    middle.set(xlim=(-1.5, 4 * channels_in), ylim=(-4 * channels_out + 3, 4.5))
+    middle.set_title(f"{channels_out} rows of {channels_in} kernels", fontsize=12)
+    return figure
+
+
+def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
+    """A stack of layers on one line of pixels, a row of dots a layer, and all that the last one's middle unit sees.
+
+    Its neighbour's part of the pixels is bracketed below, so that the jump can be read off.
+    """
+    table = receptive_field(layers, (1, pixels, pixels))
+    rows = [("pixels", 1, 1, 0.5, pixels, 1, 1)]
+    for row in table.itertuples():
+        rows.append((row.layer, row.size, row.jump, row.start, row.output_size[1], row.kernel, row.stride))
+    ax = plt.subplots(figsize=(6.4, 1.2 + 0.75 * len(rows)))[1]
+    ax.axis("off")
+    seen = {len(rows) - 1: {rows[-1][4] // 2}}
+    for height in range(len(rows) - 1, 0, -1):
+        _, _, jump, start, _, kernel, stride = rows[height]
+        _, _, jump_below, start_below, *_ = rows[height - 1]
+        below = set()
+        for unit in seen[height]:
+            for tap in range(unit * stride, unit * stride + kernel):
+                places = [start + unit * jump, start_below + tap * jump_below]
+                ax.plot(places, [height, height - 1], color=BLUE, linewidth=1, alpha=0.6, zorder=1)
+                below.add(tap)
+        seen[height - 1] = below
+    for height, (name, size, jump, start, units, *_) in enumerate(rows):
+        places = start + jump * np.arange(units)
+        colours = [BLUE if unit in seen[height] else PAPER for unit in range(units)]
+        ax.scatter(places, [height] * units, c=colours, edgecolors=INK, s=70, linewidths=1, zorder=2)
+        ax.text(-0.6, height, name, ha="right", va="center", fontsize=11)
+        ax.text(pixels + 0.6, height, f"size {size}, jump {jump}", va="center", fontsize=11)
+    _, size, jump, start, units, *_ = rows[-1]
+    for step, colour in ((0, BLUE), (-1, RED)):
+        first = start + jump * (units // 2 + step) - size / 2
+        y = -0.55 + 0.3 * step
+        ax.plot([first, first + size], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
+    ax.text(pixels + 0.6, -0.6, "its field", color=BLUE, va="center", fontsize=11)
+    ax.text(pixels + 0.6, -0.95, "its neighbour's", color=RED, va="center", fontsize=11)
+    ax.set(xlim=(-2.6, pixels + 6.5), ylim=(-1.2, len(rows) - 0.6))
+    return ax
+
+
+def show_crops(image: np.ndarray, row: float, column: float, sizes: Iterable[int]) -> Figure:
+    """Squares of an image around one place, each as large as the others on the page; what lies beyond stays empty."""
+    sizes = list(sizes)
+    figure, axes = plt.subplots(1, len(sizes), figsize=(6.4, 2.1))
+    for ax, size in zip(axes, sizes, strict=True):
+        show_pixels(image, ax=ax)
+        ax.set(xlim=(column - size / 2, column + size / 2), ylim=(row + size / 2, row - size / 2))
+        ax.set_title(f"{size} × {size}", fontsize=12)
+    return figure
