@@ -73,7 +73,7 @@ plt.show()
 # the nine products. That is one number of the result. This kernel has plus on its left and minus on its right. Before you run the cell: the blue patch has its ink on the left
 # and its paper on the right, so what sign do you expect?
 
-# %%
+# %% tags=["core"]
 kernel = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 patch = digit[11:14, 9:12].astype(int)
 print("pixels", patch, "times weights", kernel, "gives", patch * kernel, sep="\n")
@@ -101,7 +101,7 @@ def convolve(image, kernel):
     return result
 
 
-# %%
+# %% tags=["core"]
 edges = convolve(digit, kernel)
 print("the place that we computed by hand:", edges[11, 9])
 print("size of the result:", edges.shape)
@@ -263,8 +263,9 @@ print("before:", found.shape, " after:", pooled.shape)
 print(np.sum(theirs == pooled), "of", pooled.size, "numbers as in PyTorch")
 
 # %% mystnb={"image": {"alt": "Left: the positive answers, the right-hand edges of the nine, 26 by 26. Right: after a 2 by 2 max-pool, 13 by 13; coarser, but the same edges at the same places."}} tags=["hide-input"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(6, 3.1))
-for ax, image, title in ((left, found, "after ReLU"), (right, pooled, "after the pool")):
+figure, axes = plt.subplots(1, 2, figsize=(6, 3.1))
+pictures = {"after ReLU": found, "after the pool": pooled}
+for ax, (title, image) in zip(axes, pictures.items()):
     plotting.show_pixels(image, signed=True, ax=ax)
     ax.set_title(f"{title}: {len(image)} × {len(image)}")
 plt.show()
@@ -324,7 +325,7 @@ random = np.random.default_rng(0)
 sheets_in, biases = random.normal(size=(8, 11, 11)), random.normal(size=16)
 kernels = random.normal(size=(16, 8, 3, 3))
 ours = convolve_channels(sheets_in, kernels, biases)
-theirs = F.conv2d(*map(torch.tensor, (sheets_in[None], kernels, biases)))[0].numpy()
+theirs = F.conv2d(*map(torch.tensor, (sheets_in[None], kernels, biases)))[0]
 print(np.sum(again[0] == by_hand), "of 4 numbers as on paper")
 print(ours.shape, "and", np.isclose(ours, theirs).sum(), "of", ours.size, end=" ")
 print("numbers as in PyTorch")
@@ -337,7 +338,8 @@ print("by hand:", 3 * 3 * 8 * 16, "weights,", 16, "biases")
 for bias in (False, True):
     package = count_parameters([conv(16, 3, bias=bias)], input_size=(8, 11, 11))
     layer = torch.nn.Conv2d(8, 16, 3, bias=bias)
-    print(f"bias={bias}:", package, "and", sum(p.numel() for p in layer.parameters()))
+    pytorch = sum(p.numel() for p in layer.parameters())
+    print(f"bias={bias}: the bookkeeper {package}, PyTorch {pytorch}")
 
 # %% [markdown]
 # PyTorch's layers have a bias unless told otherwise. In this book convolutions have none unless it is said, because batch norm, which comes below, adds a number of its own
@@ -376,7 +378,8 @@ print(same.sum(), "of", same.size, "numbers are the same")
 
 # %%
 early_dense = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
-table = layer_table(early_dense)[["layer", "input_size", "output_size", "parameters"]]
+columns = ["layer", "input_size", "output_size", "parameters"]
+table = layer_table(early_dense)[columns]
 table[table["parameters"] > 0].set_index("layer")
 
 # %%

@@ -1,0 +1,120 @@
+"""What Part II teaches stands in its cells: they run without the package, and give its numbers and PyTorch's."""
+
+import contextlib
+import io
+import re
+import sys
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from torch.nn import functional as F
+
+from cellgrad import layers, mnist
+
+BOOK = Path(__file__).parents[2] / "book"
+CHAPTERS = sorted(BOOK.glob("06-*.ipynb"))
+LIBRARIES = {"np": np, "pd": pd, "torch": torch, "F": F, "sliding_window_view": sliding_window_view}
+
+
+def cells_of(chapter: Path, kind: str = "code") -> list:
+    return [cell for cell in nbformat.read(chapter, as_version=4).cells if cell.cell_type == kind]
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Runs the core cells of a chapter with the libraries and a digit alone; importing the package is an error."""
+
+    def run(number: str) -> dict:
+        (chapter,) = BOOK.glob(f"{number}-*.ipynb")
+        namespace = LIBRARIES | {"digit": mnist.sample().train.images[3].numpy().astype(float)}
+        with monkeypatch.context() as alone, contextlib.redirect_stdout(io.StringIO()):
+            for name in [name for name in sys.modules if name.partition(".")[0] == "cellgrad"]:
+                alone.delitem(sys.modules, name)
+            alone.setitem(sys.modules, "cellgrad", None)
+            for cell in cells_of(chapter):
+                if "core" in cell.metadata.get("tags", []):
+                    exec(cell.source, namespace)
+        return namespace
+
+    return run
+
+
+def test_three_ways_to_convolve_are_pytorchs(typed):
+    chapter = typed("06")
+    image, kernel = np.random.default_rng(0).normal(size=(11, 9)), np.arange(6.0).reshape(2, 3)
+    theirs = F.conv2d(torch.tensor(image)[None, None], torch.tensor(kernel)[None, None])[0, 0].numpy()
+    assert chapter["convolve"](image, kernel) == pytest.approx(theirs)
+    assert np.array_equal(chapter["edges"], chapter["as_windows"])
+    assert np.array_equal(chapter["edges"], chapter["theirs"])
+    assert np.array_equal(chapter["dense"] @ chapter["digit"].flatten(), chapter["edges"].flatten())
+    pooled = F.max_pool2d(torch.tensor(chapter["found"])[None, None], 2)[0, 0].numpy()
+    assert np.array_equal(chapter["pooled"], pooled)
+
+
+def test_channels_and_one_by_one_are_pytorchs(typed):
+    chapter = typed("06")
+    sheets, kernels = torch.tensor(chapter["sheets"]).double(), torch.tensor(chapter["two_kernels"]).double()
+    assert np.array_equal(chapter["by_hand"], F.conv2d(sheets[None], kernels[None])[0, 0].numpy() + 10)
+    random = np.random.default_rng(1)
+    parts = random.normal(size=(3, 9, 7)), random.normal(size=(5, 3, 2, 3)), random.normal(size=5)
+    theirs = F.conv2d(*map(torch.tensor, (parts[0][None], *parts[1:])))[0].numpy()
+    assert chapter["convolve_channels"](*parts) == pytest.approx(theirs)
+    features, table = (torch.tensor(chapter[name]) for name in ("features", "table"))
+    assert chapter["pixel_by_pixel"] == pytest.approx(F.conv2d(features[None], table[:, :, None, None])[0].numpy())
+
+
+@pytest.mark.parametrize(
+    "window", [(7, 3), (7, 3, 2), (8, 3, 2), (7, 3, 1, 1), (7, 3, 1, 0, 2), (28, 5, 2, 1), (9, 4, 3, 2, 2)]
+)
+def test_the_size_of_the_output_is_pytorchs_and_the_bookkeepers(typed, window):
+    n, kernel, *rest = window
+    image = torch.zeros(1, 1, n, n)
+    ours = typed("06")["output_size"](*window)
+    assert ours == F.conv2d(image, torch.zeros(1, 1, kernel, kernel), None, *rest).shape[-1]
+    options = dict(zip(("stride", "padding", "dilation"), rest, strict=False))
+    assert ours == layers.layer_table([layers.conv(1, kernel, **options)], (1, n, n))["output_size"][0][1]
+
+
+def test_batch_norm_and_what_swallows_it_are_pytorchs(typed):
+    chapter, generator = typed("06"), torch.Generator().manual_seed(0)
+    batch = 3 + 2 * torch.randn(16, 4, 5, 5, generator=generator, dtype=torch.float64)
+    norm, after = torch.nn.BatchNorm2d(4).double(), torch.nn.Conv2d(4, 6, 3, bias=False).double()
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.5, -0.5, 0.0, 2.0]))
+        norm.bias.copy_(torch.arange(4.0))
+    theirs = norm(batch).detach().numpy()
+    ours = chapter["normalise_batch"](batch.numpy(), norm.weight.detach().numpy(), norm.bias.detach().numpy())
+    assert ours == pytest.approx(theirs)
+    norm.eval()
+    parts = (after.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    swallowed = chapter["swallow"](*(part.detach().numpy() for part in parts))
+    at_once = F.conv2d(batch, *map(torch.tensor, swallowed))
+    assert at_once.numpy() == pytest.approx(after(norm(batch)).detach().numpy())
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_six_to_eight_exercises_with_hints_and_solutions_that_print_what_they_say(chapter, monkeypatch):
+    matplotlib.use("agg")
+    monkeypatch.setenv("CELLGRAD_DATA", "sample")
+    exercises = "\n".join(cell.source for cell in cells_of(chapter, "markdown")).partition("## Exercises")[2]
+    numbered = re.split(r"^\*\*\d\.\*\* ", exercises, flags=re.M)[1:]
+    assert 6 <= len(numbered) <= 8
+    namespace = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in cells_of(chapter):
+            exec(cell.source, namespace)
+    for exercise in numbered:
+        assert re.findall(r"<summary>(\w+)</summary>", exercise) == ["Hint", "Solution"]
+        solution = exercise.partition("<summary>Solution</summary>")[2]
+        (code, said), *more = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)\n```", solution, flags=re.S)
+        assert not more and solution.count("```") == 4
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, dict(namespace))
+        assert printed.getvalue().rstrip("\n") == said
+    matplotlib.pyplot.close("all")
