@@ -114,7 +114,7 @@ recipe = RECIPES["book"]
 
 # %% mystnb={"image": {"alt": "The first sixteen digits of one batch, each moved a little from the centre of its square."}} tags=["nbval-ignore-output"]
 torch.manual_seed(0)
-images, labels = next(training.batches(recipe, data.train))
+images, labels = next(training.draw_batches(recipe, data.train))
 pictures = ((images[:16, 0] * mnist.STD + mnist.MEAN) * 255).round()
 titles = [str(label.item()) for label in labels[:16]]
 plotting.show_digits(pictures, titles, f"A batch begins{data.note}")

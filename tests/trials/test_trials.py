@@ -246,7 +246,7 @@ def test_a_failure_is_recorded_and_does_not_stop_the_rest(few, capsys):
 
 def test_a_failed_trial_is_tried_again(few, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "batches", lambda recipe, digits: 1 / 0)
+        patch.setattr(loop, "draw_batches", lambda *arguments, **options: 1 / 0)
         assert len(run(study(TINY, seeds=1), few).failed) == 1
     outcome = run(study(TINY), few)
     assert (len(outcome.finished), outcome.failed, outcome.skipped) == (2, [], 0)
@@ -270,25 +270,22 @@ def test_one_writer_at_a_time(few):
 def test_with_weights_a_killed_trial_goes_on_where_it_was(few, monkeypatch):
     asked = study(TWICE, seeds=1)
     trials.run_study(asked, few, "whole.jsonl", progress=False)
-    save = saving.RunFiles.save_checkpoint
+    draw_batches, epochs = loop.draw_batches, []
 
-    def save_then_stop(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
+    def drawing(*arguments, **options):
+        epochs.append(1)
+        if len(epochs) == 2:  # as the second epoch begins
+            raise KeyboardInterrupt
+        return draw_batches(*arguments, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(saving.RunFiles, "save_checkpoint", save_then_stop)
-        with pytest.raises(KeyboardInterrupt):
-            run(asked, few, weights=True)
+    monkeypatch.setattr(loop, "draw_batches", drawing)
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, few, weights=True)
     assert not os.path.exists("fast.jsonl")
-    epochs = []
-    run_epoch = loop._Loop.run_epoch
-    with monkeypatch.context() as patch:
-        patch.setattr(loop._Loop, "run_epoch", lambda loop, n, bar: epochs.append(n) or run_epoch(loop, n, bar))
-        assert run(asked, few, weights=True).failed == []
-        os.remove("fast.jsonl")  # as if killed between the weights and the record
-        assert run(asked, few, weights=True).failed == []
-    assert epochs == [2]
+    assert run(asked, few, weights=True).failed == []
+    os.remove("fast.jsonl")  # as if killed between the weights and the record
+    assert run(asked, few, weights=True).failed == []
+    assert len(epochs) == 3, "the first epoch, the second one broken off, and the second one"
     assert results("fast.jsonl") == results("whole.jsonl")
     (weights,) = Path("weights").rglob("*.*")
     assert training.accuracy(saving.load_run(weights).model, few.test) == lines()[0]["test_accuracy"]

@@ -6,7 +6,9 @@ from typing import Any
 from cellgrad.training.recipes import RECIPES, Recipe, find_recipe
 
 _WITH_TORCH = {
-    **dict.fromkeys(["Diverged", "accuracy", "batches", "pick_device", "predict", "train"], "loop"),
+    "draw_batches": "batches",
+    **dict.fromkeys(["accuracy", "predict"], "evaluate"),
+    **dict.fromkeys(["Diverged", "pick_device", "train"], "loop"),
     **dict.fromkeys(["Run", "load_run"], "saving"),
 }
 

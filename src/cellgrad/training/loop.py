@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -18,14 +17,17 @@ from tqdm import tqdm
 
 from cellgrad import checks
 from cellgrad.layers import build
-from cellgrad.mnist import MEAN, STD, Digits, Mnist, normalise
-from cellgrad.torchvision import import_torchvision
+from cellgrad.mnist import Digits, Mnist
+from cellgrad.training.batches import cut, draw_batches
+from cellgrad.training.evaluate import Judgement, accuracy, judge
 from cellgrad.training.recipes import Recipe, find_recipe
-from cellgrad.training.saving import Run, RunFiles, load_run, weights_path
+from cellgrad.training.saving import Checkpoint, Run, RunFiles, Settings
 
 # What a training computes, as a number written by hand: raise it when the same recipe and seed no longer give the same
-# weights (`tests/test_training.py` notices), because records of trials are kept for the version that made them.
+# weights (`tests/training/test_version.py` notices), because records of trials are kept for the version that made them.
 VERSION = 1
+
+History = list[dict[str, float]]
 
 
 class Diverged(ArithmeticError):
@@ -37,11 +39,12 @@ def pick_device(device: str = "auto") -> str:
 
     Raises ValueError for a device that this machine does not have.
     """
-    have = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    present = [name for name, is_there in available.items() if is_there]
     if device == "auto":
-        return have[0]
-    if device not in have:
-        raise ValueError(f"device: {device!r} is not to be had here; choose among auto, {', '.join(have)}")
+        return present[0]
+    if device not in present:
+        raise ValueError(f"device: this machine has no {device!r}; choose among auto, {', '.join(present)}")
     return device
 
 
@@ -62,200 +65,151 @@ def train(
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and how they are moved. out: a folder for the weights, the record and, while the
     run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
-    finished already is read back.
-    Raises ValueError for an unknown recipe or numbers out of range, OSError where `out` cannot be written,
-    Diverged when the loss stops being finite.
+    finished already is read back. The network comes back on the processor, wherever it was trained.
+    Raises ValueError for an unknown recipe or numbers out of range, and where `out` holds another run under the same
+    name; OSError where `out` cannot be written; Diverged when the loss stops being finite.
     """
-    seed = checks.whole_number("seed", seed)
-    recipe = find_recipe(recipe)
-    recipe = replace(recipe, epochs=checks.whole_number("epochs", recipe.epochs if epochs is None else epochs, least=1))
-    digits, held_out = data.hold_out(validation) if validation else (data.train, None)
+    settings = _settings(recipe, data, seed, epochs, validation)
     device = pick_device(device)
-    settings = {"recipe": recipe.name, "seed": seed, "epochs": recipe.epochs}
-    settings |= {"validation": validation, "data": data.kind}
-    files = RunFiles(weights_path(out, settings)) if out is not None else None
-    if files and resume and files.finished:
-        return load_run(files.weights)
-
-    with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
-        torch.manual_seed(seed)
-        loop = _Loop(recipe, digits.to(device), device)
-        history = files.start(loop, resume) if files else []
-        steps = recipe.epochs * loop.steps
-        with tqdm(total=steps, initial=len(history) * loop.steps, disable=not progress, unit="step") as bar:
-            for epoch in range(len(history) + 1, recipe.epochs + 1):
-                bar.set_description(f"epoch {epoch}/{recipe.epochs}")
-                row = {"epoch": epoch} | loop.run_epoch(epoch, bar)
-                if held_out:
-                    row["validation_accuracy"] = accuracy(loop.model, held_out, recipe.test_shift)
-                history.append(row)
-                if files:
-                    files.save_checkpoint(loop, history)
-        answers = predict(loop.model, data.test, recipe.test_shift).argmax(1)
-        unshifted = {"test_accuracy_unshifted": accuracy(loop.model, data.test)} if recipe.test_shift else {}
-    wrong = (answers != data.test.labels.cpu()).nonzero().flatten().tolist()
-    record = settings | {
-        "parameters": sum(p.numel() for p in loop.model.parameters()),
-        "seconds": round(sum(row["seconds"] for row in history), 2),
-        "device": device,
-        "test_accuracy": (len(answers) - len(wrong)) / len(answers),
-        **unshifted,
-        "versions": {name: version(name) for name in ("cellgrad", "torch", "torchvision")},
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-    mistakes = {row: int(answers[row]) for row in wrong}
-    run = Run(loop.model, recipe, pd.DataFrame(history).set_index("epoch"), record, mistakes)
+    files = RunFiles(out, settings) if out is not None else None
+    finished = files.finished_run() if files else None
+    if finished and resume:
+        return finished
+    checkpoint = files.read_checkpoint(device, resume) if files else None
+    model, history = _fit(settings, data, device, checkpoint, files, progress)
+    judgement = judge(model, data.test, settings.recipe.test_shift)
+    run = Run(
+        model.cpu().eval(),
+        settings.recipe,
+        pd.DataFrame(history).set_index("epoch"),
+        _record(settings, model, history, judgement, device),
+        judgement.mistakes,
+    )
     if files:
         files.finish(run)
     return run
 
 
-class _Loop:
-    """Everything that changes while a network is trained: its weights, the optimiser's memory, the learning rate."""
+def _settings(recipe: str | Recipe, data: Mnist, seed: int, epochs: int | None, validation: int) -> Settings:
+    """What decides a run, checked."""
+    recipe = find_recipe(recipe)
+    epochs = checks.whole_number("epochs", recipe.epochs if epochs is None else epochs, least=1)
+    digits = data.hold_out(validation)[0] if validation else data.train
+    checks.whole_number("digits to train on", len(digits), least=2)
+    seed = checks.whole_number("seed", seed)
+    return Settings(replace(recipe, epochs=epochs), seed, validation, data.kind, len(digits), VERSION)
 
-    def __init__(self, recipe: Recipe, digits: Digits, device: str) -> None:
-        self.recipe, self.digits, self.device = recipe, digits, device
-        self.steps = math.ceil(len(digits) / recipe.batch_size)
+
+def _fit(
+    settings: Settings,
+    data: Mnist,
+    device: str,
+    checkpoint: Checkpoint | None,
+    files: RunFiles | None,
+    progress: bool,
+) -> tuple[nn.Module, History]:
+    """Train from the first weights, or from a checkpoint, to the last epoch; return the network and its epochs."""
+    recipe = settings.recipe
+    digits, held_out = data.hold_out(settings.validation) if settings.validation else (data.train, None)
+    digits = digits.to(device)
+    steps = len(cut(torch.arange(len(digits)), recipe.batch_size))
+    with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
+        torch.manual_seed(settings.seed)
         # Channels side by side in memory: the same numbers, computed faster.
-        self.model = build(recipe.network).to(device, memory_format=torch.channels_last)
-        self.optimiser = torch.optim.SGD(
-            self.model.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay
-        )
-        self.schedule = {
-            "constant": lambda: torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0),
-            "one-cycle": lambda: torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, recipe.learning_rate, total_steps=recipe.epochs * self.steps, cycle_momentum=False
-            ),
-        }[recipe.schedule]()
+        model = build(recipe.network).to(device, memory_format=torch.channels_last)
+        optimiser = _optimiser(recipe, model)
+        schedule = _schedule(recipe, optimiser, recipe.epochs * steps)
+        parts = {"model": model, "optimiser": optimiser, "schedule": schedule, "random": _Random(device)}
+        history = []
+        if checkpoint:
+            history = checkpoint.history
+            for name, part in parts.items():
+                part.load_state_dict(checkpoint.state[name])
+        total = recipe.epochs * steps
+        with tqdm(total=total, initial=len(history) * steps, disable=not progress, unit="step") as bar:
+            for epoch in range(len(history) + 1, recipe.epochs + 1):
+                bar.set_description(f"epoch {epoch}/{recipe.epochs}")
+                row = {"epoch": epoch} | _one_epoch(model, optimiser, schedule, recipe, digits, epoch, bar)
+                if held_out:
+                    row["validation_accuracy"] = accuracy(model, held_out, recipe.test_shift)
+                history.append(row)
+                if files:
+                    state = {name: part.state_dict() for name, part in parts.items()}
+                    files.save_checkpoint(Checkpoint(device, history, state))
+    return model, history
 
-    def run_epoch(self, epoch: int, bar: tqdm) -> dict[str, float]:
-        """Show every training digit to the network once; return the epoch's means and its duration in seconds."""
-        self.model.train()
-        start = time.perf_counter()
-        total_loss, correct, seen = 0.0, 0, 0
-        for step, (images, labels) in enumerate(batches(self.recipe, self.digits), start=1):
-            scores = self.model(images.to(self.device))
-            loss = F.cross_entropy(scores, labels.to(self.device))
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            value = loss.item()
-            if not math.isfinite(value):
-                rate = self.schedule.get_last_lr()[0]
-                raise Diverged(
-                    f"the loss became {value} in epoch {epoch}, step {step}, at learning rate {rate:g}; "
-                    f"try a smaller learning rate"
-                )
-            self.schedule.step()
-            total_loss += value * len(labels)
-            correct += (scores.argmax(1) == labels.to(self.device)).sum().item()
-            seen += len(labels)
-            bar.set_postfix(loss=f"{total_loss / seen:.4f}", accuracy=f"{correct / seen:.2%}", refresh=False)
-            bar.update()
-        seconds = round(time.perf_counter() - start, 3)
-        return {"loss": total_loss / seen, "training_accuracy": correct / seen, "seconds": seconds}
 
-    def state(self) -> dict[str, object]:
-        """All that a run depends on from here on, the random generators included."""
+class _Random:
+    def __init__(self, device):
+        self.device = device
+
+    def state_dict(self):
         return {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state() if self.device == "cuda" else None,
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state() if self.device == "cuda" else None,
         }
 
-    def restore(self, state: dict[str, object]) -> None:
-        """Take up a state that `state` gave."""
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"])
+    def load_state_dict(self, state):
+        torch.set_rng_state(state["cpu"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"])
 
 
-def batches(recipe: Recipe, digits: Digits) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """One epoch in a fresh random order: images (n, 1, 28, 28), normalised and augmented, and labels (n,)."""
-    return {"images": _one_image_at_a_time, "tensor": _from_one_tensor}[recipe.feed](recipe, digits)
+def _optimiser(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
 
 
-def _one_image_at_a_time(recipe: Recipe, digits: Digits) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    transforms = import_torchvision().transforms
-    degrees, translate, scale = recipe.affine
-    pipeline = transforms.Compose(
-        [
-            transforms.ToPILImage(),
-            transforms.RandomAffine(degrees, translate=(translate, translate), scale=scale),
-            transforms.ToTensor(),
-            transforms.Normalize((MEAN,), (STD,)),
-        ]
-    )
-    return iter(torch.utils.data.DataLoader(_Transformed(digits, pipeline), recipe.batch_size, shuffle=True))
+def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """How the learning rate moves over all the steps of a run."""
+    schedules = torch.optim.lr_scheduler
+    if recipe.schedule == "constant":
+        return schedules.ConstantLR(optimiser, factor=1.0)
+    if recipe.schedule == "one-cycle":
+        return schedules.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
+    raise ValueError(f"schedule: {recipe.schedule!r} is unknown; choose constant or one-cycle")
 
 
-class _Transformed(torch.utils.data.Dataset):
-    def __init__(self, digits: Digits, transform: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        self.images, self.labels, self.transform = digits.images.cpu(), digits.labels.tolist(), transform
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.images[row]), self.labels[row]
-
-
-def _from_one_tensor(recipe: Recipe, digits: Digits) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    device = digits.images.device
-    windows = _windows(digits.images, recipe.shift)
-    for rows in torch.randperm(len(digits)).to(device).split(recipe.batch_size):
-        if recipe.affine:
-            images = _moved(digits.images[rows], recipe.affine)
-        else:
-            down, right = torch.randint(0, 2 * recipe.shift + 1, (2, len(rows))).to(device)
-            images = windows[rows, down, right]
-        yield normalise(images), digits.labels[rows]
-
-
-def _windows(images: torch.Tensor, shift: int) -> torch.Tensor:
-    """A view of all shifts of each image, with paper beyond its edge: (n, 2 shift + 1, 2 shift + 1, 28, 28)."""
-    return F.pad(images, [shift] * 4).unfold(1, 28, 1).unfold(2, 28, 1)
-
-
-def _moved(images: torch.Tensor, affine: tuple[float, float, tuple[float, float]]) -> torch.Tensor:
-    """Each image turned, scaled and moved by amounts drawn for it alone, between pixels by interpolation; float32."""
-    degrees, translate, scales = affine
-    n = len(images)
-    angle = torch.empty(n).uniform_(-degrees, degrees).deg2rad()
-    scale = torch.empty(n).uniform_(*scales)
-    right, down = 2 * torch.empty(2, n).uniform_(-translate, translate)  # the image reaches from -1 to 1
-    # Where each pixel of the result comes from: the inverse of the movement.
-    cos, sin = angle.cos() / scale, angle.sin() / scale
-    inverse = torch.stack([torch.stack([cos, sin, right], 1), torch.stack([-sin, cos, down], 1)], 1).to(images.device)
-    grid = F.affine_grid(inverse, [n, 1, 28, 28], align_corners=False)
-    return F.grid_sample(images[:, None].float(), grid, align_corners=False)[:, 0]
-
-
-@torch.no_grad()
-def predict(model: nn.Module, digits: Digits, shift: int = 0) -> torch.Tensor:
-    """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor.
-
-    shift: read each digit at all its shifts of up to so many pixels, and average the logarithms of the probabilities.
-    """
+def _one_epoch(model, optimiser, schedule, recipe: Recipe, digits: Digits, epoch: int, bar: tqdm) -> dict[str, float]:
+    """Show every training digit to the network once; return the epoch's means and its duration in seconds."""
     device = next(model.parameters()).device
-    model.eval()
-    scores = []
-    for images in digits.images.split(1000):
-        images = images.to(device)
-        if shift:
-            views = _windows(images, shift).flatten(1, 2).unbind(1)
-            scores.append(sum(model(normalise(view)).log_softmax(1) for view in views).cpu() / len(views))
-        else:
-            scores.append(model(normalise(images)).cpu())
-    return torch.cat(scores)
+    model.train()
+    start = time.perf_counter()
+    total_loss, correct, seen = 0.0, 0, 0
+    for step, (images, labels) in enumerate(draw_batches(recipe, digits), start=1):
+        images, labels = images.to(device), labels.to(device)
+        scores = model(images)
+        loss = F.cross_entropy(scores, labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(
+                f"the loss became {value} in epoch {epoch}, step {step}, at learning rate "
+                f"{schedule.get_last_lr()[0]:g}; try a smaller learning rate"
+            )
+        schedule.step()
+        total_loss += value * len(labels)
+        correct += (scores.argmax(1) == labels).sum().item()
+        seen += len(labels)
+        bar.set_postfix(loss=f"{total_loss / seen:.4f}", accuracy=f"{correct / seen:.2%}", refresh=False)
+        bar.update()
+    seconds = round(time.perf_counter() - start, 3)
+    return {"loss": total_loss / seen, "training_accuracy": correct / seen, "seconds": seconds}
 
 
-def accuracy(model: nn.Module, digits: Digits, shift: int = 0) -> float:
-    """The fraction of the digits whose highest score, read as `predict` does, is at their label."""
-    return (predict(model, digits, shift).argmax(1) == digits.labels.cpu()).sum().item() / len(digits)
+def _record(
+    settings: Settings, model: nn.Module, history: History, judgement: Judgement, device: str
+) -> dict[str, object]:
+    """What a later reader must know about the run, as JSON can hold it."""
+    unshifted = {} if judgement.unshifted is None else {"test_accuracy_unshifted": judgement.unshifted}
+    return settings.named() | {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seconds": round(sum(row["seconds"] for row in history), 2),
+        "device": device,
+        "test_accuracy": judgement.accuracy,
+        **unshifted,
+        "versions": {name: version(name) for name in ("cellgrad", "torch", "torchvision")},
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple
 
 import pandas as pd
 import safetensors.torch
@@ -36,67 +36,113 @@ class Run:
     mistakes: dict[int, int]
 
 
-class Resumable(Protocol):
-    """What can be stopped and taken up again: `restore` takes what `state` gave."""
+@dataclass(frozen=True)
+class Settings:
+    """All that decides a run, apart from the versions of libraries and the machine; the recipe has its epochs.
 
-    def state(self) -> dict[str, object]: ...  # noqa: D102
+    data: "full" or "sample"; digits: how many are left to train on; training_version: `loop.VERSION`.
+    """
 
-    def restore(self, state: dict[str, object]) -> None: ...  # noqa: D102
+    recipe: Recipe
+    seed: int
+    validation: int
+    data: str
+    digits: int
+    training_version: int
+
+    def named(self) -> dict[str, object]:
+        """As a record has them: the recipe by its name."""
+        return vars(self) | {"recipe": self.recipe.name, "epochs": self.recipe.epochs}
+
+    def differences(self, recipe: Recipe, record: Mapping[str, object]) -> list[str]:
+        """What is otherwise in a run of which this is recorded, one text for each setting."""
+        recorded = {"training_version": 1} | dict(record)  # as it was before it was written down
+        said = []
+        for name, here, there in [
+            *((name, getattr(self.recipe, name), getattr(recipe, name)) for name in vars(self.recipe)),
+            *((name, value, recorded.get(name, value)) for name, value in self.named().items() if name != "recipe"),
+        ]:
+            if here != there:
+                said.append(f"{name} is another" if name == "network" else f"{name} is {there} there and {here} here")
+        return list(dict.fromkeys(said))
+
+
+class Checkpoint(NamedTuple):
+    """A run between two epochs: the history so far, and what `state_dict` gave of all that changes, by name."""
+
+    device: str
+    history: list[dict[str, float]]
+    state: dict[str, object]
 
 
 def weights_path(out: str | os.PathLike, settings: Mapping[str, object]) -> Path:
     """Where `train` leaves the weights of a finished run, its record and history with them.
 
-    settings: recipe, seed, epochs, validation and data, as a record has them. All of them are in the name, so that no
-    run overwrites another.
+    settings: recipe, seed, epochs, validation and data, as a record has them. All of these are in the name; what else
+    may differ between two runs is compared when one of them is found there.
     """
     name = "{recipe}-seed{seed}-epochs{epochs}".format(**settings)
     name += f"-validation{settings['validation']}" if settings["validation"] else ""
     return Path(out) / f"{name}{'-sample' if settings['data'] == 'sample' else ''}.safetensors"
 
 
+def checkpoint_path(weights: Path) -> Path:
+    """Where the checkpoint of a run lies while it lasts."""
+    return weights.with_suffix(".checkpoint")
+
+
 class RunFiles:
     """The files of one run in its folder: a checkpoint while it lasts; weights and record when it is done."""
 
-    def __init__(self, weights: Path) -> None:
-        folder = weights.parent
-        self.weights = weights
-        self.checkpoint = weights.with_suffix(".checkpoint")
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # an unwritable folder is found now, not after the training
+    def __init__(self, out: str | os.PathLike, settings: Settings) -> None:
+        self.settings = settings
+        self.weights = weights_path(out, settings.named())
+        self.checkpoint = checkpoint_path(self.weights)
+        self.weights.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=self.weights.parent).close()  # an unwritable folder is found before the training
 
-    @property
-    def finished(self) -> bool:
-        """Whether the run that these files are named after has come to its end."""
-        return self.weights.exists() and not self.checkpoint.exists()
+    def finished_run(self) -> Run | None:
+        """The run that these files are named after, if it has come to its end.
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a checkpoint, or the end of the run."""
-        return self.weights.exists() or self.checkpoint.exists()
+        Raises ValueError where they are those of another run, which has the same name.
+        """
+        if self.checkpoint.exists() or not self.weights.exists():
+            return None
+        run = load_run(self.weights)
+        self._refuse_another(self.weights, run.recipe, run.record)
+        return run
 
-    def start(self, loop: Resumable, resume: bool) -> list[dict[str, float]]:
-        """Restore `loop` from the checkpoint when asked to; return the finished epochs' history."""
+    def read_checkpoint(self, device: str, resume: bool) -> Checkpoint | None:
+        """The checkpoint to go on from; raises ValueError where there is one and nobody asked to, or the reverse."""
         if not self.checkpoint.exists():
             if resume:
                 raise ValueError(f"{self.checkpoint} is not there: nothing to resume; start without it")
-            return []
+            return None
         try:
-            saved = torch.load(self.checkpoint, weights_only=True)
+            saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            recipe, record = Recipe.from_dict(saved["recipe"]), saved["record"]
+            found = Checkpoint(saved["device"], saved["history"], saved["state"])
         except Exception as error:  # torch raises whatever a damaged file makes its parts raise
             raise ValueError(f"{self.checkpoint} cannot be read ({type(error).__name__}); move it away") from None
-        done = len(saved["history"])
         if not resume:
             raise ValueError(
-                f"{self.checkpoint} holds {done} finished epochs of an earlier run; "
+                f"{self.checkpoint} holds {len(found.history)} finished epochs of an earlier run; "
                 f"go on with it (resume), or move it away, or name another folder"
             )
-        loop.restore(saved["state"])
-        return saved["history"]
+        self._refuse_another(self.checkpoint, recipe, record)
+        if found.device != device:
+            raise ValueError(f"{self.checkpoint} is of a run on {found.device}, not {device}; ask for that device")
+        return found
 
-    def save_checkpoint(self, loop: Resumable, history: list[dict[str, float]]) -> None:
-        """Replace the checkpoint by one of now."""
-        content = {"history": history, "state": loop.state()}
+    def _refuse_another(self, path: Path, recipe: Recipe, record: Mapping[str, object]) -> None:
+        differences = self.settings.differences(recipe, record)
+        if differences:
+            raise ValueError(f"{path} is another run: {', '.join(differences)}; move it away or name another folder")
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint by this one."""
+        settings = {"recipe": self.settings.recipe.to_dict(), "record": self.settings.named()}
+        content = settings | checkpoint._asdict()
         _write(self.checkpoint, lambda file: torch.save(content, file))
 
     def finish(self, run: Run) -> None:

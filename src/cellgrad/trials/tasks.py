@@ -15,7 +15,7 @@ from cellgrad.layers import Layer
 from cellgrad.mnist import Mnist
 from cellgrad.training import loop
 from cellgrad.training.recipes import Recipe
-from cellgrad.training.saving import RunFiles, weights_path
+from cellgrad.training.saving import checkpoint_path, weights_path
 from cellgrad.trials.records import Record
 from cellgrad.trials.studies import Study
 
@@ -121,9 +121,10 @@ def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
                 f"this trial is of training version {task.code}, but here is {training_version()}; install the same"
             )
         settings = {"seed": task.seed, "validation": task.validation, "device": device}
-        out = task.weights and task.weights.parent
-        begun = out is not None and RunFiles(task.weights).begun
-        run = loop.train(task.recipe, data, **settings, out=out, resume=begun, progress=False)
+        if task.weights:
+            begun = task.weights.exists() or checkpoint_path(task.weights).exists()
+            settings |= {"out": task.weights.parent, "resume": begun}
+        run = loop.train(task.recipe, data, **settings, progress=False)
     except Exception:
         return failed_record(task, traceback.format_exc())
     validated = run.history.get("validation_accuracy")

@@ -1,0 +1,58 @@
+"""How well a network reads: its scores for digits, and how many of the answers are right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from cellgrad.mnist import Digits, normalise
+from cellgrad.training.batches import windows
+
+
+@torch.no_grad()
+def predict(model: nn.Module, digits: Digits, shift: int = 0) -> torch.Tensor:
+    """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor.
+
+    Network and digits may be on any device. shift: read each digit at all its shifts of up to so many pixels, and
+    average the logarithms of the probabilities.
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    scores = []
+    for images in digits.images.split(1000):
+        images = images.to(device)
+        if shift:
+            views = windows(images, shift).flatten(1, 2).unbind(1)
+            scores.append(sum(model(normalise(view)).log_softmax(1) for view in views).cpu() / len(views))
+        else:
+            scores.append(model(normalise(images)).cpu())
+    return torch.cat(scores)
+
+
+def accuracy(model: nn.Module, digits: Digits, shift: int = 0) -> float:
+    """The fraction of the digits whose highest score, read as `predict` does, is at their label."""
+    return (predict(model, digits, shift).argmax(1) == digits.labels.cpu()).sum().item() / len(digits)
+
+
+class Judgement(NamedTuple):
+    """What a network answers to digits: how many are right (fractions), and which rows are wrong, with the answer.
+
+    accuracy: with the readings that its recipe asks for; unshifted: read once, where that is more than one, else none.
+    """
+
+    accuracy: float
+    unshifted: float | None
+    mistakes: dict[int, int]
+
+
+def judge(model: nn.Module, digits: Digits, shift: int) -> Judgement:
+    """Let a network read the digits, with all shifts of up to so many pixels, and once without where there are some."""
+    answers = predict(model, digits, shift).argmax(1)
+    wrong = (answers != digits.labels.cpu()).nonzero().flatten().tolist()
+    return Judgement(
+        accuracy=(len(answers) - len(wrong)) / len(answers),
+        unshifted=accuracy(model, digits) if shift else None,
+        mistakes={row: int(answers[row]) for row in wrong},
+    )
