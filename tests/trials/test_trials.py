@@ -520,7 +520,7 @@ def test_a_dask_worker_killed_in_the_middle_costs_no_trial(cluster, sample, monk
         (["recipes", "--scheduler", "tcp://127.0.0.1:1"], "scheduler: 'tcp://127.0.0.1:1' cannot be reached"),
         (["recipes", "--scheduler", "nonsense"], "scheduler: 'nonsense' cannot be reached (missing port"),
         (["recipes", "--scheduler", ""], "scheduler: '' cannot be reached"),
-        (["recipes", "--device", "quantum"], "device: 'quantum' is not to be had here"),
+        (["recipes", "--device", "quantum"], "device: this machine has no 'quantum'"),
         (["recipes", "--out", "file/below"], "file/below"),
         (["recipes", "--data", "file"], "file is not a folder"),
         (["recipes", "--out", "broken"], "line 1: not the record of a trial"),
