@@ -158,7 +158,6 @@ def test_a_loss_that_is_no_number_stops_the_run(few):
 
 
 def test_the_digits_are_shifted_and_nothing_else(sample):
-    torch.manual_seed(0)
     recipe = replace(RECIPES["book"], batch_size=64)
     images, labels = next(draw_batches(recipe, sample.train))
     padded = torch.nn.functional.pad(mnist.normalise(sample.train.images), [2] * 4, value=-mnist.MEAN / mnist.STD)
@@ -177,11 +176,10 @@ def test_affine_movements_are_torchvisions(sample):
     """All images at once here, one at a time in torchvision: the same pixels."""
     transforms = import_torchvision().transforms
     images = sample.train.images[:50]
-    torch.manual_seed(0)
-    ours = batches.moved(images, (20, 0.1, (0.9, 1.1)))
-    torch.manual_seed(0)
-    angle, scale = torch.empty(50).uniform_(-20, 20), torch.empty(50).uniform_(0.9, 1.1)
-    right, down = 28 * torch.empty(2, 50).uniform_(-0.1, 0.1)
+    chances = torch.rand(4, 50, generator=torch.Generator().manual_seed(0))
+    ours = batches.moved(images, (20, 0.1, (0.9, 1.1)), *chances)
+    right, down, angle = torch.tensor([[2.8], [2.8], [20.0]]) * (2 * chances[:3] - 1)
+    scale = 0.9 + 0.2 * chances[3]
     # We move the place that is looked at, torchvision the turned and scaled image, the other way.
     cos, sin = angle.deg2rad().cos(), angle.deg2rad().sin()
     moves = (-scale * torch.stack([cos * right - sin * down, sin * right + cos * down])).T.tolist()
@@ -211,7 +209,7 @@ def test_every_training_digit_is_shown_once_an_epoch(few):
         assert torch.equal(torch.cat(labels).bincount(), few.train.labels.bincount())
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "source"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_last_batch_of_one_joins_the_one_before(sample, name):
     """Batch norm needs more than one number for a channel, and `fast` ends with channels of one pixel."""
     recipe = replace(RECIPES[name], batch_size=100)
@@ -250,7 +248,6 @@ def test_the_test_digits_are_looked_at_once_after_the_last_epoch(few, monkeypatc
         ({"seed": -1}, "seed: -1 is too small"),
         ({"validation": 512}, "validation: 512 of 512 training digits"),
         ({"validation": 511}, "digits to train on: 1 is too small"),
-        ({"recipe": replace(RECIPES["book"], schedule="never")}, "schedule: 'never'"),
         ({"device": "quantum"}, "device: .*'quantum'"),
         ({"resume": True, "out": "empty"}, "nothing to resume"),
     ],
@@ -259,6 +256,21 @@ def test_bad_input_is_named(few, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
         train(**{"recipe": "book", "data": few, "progress": False} | arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schedule": "never"}, "schedule: 'never'"),
+        ({"feed": "spoon"}, "feed: 'spoon'"),
+        ({"feed": "images"}, "affine"),
+        ({"seeds": (("luck", 1),)}, "seeds: 'luck' is unknown; choose among weights, order, movement, dropout"),
+        ({"seeds": (("order", -1),)}, "seeds: order: -1"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(RECIPES["book"], **change)
 
 
 ACCELERATORS = [

@@ -71,3 +71,13 @@ def test_a_table_against_the_base():
     assert table["mean"].tolist() == pytest.approx([99.224, 90])
     with pytest.raises(ValueError, match="no run of 'bose' among base, good, poor"):
         against(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "bose")
+
+
+@pytest.mark.parametrize("condition", [{"data": "sample"}, {"validation": 5000}, {"training_version": 1}])
+def test_trials_that_were_not_made_alike_are_not_compared(condition):
+    alike = {"data": "full", "validation": 0, "training_version": 2}
+    rows = [{"variant": v, "seed": s, "test_accuracy": 0.99 + s / 1e4} | alike for v in "ab" for s in range(3)]
+    assert len(against(pd.DataFrame(rows), "a")) == 1
+    unlike = [row | condition if row["variant"] == "b" else row for row in rows]
+    with pytest.raises(ValueError, match=next(iter(condition))):
+        against(pd.DataFrame(unlike), "a")

@@ -82,7 +82,7 @@ def every_trial_once(study, path="fast.jsonl", data="sample"):
 
 # The key of a task ----------------------------------------------------------------------------------------------------
 
-TASK = Task("fast", RECIPES["book"], 0, 0, "full", code="0" * 12)
+TASK = Task("fast", RECIPES["book"], 0, 0, "full", version=7)
 
 
 def test_names_do_not_change_the_key_of_a_task():
@@ -103,13 +103,15 @@ def test_everything_else_changes_it():
         replace(book, weight_decay=0.0),
         replace(book, schedule="constant"),
         replace(book, shift=1),
+        replace(book, seeds=(("order", 0),)),
+        replace(book, nesterov=True),
         replace(book, affine=(20, 0.1, (0.9, 1.1))),
         replace(book, network=(*book.network[:1], *book.network[2:])),
         replace(book, network=(replace(book.network[0], bias=True), *book.network[1:])),
     ]
     others = [replace(TASK, recipe=recipe) for recipe in recipes]
     others += [replace(TASK, seed=1), replace(TASK, validation=1), replace(TASK, data="sample")]
-    others += [replace(TASK, code="1" * 12)]
+    others += [replace(TASK, version=version) for version in (1, 2)]
     assert len({task.key for task in [TASK, *others]}) == 1 + len(others)
 
 
@@ -119,8 +121,16 @@ def test_a_new_field_at_its_default_leaves_the_key_as_it_is():
         "Recipe", [("novelty", int, dataclasses.field(default=0))], bases=(Recipe,), frozen=True
     )
     settings = {field.name: getattr(TASK.recipe, field.name) for field in dataclasses.fields(Recipe)}
-    assert replace(TASK, recipe=newer(**settings)).key == TASK.key
-    assert replace(TASK, recipe=newer(**settings, novelty=1)).key != TASK.key
+    for task in (TASK, replace(TASK, version=1)):
+        assert replace(task, recipe=newer(**settings)).key == task.key
+        assert replace(task, recipe=newer(**settings, novelty=1)).key != task.key
+
+
+def test_the_keys_of_version_1_are_those_in_its_records():
+    """`advice`, base, seed 0, as it was shipped with 0.1.0."""
+    task = tasks.study_tasks(studies.STUDIES["recipes"], "full", seeds=1, only=["book"], version=1)[0]
+    base = replace(task, recipe=replace(RECIPES["book"], epochs=4), validation=10_000)
+    assert base.key == "de2dc4de39e9af35"
 
 
 # The file -------------------------------------------------------------------------------------------------------------
@@ -159,6 +169,8 @@ def test_the_last_record_of_a_key_counts(tmp_path):
     assert records.read_records(path)["seconds"].tolist() == [2]
     assert records.read_records(path, failed=True)["key"].tolist() == ["a", "b"]
     assert records.finished_keys(path) == {"a"}
+    records.append(path, {"key": "c", "training_version": 2})
+    assert records.read_records(path)["training_version"].tolist() == [1, 2]  # version 1 did not write it down
     assert records.finished_keys("absent.jsonl") == set()
     with pytest.raises(FileNotFoundError):
         records.read_records("absent.jsonl")
@@ -177,7 +189,7 @@ def test_results_come_with_the_package(tmp_path, monkeypatch):
 
 def trial(variant, seed, accuracy, **more):
     basis = {"variant": variant, "seed": seed, "test_accuracy": accuracy, "parameters": 7, "seconds": seed}
-    return basis | {"data": "full", "validation": 0} | more
+    return basis | {"data": "full", "validation": 0, "training_version": 2} | more
 
 
 def test_the_summary_is_that_of_the_textbook():
@@ -192,9 +204,9 @@ def test_the_summary_is_that_of_the_textbook():
     assert trials.summary(table[:0]).empty
 
 
-@pytest.mark.parametrize("other", [{"data": "sample"}, {"validation": 5}, {"seed": 0}])
+@pytest.mark.parametrize("other", [{"data": "sample"}, {"validation": 5}, {"training_version": 1}, {"seed": 0}])
 def test_unlike_trials_are_not_summed_up(other):
-    with pytest.raises(ValueError, match="trials of different data"):
+    with pytest.raises(ValueError, match=next(iter(other))):
         trials.summary(pd.DataFrame([trial("a", 0, 0.5), trial("a", 1, 0.5) | other]))
 
 
@@ -217,7 +229,7 @@ def test_a_record_is_what_the_training_says(few):
         assert {name: column for name, column in record["history"].items() if name != "seconds"} == history
         assert record["validation_accuracy"] == trained.history["validation_accuracy"].iloc[-1]
         assert (record["study"], record["data"], record["validation"]) == ("fast", "sample", 100)
-        assert record["code"] == tasks.training_version() and record["finished"].startswith("20")
+        assert record["training_version"] == loop.VERSION and record["finished"].startswith("20")
     assert run(study(TINY), few).finished["validation_accuracy"].isna().all()
 
 
@@ -256,8 +268,8 @@ def test_a_failed_trial_is_tried_again(few, monkeypatch):
 def test_a_task_for_other_data_or_other_code_fails(few):
     (task,) = tasks.study_tasks(study(TINY, seeds=1), "full")
     assert "this trial is of the full data, but here is the sample data, a test" in tasks.run_task(task, few)["error"]
-    other = replace(task, data="sample", code="0" * 12)
-    assert f"version 000000000000, but here is {tasks.training_version()}" in tasks.run_task(other, few)["error"]
+    other = replace(task, data="sample", version=99)
+    assert f"version 99, but here is {loop.VERSION}" in tasks.run_task(other, few)["error"]
 
 
 def test_one_writer_at_a_time(few):

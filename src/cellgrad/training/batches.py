@@ -9,14 +9,20 @@ from torch.nn import functional as F
 
 from cellgrad.mnist import MEAN, STD, Digits, normalise
 from cellgrad.torchvision import import_torchvision
+from cellgrad.training.randomness import generator
 from cellgrad.training.recipes import Recipe
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
 
-def draw_batches(recipe: Recipe, digits: Digits) -> Batches:
-    """One epoch in a fresh random order: images (n, 1, 28, 28), normalised and augmented, and labels (n,)."""
-    return {"images": _one_image_at_a_time, "tensor": _from_one_tensor}[recipe.feed](recipe, digits)
+def draw_batches(recipe: Recipe, digits: Digits, seed: int = 0, epoch: int = 1) -> Batches:
+    """One epoch in random order: images (n, 1, 28, 28), normalised and moved as the recipe says, and labels (n,).
+
+    Order and movements depend on seed and epoch alone (and on `recipe.seeds`, where they fix them).
+    """
+    order = torch.randperm(len(digits), generator=generator("order", recipe, seed, epoch))
+    feed = {"images": _one_image_at_a_time, "tensor": _from_one_tensor}[recipe.feed]
+    return feed(recipe, digits, cut(order, recipe.batch_size), generator("movement", recipe, seed, epoch))
 
 
 def cut(rows: torch.Tensor, size: int) -> list[torch.Tensor]:
@@ -30,7 +36,9 @@ def cut(rows: torch.Tensor, size: int) -> list[torch.Tensor]:
     return parts
 
 
-def _one_image_at_a_time(recipe: Recipe, digits: Digits) -> Batches:
+def _one_image_at_a_time(
+    recipe: Recipe, digits: Digits, rows: list[torch.Tensor], movement: torch.Generator
+) -> Batches:
     transforms = import_torchvision().transforms
     degrees, translate, scale = recipe.affine
     pipeline = transforms.Compose(
@@ -41,30 +49,48 @@ def _one_image_at_a_time(recipe: Recipe, digits: Digits) -> Batches:
             transforms.Normalize((MEAN,), (STD,)),
         ]
     )
-    return iter(torch.utils.data.DataLoader(_Transformed(digits, pipeline), recipe.batch_size, shuffle=True))
+    seeds = torch.randint(2**62, (len(digits),), generator=movement).tolist()
+    shown = _Transformed(digits, pipeline, seeds)
+    # The loader wants a generator, or it would draw from the one that dropout draws from.
+    loader = torch.utils.data.DataLoader(shown, batch_sampler=[part.tolist() for part in rows], generator=movement)
+    return iter(loader)
 
 
 class _Transformed(torch.utils.data.Dataset):
-    def __init__(self, digits: Digits, transform: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Digits that go through a random transform one at a time, each with the seed given for it."""
+
+    def __init__(self, digits: Digits, transform: Callable[[torch.Tensor], torch.Tensor], seeds: list[int]) -> None:
         self.images, self.labels, self.transform = digits.images.cpu(), digits.labels.tolist(), transform
+        self.seeds = seeds
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.images[row]), self.labels[row]
+    def __getitems__(self, rows: list[int]) -> list[tuple[torch.Tensor, int]]:
+        shared = torch.default_generator  # torchvision knows no other
+        before = shared.get_state()
+        items = []
+        for row in rows:
+            shared.manual_seed(self.seeds[row])
+            items.append((self.transform(self.images[row]), self.labels[row]))
+        shared.set_state(before)
+        return items
 
 
-def _from_one_tensor(recipe: Recipe, digits: Digits) -> Batches:
+def _from_one_tensor(recipe: Recipe, digits: Digits, rows: list[torch.Tensor], movement: torch.Generator) -> Batches:
     device = digits.images.device
     shifted = windows(digits.images, recipe.shift)
-    for rows in cut(torch.randperm(len(digits)).to(device), recipe.batch_size):
+    chances = torch.rand(4, len(digits), generator=movement)  # the same for all recipes, however far they move
+    for part in rows:
+        right, down, angle, scale = chances[:, part]
+        part = part.to(device)
         if recipe.affine:
-            images = moved(digits.images[rows], recipe.affine)
+            images = moved(digits.images[part], recipe.affine, right, down, angle, scale)
         else:
-            down, right = torch.randint(0, 2 * recipe.shift + 1, (2, len(rows))).to(device)
-            images = shifted[rows, down, right]
-        yield normalise(images), digits.labels[rows]
+            places = 2 * recipe.shift + 1
+            right, down = ((chance.double() * places).long().to(device) for chance in (right, down))
+            images = shifted[part, down, right]
+        yield normalise(images), digits.labels[part]
 
 
 def windows(images: torch.Tensor, shift: int) -> torch.Tensor:
@@ -72,15 +98,25 @@ def windows(images: torch.Tensor, shift: int) -> torch.Tensor:
     return F.pad(images, [shift] * 4).unfold(1, 28, 1).unfold(2, 28, 1)
 
 
-def moved(images: torch.Tensor, affine: tuple[float, float, tuple[float, float]]) -> torch.Tensor:
-    """Each image turned, scaled and moved by amounts drawn for it alone, between pixels by interpolation; float32."""
-    degrees, translate, scales = affine
-    n = len(images)
-    angle = torch.empty(n).uniform_(-degrees, degrees).deg2rad()
-    scale = torch.empty(n).uniform_(*scales)
-    right, down = 2 * torch.empty(2, n).uniform_(-translate, translate)  # the image reaches from -1 to 1
+def moved(
+    images: torch.Tensor,
+    affine: tuple[float, float, tuple[float, float]],
+    right: torch.Tensor,
+    down: torch.Tensor,
+    angle: torch.Tensor,
+    scale: torch.Tensor,
+) -> torch.Tensor:
+    """Each image turned, scaled and moved, between pixels by interpolation; float32.
+
+    affine: degrees, share of the width, least and greatest scale, as in `Recipe`. right, down, angle, scale: numbers
+    from 0 to 1, one an image, which say where between the least and the greatest value each of its amounts lies.
+    """
+    degrees, translate, (least, greatest) = affine
+    angle = (degrees * (2 * angle - 1)).deg2rad()
+    scale = least + (greatest - least) * scale
+    right, down = (2 * translate * (2 * chance - 1) for chance in (right, down))  # the image reaches from -1 to 1
     # Where each pixel of the result comes from: the inverse of the movement.
     cos, sin = angle.cos() / scale, angle.sin() / scale
     inverse = torch.stack([torch.stack([cos, sin, right], 1), torch.stack([-sin, cos, down], 1)], 1).to(images.device)
-    grid = F.affine_grid(inverse, [n, 1, 28, 28], align_corners=False)
+    grid = F.affine_grid(inverse, [len(images), 1, 28, 28], align_corners=False)
     return F.grid_sample(images[:, None].float(), grid, align_corners=False)[:, 0]

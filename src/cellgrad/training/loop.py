@@ -13,19 +13,21 @@ import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
 from cellgrad import checks
 from cellgrad.layers import build
-from cellgrad.mnist import Digits, Mnist
-from cellgrad.training.batches import cut, draw_batches
+from cellgrad.mnist import Mnist
+from cellgrad.training.batches import Batches, cut, draw_batches
 from cellgrad.training.evaluate import Judgement, accuracy, judge
+from cellgrad.training.randomness import seed_for
 from cellgrad.training.recipes import Recipe, find_recipe
 from cellgrad.training.saving import Checkpoint, Run, RunFiles, Settings
 
 # What a training computes, as a number written by hand: raise it when the same recipe and seed no longer give the same
 # weights (`tests/training/test_version.py` notices), because records of trials are kept for the version that made them.
-VERSION = 1
+VERSION = 2
 
 History = list[dict[str, float]]
 
@@ -114,12 +116,12 @@ def _fit(
     digits = digits.to(device)
     steps = len(cut(torch.arange(len(digits)), recipe.batch_size))
     with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(seed_for("weights", recipe, settings.seed))
         # Channels side by side in memory: the same numbers, computed faster.
         model = build(recipe.network).to(device, memory_format=torch.channels_last)
         optimiser = _optimiser(recipe, model)
         schedule = _schedule(recipe, optimiser, recipe.epochs * steps)
-        parts = {"model": model, "optimiser": optimiser, "schedule": schedule, "random": _Random(device)}
+        parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
         history = []
         if checkpoint:
             history = checkpoint.history
@@ -129,7 +131,9 @@ def _fit(
         with tqdm(total=total, initial=len(history) * steps, disable=not progress, unit="step") as bar:
             for epoch in range(len(history) + 1, recipe.epochs + 1):
                 bar.set_description(f"epoch {epoch}/{recipe.epochs}")
-                row = {"epoch": epoch} | _one_epoch(model, optimiser, schedule, recipe, digits, epoch, bar)
+                torch.manual_seed(seed_for("dropout", recipe, settings.seed, epoch))
+                shown = draw_batches(recipe, digits, settings.seed, epoch)
+                row = {"epoch": epoch} | _one_epoch(model, optimiser, schedule, shown, epoch, bar)
                 if held_out:
                     row["validation_accuracy"] = accuracy(model, held_out, recipe.test_shift)
                 history.append(row)
@@ -139,43 +143,37 @@ def _fit(
     return model, history
 
 
-class _Random:
-    def __init__(self, device):
-        self.device = device
-
-    def state_dict(self):
-        return {
-            "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state() if self.device == "cuda" else None,
-        }
-
-    def load_state_dict(self, state):
-        torch.set_rng_state(state["cpu"])
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"])
-
-
 def _optimiser(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.SGD(model.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        model.parameters(),
+        recipe.learning_rate,
+        recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+    )
 
 
-def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
     """How the learning rate moves over all the steps of a run."""
-    schedules = torch.optim.lr_scheduler
     if recipe.schedule == "constant":
-        return schedules.ConstantLR(optimiser, factor=1.0)
-    if recipe.schedule == "one-cycle":
-        return schedules.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
-    raise ValueError(f"schedule: {recipe.schedule!r} is unknown; choose constant or one-cycle")
+        return ConstantLR(optimiser, factor=1.0)
+    return OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
 
 
-def _one_epoch(model, optimiser, schedule, recipe: Recipe, digits: Digits, epoch: int, bar: tqdm) -> dict[str, float]:
+def _one_epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: LRScheduler,
+    shown: Batches,
+    epoch: int,
+    bar: tqdm,
+) -> dict[str, float]:
     """Show every training digit to the network once; return the epoch's means and its duration in seconds."""
     device = next(model.parameters()).device
     model.train()
     start = time.perf_counter()
     total_loss, correct, seen = 0.0, 0, 0
-    for step, (images, labels) in enumerate(draw_batches(recipe, digits), start=1):
+    for step, (images, labels) in enumerate(shown, start=1):
         images, labels = images.to(device), labels.to(device)
         scores = model(images)
         loss = F.cross_entropy(scores, labels)

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+from cellgrad.checks import whole_number
 from cellgrad.layers import SOURCE, Layer, batch_norm, conv, flatten, global_avg_pool, max_pool, relu
+
+# What is left to chance in a training; a seed fixes them all, each by a generator of its own.
+CHANCES = ("weights", "order", "movement", "dropout")
+
+
+SCHEDULES = ("constant", "one-cycle")
+FEEDS = ("images", "tensor")
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,9 @@ class Recipe:
     affine: (degrees of rotation, share of the width to translate by, least and greatest scale), each drawn anew for
     every digit shown; it replaces the shift. test_shift: to read a digit, average the answers over all its shifts of up
     to so many pixels in each direction (test-time augmentation); 0 reads it once, as it is.
+    seeds: pairs of a kind of chance (`CHANCES`) and a seed of its own, in place of the run's, so that one kind can be
+    kept and another varied. nesterov: take the gradient where the momentum leads to (Sutskever et al. 2013).
+    Raises ValueError for an unknown schedule, feed or kind of chance, and for "images" without an affine movement.
     """
 
     name: str
@@ -35,6 +46,17 @@ class Recipe:
     shift: int = 0
     affine: tuple[float, float, tuple[float, float]] | None = None
     test_shift: int = 0
+    seeds: tuple[tuple[str, int], ...] = ()
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("feed", self.feed, FEEDS)
+        for kind, seed in self.seeds:
+            _one_of("seeds", kind, CHANCES)
+            whole_number(f"seeds: {kind}", seed)
+        if self.feed == "images" and self.affine is None:
+            raise ValueError('feed: "images" moves each digit as `affine` says; give it, or take "tensor"')
 
     def to_dict(self) -> dict[str, object]:
         """The recipe as JSON can hold it, with what is left at its default left out."""
@@ -46,6 +68,11 @@ class Recipe:
         """The recipe that `to_dict` gave, also after a trip through JSON, which knows no tuples."""
         network = tuple(Layer(**{k: _tupled(v) for k, v in layer.items()}) for layer in settings["network"])
         return cls(**{k: _tupled(v) for k, v in settings.items()} | {"network": network})
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name}: {value!r} is unknown; choose among {', '.join(choices)}")
 
 
 def _without_defaults(thing: Recipe | Layer) -> dict[str, object]:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
+from cellgrad.trials.records import require_alike
+
 
 class Comparison(NamedTuple):
     """The mean difference over `pairs` of runs that share a seed, its confidence interval, and what it comes to."""
@@ -55,8 +57,10 @@ def against(
 ) -> pd.DataFrame:
     """Every variant of `records` (a row a run: variant, seed, and `column`) against the one named `base`.
 
-    Returns a row for each variant: its mean in percent, and the fields of `Comparison`.
+    Returns a row for each variant: its mean in percent, and the fields of `Comparison`. Raises ValueError where there
+    is no such base, and where trials were not made alike (all digits and the sample, two versions of the training).
     """
+    require_alike(records, "the trials to compare")
     runs = {variant: rows.set_index("seed")[column] for variant, rows in records.groupby("variant", sort=False)}
     if base not in runs:
         raise ValueError(f"base: no run of {base!r} among {', '.join(runs)}")

@@ -64,11 +64,18 @@ def parse(content: bytes, where: str) -> dict[str, Record]:
 def read_records(path: str | os.PathLike, *, failed: bool = False) -> pd.DataFrame:
     """A row for each finished trial of a file, the last one where there are two; with `failed`, those that failed too.
 
-    Raises OSError for a file that is not there, ValueError for a line that is no record; a last line that was cut off
-    when its writer was killed is left out.
+    training_version says which version of the training made it (`training.loop.VERSION`); records of different versions
+    are not compared. Raises OSError for a file that is not there, ValueError for a line that is no record; a last line
+    that was cut off when its writer was killed is left out.
     """
     records = parse(Path(path).read_bytes(), str(path)).values()
-    return pd.DataFrame([record for record in records if failed or "error" not in record])
+    chosen = [record for record in records if failed or "error" not in record]
+    return pd.DataFrame([{"training_version": version_of(record)} | record for record in chosen])
+
+
+def version_of(record: Record) -> int:
+    """The version of the training that made a record, which the first version did not write down."""
+    return record.get("training_version", 1)
 
 
 def shipped_records(study: str) -> pd.DataFrame:
@@ -94,7 +101,7 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
     """A row for each variant: parameters, seeds, mean, std, worst and best test accuracy (fractions), mean seconds.
 
     std is the sample standard deviation, no number for one seed. Raises ValueError where a variant's trials were not
-    made alike: of the full data and of the sample, or twice with one seed.
+    made alike (of all digits and of the sample, say, or by two versions of the training), or twice with one seed.
     """
     columns = {
         "parameters": ("parameters", "first"),
@@ -108,10 +115,24 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
     if records.empty:
         return pd.DataFrame(columns=list(columns))
     variants = records.groupby("variant", sort=False)
-    unlike = variants[["data", "validation"]].nunique().gt(1).any(axis=None)
-    if unlike or records.duplicated(["variant", "seed"]).any():
-        raise ValueError("records: a variant has trials of different data, validation or code; choose one kind first")
+    for variant, rows in variants:
+        require_alike(rows, f"trials of {variant!r}")
+        if not rows["seed"].is_unique:
+            raise ValueError(f"records: trials of {variant!r} with the same seed; keep one of each")
     return variants.agg(**columns)
+
+
+# What must be the same for two trials to be two draws of one experiment.
+_CONDITIONS = ["data", "validation", "training_version"]
+
+
+def require_alike(records: pd.DataFrame, what: str) -> None:
+    """Raise ValueError where records are of different data, held-out digits or versions of the training."""
+    for condition in records.columns.intersection(_CONDITIONS):
+        found = records[condition].unique()
+        if len(found) > 1:
+            values = ", ".join(map(str, found))
+            raise ValueError(f"records: {what} differ in {condition} ({values}); choose one kind first")
 
 
 def failure(record: Record) -> str:

@@ -6,12 +6,11 @@ import hashlib
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cellgrad import checks
-from cellgrad.layers import Layer
 from cellgrad.mnist import Mnist
 from cellgrad.training import loop
 from cellgrad.training.recipes import Recipe
@@ -20,44 +19,37 @@ from cellgrad.trials.records import Record
 from cellgrad.trials.studies import Study
 
 
-def _digest(content: object, digits: int) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]
+def _settings(recipe: Recipe) -> dict[str, object]:
+    """All that decides a result, without the recipe's name, and without what is left at its default."""
+    settings = recipe.to_dict()
+    del settings["name"]
+    return settings
 
 
-# Version 1 was a hash of the source: the records of it keep the name, and so their keys.
-_VERSION_NAMES = {1: "9535f7fde0f2"}
-# What version 1 put into its keys, even where it stands at its default.
+# The records of version 1 stay until they are made again. It named itself by a hash of the source, and put these fields
+# into its keys, even where they stand at their defaults.
+_NAME_OF_VERSION_1 = "9535f7fde0f2"
 _FIELDS_OF_VERSION_1 = {
     *("network", "epochs", "learning_rate", "batch_size", "momentum", "weight_decay", "schedule", "feed", "shift"),
     *("affine", "test_shift"),
-    *("kind", "channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "probability"),
+}
+_LAYER_FIELDS_OF_VERSION_1 = {
+    *("kind", "channels", "kernel", "stride", "padding", "dilation", "groups", "bias", "probability", "name"),
 }
 
 
-def training_version() -> str:
-    """What records say of the training that made them; it changes when a training computes something else."""
-    return _VERSION_NAMES.get(loop.VERSION, str(loop.VERSION))
-
-
-def _settings(recipe: Recipe) -> dict[str, object]:
-    """All that decides a result, without the recipe's name; a newer field only where it is not at its default."""
-    settings = _without_new_defaults(recipe)
-    del settings["name"]
-    return settings | {"network": [_without_new_defaults(layer) for layer in recipe.network]}
-
-
-def _without_new_defaults(thing: Recipe | Layer) -> dict[str, object]:
-    values = {field.name: (getattr(thing, field.name), field.default) for field in fields(thing)}
-    return {
-        name: value
-        for name, (value, default) in values.items()
-        if name in _FIELDS_OF_VERSION_1 or name == "name" or value != default
-    }
+def _settings_of_version_1(recipe: Recipe) -> dict[str, object]:
+    layers = [
+        {name: value for name, value in vars(layer).items() if name in _LAYER_FIELDS_OF_VERSION_1}
+        for layer in recipe.network
+    ]
+    old = {name: value for name, value in vars(recipe).items() if name in _FIELDS_OF_VERSION_1}
+    return _settings(recipe) | old | {"network": layers}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One trial to run: a recipe and a seed, the digits held out, "full" or "sample" data, and the code's version.
+    """One trial to run: a recipe and a seed, the digits held out, "full" or "sample" data, the training's version.
 
     out: a folder where the trial runs, to keep its weights in a folder of its own, named after the key; until it is
     done, a checkpoint to go on from.
@@ -68,13 +60,18 @@ class Task:
     seed: int
     validation: int
     data: str
-    code: str = field(default_factory=training_version)
+    version: int = loop.VERSION
     out: str | None = None
 
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits of all that decides the result; study, `out` and the recipe's name do not."""
-        return _digest([_settings(self.recipe), self.seed, self.validation, self.data, self.code], 16)
+        if self.version == 1:
+            settings, version = _settings_of_version_1(self.recipe), _NAME_OF_VERSION_1
+        else:
+            settings, version = _settings(self.recipe), self.version
+        content = json.dumps([settings, self.seed, self.validation, self.data, version], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
     def weights(self) -> Path | None:
@@ -91,11 +88,12 @@ def study_tasks(
     seeds: int | None = None,
     only: Sequence[str] | None = None,
     out: str | None = None,
+    version: int = loop.VERSION,
 ) -> list[Task]:
     """The tasks of a study, all variants with one seed before the next seed.
 
-    seeds: how many, if not as the study says. only: the names of some variants. out: as in `Task`. Raises
-    ValueError for another name.
+    seeds: how many, if not as the study says. only: the names of some variants. out and version: as in `Task`.
+    Raises ValueError for another name.
     """
     seeds = study.seeds if seeds is None else checks.whole_number("seeds", seeds, least=1)
     names = [recipe.name for recipe in study.variants]
@@ -104,7 +102,9 @@ def study_tasks(
             raise ValueError(f"unknown variant {name!r} of the study {study.name}; choose among {', '.join(names)}")
     chosen = [recipe for recipe in study.variants if not only or recipe.name in only]
     return [
-        Task(study.name, recipe, seed, study.validation, data, out=out) for seed in range(seeds) for recipe in chosen
+        Task(study.name, recipe, seed, study.validation, data, version, out)
+        for seed in range(seeds)
+        for recipe in chosen
     ]
 
 
@@ -116,9 +116,9 @@ def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
     try:
         if data.kind != task.data:
             raise ValueError(f"this trial is of the {task.data} data, but here is the {data.kind} data, {data.where}")
-        if training_version() != task.code:
+        if task.version != loop.VERSION:
             raise RuntimeError(
-                f"this trial is of training version {task.code}, but here is {training_version()}; install the same"
+                f"this trial is of training version {task.version}, but here is {loop.VERSION}; install the same"
             )
         settings = {"seed": task.seed, "validation": task.validation, "device": device}
         if task.weights:
@@ -149,7 +149,7 @@ def _about(task: Task) -> Record:
         "recipe": task.recipe.to_dict(),
         "validation": task.validation,
         "data": task.data,
-        "code": task.code,
+        "training_version": task.version,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
