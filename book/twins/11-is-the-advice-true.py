@@ -58,7 +58,7 @@ pd.set_option("display.max_colwidth", None)
 # habits make a comparison fair:
 #
 # - **One change.** Both networks have nearly the same number of parameters and the same recipe.
-# - **Pairs.** Both are trained with the same seeds, so that they see the same digits in the same order, and are compared seed by seed.
+# - **Pairs.** Both are trained with the same seeds and compared seed by seed. In these records the order of the digits depends on the number of parameters, too; a training of today shows both networks the same digits in the same order.
 # - **Many unseen digits.** 10,000 training digits are held out, and nothing here is chosen by them. Together with the 10,000 test digits there are twice as many to be right or wrong about,
 #   and so less noise.
 #
@@ -314,8 +314,8 @@ print("no longer certain:", *(lost or ["none"]), sep="\n  ")
 #
 # ## One row, live
 #
-# Records can be wrong. So here is one of the runs again, on your machine: the base, seed 0. With all the digits it should come out within a few hundredths of a point of what the record says. It will not be
-# the same to the last digit, unless you have the same processor and the same versions. With the sample the number is another one; then the last cell only asks for 90 %.
+# Records can be wrong. So here is one of the runs again, on your machine: the base, seed 0. The record was made by an earlier version of the training (its column `training_version` says which), that drew its random numbers in another way, so this is another
+# draw of the same recipe. With all the digits it should come out as close to the record as two seeds are to each other. With the sample the number is another one; then the last cell only asks for 90 %.
 
 # %% tags=["nbval-ignore-output"]
 data = mnist.load()
