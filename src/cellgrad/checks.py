@@ -2,26 +2,48 @@
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 
 def numbers(name: str, values: Iterable[float], count: int | None = None) -> tuple[float, ...]:
     """Return `values` as finite floats, exactly `count` of them (any number but none when `count` is None).
 
-    Raises ValueError that names the argument, the value and the remedy.
+    Text is no number, also where it spells one. Raises ValueError that names the argument, the value and the remedy.
     """
     wanted = {None: "at least one number", 1: "a number"}.get(count, f"{count} numbers")
+    if isinstance(values, str | bytes | Set):  # text is no list of numbers, and a set keeps no order
+        raise ValueError(f"{name}: expected {wanted} in a list or tuple, got {values!r}")
     try:
         values = tuple(values)
-        floats = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+        floats = tuple(_as_float(value) for value in values)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name}: expected {wanted}, got {values!r}") from None
-    if len(floats) != count if count else not floats:
+    if not floats or (count is not None and len(floats) != count):
         raise ValueError(f"{name}: expected {wanted}, got {len(floats)}: {floats}")
     for position, value in enumerate(floats, start=1):
         if not math.isfinite(value):
             raise ValueError(f"{name}: number {position} is {value}; give a finite number")
     return floats
+
+
+def _as_float(value: float) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError("text is no number")
+    return float(value)
+
+
+def array(name: str, values: ArrayLike) -> np.ndarray:
+    """Return `values` as an array of floats (or complex ones), or raise ValueError where they are no numbers."""
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        found = np.asarray(None)
+    if found.dtype.kind not in "iufc":
+        raise ValueError(f"{name}: expected a number or an array of numbers, got {values!r}")
+    return found if found.dtype.kind == "c" else found.astype(float)
 
 
 def positive(name: str, value: float) -> float:

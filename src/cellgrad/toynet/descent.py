@@ -12,6 +12,8 @@ from cellgrad.toynet.expressions import COLUMNS, DERIVATIVES, WEIGHTS, compiled
 _WEIGHT_COLUMNS = [COLUMNS.index(str(weight)) for weight in WEIGHTS]
 _DERIVATIVE_COLUMNS = [COLUMNS.index(str(name)) for name in DERIVATIVES.values()]
 
+LARGEST = 1e100  # of a network's numbers: the product of three of them, as a derivative has it, is still a float
+
 
 class Network(Protocol):
     """What a descent needs to know of a network: its 14 numbers, in the order of `expressions.PARAMETERS`."""
@@ -25,7 +27,8 @@ def descend(network: Network, learning_rate: float = 1.0, updates: int = 100) ->
     """Update all eight weights `updates` times, each by -learning_rate times its derivative.
 
     Returns `updates` + 1 rows; row 0 is the network before the first update. Columns: the spreadsheet's 31.
-    Raises ValueError for a learning rate that is not a finite number above zero, or a negative count.
+    Raises ValueError for a learning rate that is not a finite number above zero, or so large that the weights leave
+    the range of floats; and for a negative count.
     """
     learning_rate = checks.positive("learning_rate", learning_rate)
     updates = checks.whole_number("updates", updates)
@@ -33,6 +36,11 @@ def descend(network: Network, learning_rate: float = 1.0, updates: int = 100) ->
     table = np.empty((updates + 1, len(COLUMNS)))
     targets_and_inputs, weights, biases = network.parameters[:4], network.parameters[4:12], network.parameters[12:]
     for update in range(updates + 1):
+        if max(map(abs, weights)) > LARGEST:
+            raise ValueError(
+                f"learning_rate: at {learning_rate:g}, update {update} throws a weight beyond {LARGEST:g}; "
+                f"give a smaller one"
+            )
         values = row(*targets_and_inputs, *weights, *biases)
         table[update] = values
         weights = [

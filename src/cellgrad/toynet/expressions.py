@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, wraps
+from types import MappingProxyType
 
 import sympy as sp
 
@@ -27,24 +28,26 @@ def sigmoid(x: sp.Expr) -> sp.Expr:
     return 1 / (1 + sp.exp(-x))
 
 
-# The network. Every quantity is defined by quantities that stand above it.
-FORWARD = {
-    h1: w1 * i1 + w2 * i2 + b1,
-    a_h1: sigmoid(h1),
-    h2: w3 * i1 + w4 * i2 + b1,
-    a_h2: sigmoid(h2),
-    o1: w5 * a_h1 + w6 * a_h2 + b2,
-    a_o1: sigmoid(o1),
-    o2: w7 * a_h1 + w8 * a_h2 + b2,
-    a_o2: sigmoid(o2),
-    E1: (t1 - a_o1) ** 2 / 2,
-    E2: (t2 - a_o2) ** 2 / 2,
-    E_total: E1 + E2,
-}
+# The network. Every quantity is defined by quantities that stand above it. To be read, not changed.
+FORWARD = MappingProxyType(
+    {
+        h1: w1 * i1 + w2 * i2 + b1,
+        a_h1: sigmoid(h1),
+        h2: w3 * i1 + w4 * i2 + b1,
+        a_h2: sigmoid(h2),
+        o1: w5 * a_h1 + w6 * a_h2 + b2,
+        a_o1: sigmoid(o1),
+        o2: w7 * a_h1 + w8 * a_h2 + b2,
+        a_o2: sigmoid(o2),
+        E1: (t1 - a_o1) ** 2 / 2,
+        E2: (t2 - a_o2) ** 2 / 2,
+        E_total: E1 + E2,
+    }
+)
 
 # Each unit's delta is the derivative of the loss with respect to the unit's input.
-DELTAS = {unit: sp.Symbol(f"delta_{unit}", real=True) for unit in (h1, h2, o1, o2)}
-DERIVATIVES = {weight: sp.Symbol(f"dE_d{weight}", real=True) for weight in WEIGHTS}
+DELTAS = MappingProxyType({unit: sp.Symbol(f"delta_{unit}", real=True) for unit in (h1, h2, o1, o2)})
+DERIVATIVES = MappingProxyType({weight: sp.Symbol(f"dE_d{weight}", real=True) for weight in WEIGHTS})
 
 # The spreadsheet's 31 columns, left to right.
 COLUMNS = (
@@ -57,15 +60,26 @@ COLUMNS = (
 def local_derivative(child: sp.Symbol, parent: sp.Symbol) -> sp.Expr:
     """Differentiate the definition of `child` by `parent`, holding everything else that it mentions fixed.
 
-    The slope of a sigmoid is said in terms of its own value: with a = 1/(1 + exp(-x)), exp(-x) is 1/a - 1.
+    The slope of a sigmoid is said in terms of its own value: with a = 1/(1 + exp(-x)), da/dx is a(1 - a).
     """
-    slope = FORWARD[child].diff(parent)
-    if slope.has(sp.exp(-parent)):
-        slope = child * sp.expand(slope.subs(sp.exp(-parent), 1 / child - 1) / child)
-    return slope
+    definition = FORWARD[child]
+    if definition == sigmoid(parent):
+        return child * (1 - child)
+    return definition.diff(parent)
 
 
-@cache
+def computed_once(derive: Callable[[], dict]) -> Callable[[], dict]:
+    """Derive once, and give each caller a dict of their own: what they do to it changes nobody else's."""
+    once = cache(derive)
+
+    @wraps(derive)
+    def own() -> dict:
+        return dict(once())
+
+    return own
+
+
+@computed_once
 def chain_rule() -> dict[sp.Symbol, sp.Expr]:
     """Walk backwards from the loss: the four deltas, then the eight derivatives, each in terms of those above it.
 
@@ -85,7 +99,7 @@ def chain_rule() -> dict[sp.Symbol, sp.Expr]:
     return steps
 
 
-@cache
+@computed_once
 def derivatives() -> dict[sp.Symbol, sp.Expr]:
     """The eight derivatives dE_dw1 … dE_dw8 in terms of the other columns, the deltas written out."""
     steps = chain_rule()
@@ -106,16 +120,16 @@ def compiled(columns: tuple[str, ...], module: str = "numpy") -> Callable[..., l
     """Compile the named columns to one function of `PARAMETERS` (t1 t2 i1 i2 w1 … w8 b1 b2) that returns a list.
 
     `module` is "numpy" (broadcasts over arrays, accepts complex numbers) or "math" (plain floats, ten times
-    faster on single values). Common subexpressions are computed once.
+    faster on single values). Common subexpressions are computed once. Raises ValueError for an unknown column.
     """
-    definitions = FORWARD | derivatives()
-    expressions = [in_parameters(definitions.get(symbol, symbol)) for symbol in map(_symbol, columns)]
+    definitions = {symbol: symbol for symbol in PARAMETERS} | FORWARD | derivatives()
+    known = {str(symbol): expression for symbol, expression in definitions.items()}
+    for column in columns:
+        if column not in known:
+            raise ValueError(f"columns: unknown column {column!r}; choose among {', '.join(known)}")
+    expressions = [in_parameters(known[column]) for column in columns]
     functions = ["numpy"] if module == "numpy" else [{"exp": _saturating_exp}, "math"]
     return sp.lambdify(PARAMETERS, expressions, modules=functions, cse=True)
-
-
-def _symbol(column: str) -> sp.Symbol:
-    return sp.Symbol(column, real=True)
 
 
 def _saturating_exp(x: float) -> float:

@@ -25,6 +25,7 @@ from cellgrad.toynet.expressions import (
     WEIGHTS,
     a_o1,
     a_o2,
+    computed_once,
     derivatives,
     local_derivative,
     o1,
@@ -38,7 +39,7 @@ _SLOPE_NAMES = [str(name) for name in DERIVATIVES.values()]
 _LEAST_LOSS = 1e-22
 
 
-@cache
+@computed_once
 def tangents() -> dict[sp.Symbol, sp.ImmutableDenseMatrix]:
     """The derivatives of each quantity of the network by w1 … w8, 1×8, in terms of the spreadsheet's columns.
 
@@ -219,7 +220,7 @@ def loss_surface(network: ToyNetwork, pair: tuple[str, str], x: np.ndarray, y: n
     Raises ValueError for names that are not two different weights.
     """
     _check_pair(pair)
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = checks.array("x", x), checks.array("y", y)
     values = dict(zip(map(str, PARAMETERS), network.parameters, strict=True))
     return evaluate(["E_total"], **values | {pair[0]: x[None, :], pair[1]: y[:, None]})[0]
 

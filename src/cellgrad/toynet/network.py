@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from cellgrad import checks
-from cellgrad.toynet.descent import descend
+from cellgrad.toynet.descent import LARGEST, descend
 from cellgrad.toynet.expressions import COLUMNS, DERIVATIVES, PARAMETERS, compiled
 
 
@@ -18,7 +19,8 @@ class ToyNetwork:
     """Two inputs, two hidden sigmoid units, two sigmoid outputs, half squared errors; all numbers of one network.
 
     inputs, targets: 2 numbers each. weights: w1 … w8. biases: one number that both hidden units share and one
-    that both outputs share; they stay fixed. Raises ValueError for a wrong count or a number that is not finite.
+    that both outputs share; they stay fixed. Raises ValueError for a wrong count, and for a number that is not finite
+    or so large (above 1e100) that its products, and the squares of errors, would leave the range of floats.
     """
 
     inputs: tuple[float, ...] = (0.05, 0.1)
@@ -28,7 +30,11 @@ class ToyNetwork:
 
     def __post_init__(self) -> None:
         for name, count in (("inputs", 2), ("targets", 2), ("weights", 8), ("biases", 2)):
-            object.__setattr__(self, name, checks.numbers(name, getattr(self, name), count))
+            numbers = checks.numbers(name, getattr(self, name), count)
+            for position, number in enumerate(numbers, start=1):
+                if abs(number) > LARGEST:
+                    raise ValueError(f"{name}: number {position} is {number:g}; give one of at most {LARGEST:g}")
+            object.__setattr__(self, name, numbers)
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -53,16 +59,19 @@ class ToyNetwork:
         return descend(self, learning_rate, updates)
 
 
-def evaluate(columns: Iterable[str], **values: float | np.ndarray) -> list[np.ndarray]:
+def evaluate(columns: Iterable[str], **values: ArrayLike) -> list[np.ndarray]:
     """Evaluate columns for arrays of parameters that broadcast, e.g. a grid over w5 and w6; others keep defaults.
 
-    Values are named as in `PARAMETERS`. Returns one array for each column, all of the common shape.
+    Values are named as in `PARAMETERS`. Returns one array for each column, all of the common shape. Raises ValueError
+    for an unknown column or parameter, and for values that are no numbers.
     """
-    defaults = dict(zip(map(str, PARAMETERS), ToyNetwork().parameters, strict=True))
-    unknown = sorted(set(values) - set(defaults))
-    if unknown:
-        raise ValueError(f"unknown parameter {unknown[0]!r}; choose among {', '.join(defaults)}")
-    columns = tuple(columns)
+    if isinstance(columns, str):
+        raise ValueError(f"columns: expected a list of names, got {columns!r}; write [{columns!r}]")
+    arrays = dict(zip(map(str, PARAMETERS), ToyNetwork().parameters, strict=True))
+    for name, value in values.items():
+        if name not in arrays:
+            raise ValueError(f"unknown parameter {name!r}; choose among {', '.join(arrays)}")
+        arrays[name] = checks.array(name, value)
     with np.errstate(over="ignore"):  # exp(-x) may overflow to infinity; the sigmoid is then 0, as it should be
-        results = compiled(columns)(*(defaults | values).values())
+        results = compiled(tuple(map(str, columns)))(*arrays.values())
     return list(np.broadcast_arrays(*results))
