@@ -51,3 +51,17 @@ def slide(tab, label, value, copy=0):
 def state_of_text(tab, copy=0):
     """All that a copy shows in words and numbers."""
     return tab.locator("figure.cg").nth(copy).locator(".cg-stage").inner_text()
+
+
+def drag_on(tab, start, end, copy=0):
+    """Press the mouse at one place of a figure's picture, in its own units (it is 400 wide), and let go at another."""
+    box = tab.locator("figure.cg").nth(copy).locator(".cg-picture > svg").bounding_box()
+    (x0, y0), (x1, y1) = (
+        [box["x"] + x * box["width"] / 400, box["y"] + y * box["width"] / 400] for x, y in (start, end)
+    )
+    tab.mouse.move(x0, y0)
+    tab.mouse.down()
+    tab.mouse.move((x0 + x1) / 2, (y0 + y1) / 2)
+    tab.mouse.move(x1, y1)
+    tab.mouse.up()
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

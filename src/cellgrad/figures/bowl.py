@@ -1,0 +1,126 @@
+"""The bowl and the trough: what a learning rate does on a loss of one curvature, and of two."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+from cellgrad import checks
+from cellgrad.figures import javascript
+from cellgrad.figures.page import BLUE, FAINT, INK, LINE, PAPER, RED, Figure, number, svg, tag, text
+
+_UPDATES = 40
+_REACH = 1.9  # the bowl is drawn for distances from −1.9 to 1.9; the ball starts at 1
+_FLAT = 4.0  # the trough reaches so far along its flat direction
+_START = (1.0, -3.6)  # the ball's first place: along the steep direction, along the flat one
+_BOWL = {"x": (36, 390), "y": (192, 22)}
+_LOSS = {"x": (36, 390), "y": (352, 242)}
+_EXPONENTS = (-8, 2)  # of ten: the axis of the loss
+
+_distance, _curvature, _rate = sp.symbols("distance curvature rate", real=True)
+_loss = _curvature * _distance**2 / 2
+_after = _distance - _rate * sp.diff(_loss, _distance)
+
+
+def bowl(curvature: float = 1.0, flat: float = 0.05, learning_rate: float | None = None) -> Figure:
+    """A ball in a bowl E = λ e² / 2 that takes steps of −η·λ·e; then in a trough with a second, flatter direction.
+
+    curvature, flat: λ of the bowl, which is the trough's steep one, and of its flat one, in units of loss by distance
+    squared. learning_rate: η, 1.6/λ when None. Raises ValueError unless all are above zero and flat ≤ curvature.
+    """
+    curvature, flat = checks.positive("curvature", curvature), checks.positive("flat", flat)
+    if flat > curvature:
+        raise ValueError(f"flat: {flat} is more than the curvature {curvature}; give the smaller one")
+    rate = 1.6 / curvature if learning_rate is None else checks.positive("learning_rate", learning_rate)
+    formulas = javascript.function("roll", (_distance, _curvature, _rate), [_after, _loss])
+    data = {
+        "curvature": curvature,
+        "flat": flat,
+        "rate": rate,
+        "updates": _UPDATES,
+        "start": _START,
+        "reach": _REACH,
+        "far": _FLAT,
+        "panels": {"bowl": _BOWL, "loss": _LOSS},
+        "exponents": _EXPONENTS,
+    }
+    return Figure(
+        "bowl",
+        "The bowl",
+        "A ball in a bowl of curvature λ: each update multiplies its distance from the bottom by 1 − ηλ. Below, the "
+        "loss after each update on a logarithmic axis, where a constant factor is a straight line. With two curvatures "
+        "the bowl is a trough, seen from above: the steep direction limits the learning rate, the flat one needs it.",
+        _picture(curvature, rate),
+        data,
+        formulas,
+    )
+
+
+def _picture(curvature: float, rate: float) -> str:
+    (left, right), (bottom, top) = _BOWL["x"], _BOWL["y"]
+    middle, wide = (left + right) / 2, (right - left) / (2 * _REACH)
+    tall = (bottom - top - 6) / (curvature * _REACH**2 / 2)
+    places = (1 - rate * curvature) ** np.arange(_UPDATES + 1)
+    losses = curvature * places**2 / 2
+
+    def path(points: list[tuple[float, float]]) -> str:
+        return "M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+    outside = np.flatnonzero(np.abs(places) > _REACH)
+    seen = places[: outside[0] if len(outside) else None]
+    points = [(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in seen]
+    curve = np.linspace(-_REACH, _REACH, 77)
+    low, high = _EXPONENTS
+    steps = (_LOSS["x"][1] - _LOSS["x"][0]) / _UPDATES
+    unit = (_LOSS["y"][0] - _LOSS["y"][1]) / (high - low)
+    exponents = np.log10(np.maximum(losses, 1e-300))
+    falling = [
+        (36 + steps * k, _LOSS["y"][0] - unit * (exponent - low))
+        for k, exponent in enumerate(exponents)
+        if low <= exponent <= high
+    ]
+
+    def frame(panel: dict[str, tuple[int, int]], name: str) -> str:
+        (x0, x1), (y0, y1) = panel["x"], panel["y"]
+        return tag("rect", x=x0, y=y1, width=x1 - x0, height=y0 - y1, fill=PAPER, stroke=LINE, data_part=name)
+
+    def line(d: str, name: str, stroke: str, width: float = 2, **more: object) -> str:
+        return tag("path", d=d, fill="none", stroke=stroke, stroke_width=width, data_part=name, **more)
+
+    valley = path([(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in curve])
+    dots = "".join(f"M{x - 2.5:.1f},{y:.1f}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" for x, y in points)
+    parts = [
+        frame(_BOWL, "frame"),
+        tag("g", data_part="contours"),
+        line(valley, "curve", INK),
+        line(path(points), "path", RED, 1.2),
+        tag("path", d=dots, fill=RED, data_part="dots"),
+        tag(
+            "circle", cx=points[0][0], cy=points[0][1], r=7, fill=BLUE, stroke=PAPER, stroke_width=1.5, data_part="ball"
+        ),
+        text(40, 16, "loss E", 10, FAINT, text_anchor="start", data_part="up"),
+        text(213, 206, "distance from the bottom e", 10, FAINT, data_part="along"),
+        text(213, 36, f"ηλ = {number(rate * curvature, 3)}", 12, RED, data_part="said"),
+        frame(_LOSS, "lower"),
+        line("", "second", FAINT, 1.4, stroke_dasharray="4 3"),
+        line(path(falling), "loss", RED),
+        text(40, 237, "loss E, logarithmic", 10, FAINT, text_anchor="start"),
+        text(213, 378, "update", 10, FAINT),
+        *(text(36 + steps * k, 365, str(k), 9, FAINT) for k in range(0, _UPDATES + 1, 10)),
+        *(
+            text(
+                32,
+                _LOSS["y"][0] - unit * (tick - low) + 3,
+                f"1e{tick}".replace("-", "−"),
+                8.5,
+                FAINT,
+                text_anchor="end",
+            )
+            for tick in (low, -4, high)
+        ),
+    ]
+    description = (
+        f"A ball in a bowl. With learning rate {number(rate)} and curvature {number(curvature)} each update multiplies "
+        f"the distance by {number(1 - rate * curvature)}; below, the loss after each of {_UPDATES} updates."
+    )
+    return svg(384, description, *parts)
