@@ -253,10 +253,9 @@ calibration = groups.agg(digits=("right", "size"), right=("right", "sum"),
                          confidence=("confidence", "mean"))
 
 # %% tags=["nbval-ignore-output"]
-intervals = [
-    stats.binomtest(int(row.right), int(row.digits)).proportion_ci(method="wilson")
-    for row in calibration.itertuples()
-]
+tests = [stats.binomtest(int(row.right), int(row.digits))
+         for row in calibration.itertuples()]
+intervals = [test.proportion_ci(method="wilson") for test in tests]
 calibration["share right"] = calibration["right"] / calibration["digits"]
 calibration["low"] = [interval.low for interval in intervals]
 calibration["high"] = [interval.high for interval in intervals]
