@@ -16,13 +16,13 @@
 # # The network
 #
 # A neural network is a long formula with knobs. This chapter has one so short that you can hold all of it in your
-# head: two inputs, two units in the middle, two outputs and eight knobs, the *weights*. It comes from a class
+# head: two inputs, two units in the middle, two outputs and eight knobs, the [weights](glossary.md#term-weight). It comes from a class
 # exercise that does backpropagation in a spreadsheet. What a large network does when it learns, this one does too.
 #
 # **You will be able to** read the picture of a small network as a formula, compute every number that passes through
 # it, and say what its loss measures.
 #
-# **You need** a little Python. No calculus yet.
+# **You need** a little Python. No calculus: the next chapter, [Slopes](02-slopes.ipynb), brings the little that the book asks for.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -34,208 +34,412 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
 import math
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import sympy as sp
 from IPython.display import Math
 
 from cellgrad import plotting
-from cellgrad.toynet import FORWARD, ToyNetwork, evaluate, latex_equations
+from cellgrad.toynet import ToyNetwork, latex_equations
 
 plotting.use_house_style()
-network = ToyNetwork()
 
 # %% [markdown]
 # ## The whole of it
 #
-# Read the picture from left to right. Each circle is a number. Each line with a weight multiplies the number at its left end by
-# that weight. What arrives at a circle is added up and bent, in a way that we shall see; the circle shows what comes out.
+# Read the picture from left to right. Every circle is a number, and every line carries a number to the right. The two circles on the left are the
+# *inputs*: they are given. A line with a weight multiplies what it carries by that weight. The next four circles are the *units*:
+# each adds up what arrives and bends the sum, in a way that we shall see. The result is the unit's
+# [activation](glossary.md#term-activation), and this is what the circle shows. The units in the middle are called *hidden*, since nobody outside
+# the network gives or asks for their numbers. The last three circles measure how far the outputs are from their *targets*,
+# the numbers that we want there.
 
-# %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}}
-plotting.draw_toy_network(network)
+# %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}} tags=["hide-input"]
+plotting.draw_toy_network(ToyNetwork())
 plt.show()
 
 # %% [markdown]
-# The values of the inputs, the targets and the weights are given: they are the ones that the exercise uses. All other
-# numbers follow from them. Let us follow.
+# *Figure 1.1. The network of the exercise with all its numbers. Both outputs are above their target of 0.5.*
+#
+# Why would anyone want 0.5 and 0.5 from the inputs 0.05 and 0.1? Nobody does. The numbers are a stand-in, picked so that the
+# arithmetic can be followed. In [Part III](10-the-run.ipynb) the inputs are the 784 pixels of a handwritten digit, and there are ten
+# outputs, with a target for each that says whether this is the digit. The rule that trains both networks is the same.
 #
 # ## One unit
 #
 # What arrives at the first hidden unit is a weighted sum of the inputs, $h_1 = w_1 i_1 + w_2 i_2$. With inputs this
 # small and weights below one, expect a number close to zero.
 
-# %%
-i1, i2 = network.inputs
-w1, w2, w3, w4, w5, w6, w7, w8 = network.weights
-
-h1 = w1 * i1 + w2 * i2
-h1
+# %% tags=["core"]
+0.15 * 0.05 + 0.20 * 0.1
 
 
 # %% [markdown]
-# A network made of weighted sums alone could only ever compute weighted sums. So each unit bends its sum: it passes it
-# through the *sigmoid* $\sigma(x) = \dfrac{1}{1 + e^{-x}}$, which squeezes any number into the range from 0 to 1.
+# It is. (The 4 at the far end is rounding: a computer does not count in tenths.) Now to the bend, and why there must be one. Suppose that units passed on their sums as they are. Then the first output would be
+#
+# $$\begin{aligned}
+# w_5 h_1 + w_6 h_2 &= w_5 (w_1 i_1 + w_2 i_2) + w_6 (w_3 i_1 + w_4 i_2) \\
+# &= (w_5 w_1 + w_6 w_3)\, i_1 + (w_5 w_2 + w_6 w_4)\, i_2 ,
+# \end{aligned}$$
+#
+# which is one weighted sum of the inputs again. The hidden layer would have added nothing, and so would a hundred
+# hidden layers. So each unit bends its sum: it passes it through the [sigmoid](glossary.md#term-sigmoid)
+#
+# $$\sigma(x) = \frac{1}{1 + e^{-x}} ,$$
+#
+# which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is the base of the natural logarithm. For a large $x$, the power $e^{-x}$ is nearly
+# zero and $\sigma$ nearly 1; for a very negative $x$, the power is huge and $\sigma$ is nearly 0.
+#
+# We write it with SymPy, a library that can compute with letters as well as with numbers. That will pay off in a moment.
 
-# %%
+# %% tags=["core"]
 def sigmoid(x):
-    return 1 / (1 + math.exp(-x))
+    return 1 / (1 + sp.exp(-x))
 
 
-a_h1 = sigmoid(h1)
-a_h1
+sigmoid(0.0275)
 
 # %% [markdown]
-# That is barely more than one half. The curve says why: near zero, the sigmoid is nearly a straight line through one
-# half, and our sum is near zero. Both hidden units live in that middle stretch.
+# That is barely more than one half. The curve says why: at zero, the sigmoid is one half, and our sum is near zero.
 
-# %% mystnb={"image": {"alt": "The sigmoid, an S-shaped curve that rises from 0 on the left to 1 on the right and passes through one half at zero. The hidden units h1 and h2 sit just right of the middle; the outputs o1 and o2 a little further up the curve."}}
-values = network.row()
+# %% mystnb={"image": {"alt": "The sigmoid, an S-shaped curve that rises from 0 on the left to 1 on the right and passes through one half at zero. An inset enlarges the middle, where the curve is nearly straight; the hidden units h1 and h2 sit just right of zero, the outputs o1 and o2 a little further up."}} tags=["hide-input"]
+values = ToyNetwork().row()
 xs = np.linspace(-6, 6, 241)
-plt.plot(xs, [sigmoid(x) for x in xs], color=plotting.FAINT)
-for unit, size in {"h1": 11, "h2": 6, "o1": 11, "o2": 6}.items():
-    label = f"{unit} = {values[unit]:.3f}"
-    plt.plot(values[unit], values[f"a_{unit}"], "o", markersize=size, label=label)
-plt.xlabel("weighted sum x")
-plt.ylabel("activation σ(x)")
-plt.legend()
+figure, ax = plt.subplots(figsize=(6.4, 4.2))
+ax.plot(xs, 1 / (1 + np.exp(-xs)))
+ax.set(xlabel="weighted sum x", ylabel="activation σ(x)", ylim=(-0.03, 1.05))
+inset = ax.inset_axes([0.58, 0.1, 0.42, 0.48])
+near = np.linspace(-0.1, 0.7, 81)
+inset.plot(near, 1 / (1 + np.exp(-near)))
+for unit, above in {"h1": False, "h2": True, "o1": False, "o2": True}.items():
+    x, y = values[unit], values[f"a_{unit}"]
+    inset.plot(x, y, "o", color=plotting.RED, markersize=6)
+    shift = (-5, 6) if above else (5, -13)
+    side = "right" if above else "left"
+    inset.annotate(unit, (x, y), shift, textcoords="offset points", ha=side)
+inset.set(xticks=[0, 0.5], yticks=[0.5, 0.6], ylim=(0.44, 0.68))
+ax.indicate_inset_zoom(inset, edgecolor=plotting.INK)
 plt.show()
 
 # %% [markdown]
-# ## All units
+# *Figure 1.2. The sigmoid. The inset enlarges its middle, where all four units of our network live: there it is nearly a straight line.*
 #
-# The second hidden unit does the same with its own two weights. The outputs do the same again, with the hidden
-# activations in the place of the inputs.
-
-# %%
-a_h2 = sigmoid(w3 * i1 + w4 * i2)
-a_o1 = sigmoid(w5 * a_h1 + w6 * a_h2)
-a_o2 = sigmoid(w7 * a_h1 + w8 * a_h2)
-a_o1, a_o2
-
-# %% [markdown]
-# ## How wrong it is
+# ## Eleven definitions
 #
-# Both outputs were meant to be at their targets, and both are too high. The *error* of one output is half the square of
-# its distance from the target, so too high and too low count alike, and a miss twice as large counts four times.
-# (The half is there for convenience: it will cancel a 2 in the next chapter.) The *loss* is the sum of both errors.
+# The second hidden unit does the same with its own two weights. The outputs do the same again, with the hidden activations in the place of the
+# inputs. So all of the network can be written as a list of small definitions, each in terms of those above it. First the letters. To SymPy
+# they are *symbols*: they have no values yet.
 
-# %%
-t1, t2 = network.targets
-E_total = (t1 - a_o1) ** 2 / 2 + (t2 - a_o2) ** 2 / 2
-E_total
-
-# %% [markdown]
-# The package that comes with this book computes the same, and agrees to the last digit:
-
-# %%
-E_total == network.loss()
+# %% tags=["core"]
+t1, t2, i1, i2 = sp.symbols("t1 t2 i1 i2")
+w1, w2, w3, w4, w5, w6, w7, w8 = sp.symbols("w1:9")
+h1, a_h1, h2, a_h2 = sp.symbols("h1 a_h1 h2 a_h2")
+o1, a_o1, o2, a_o2 = sp.symbols("o1 a_o1 o2 a_o2")
+E1, E2, E_total = sp.symbols("E1 E2 E_total")
 
 # %% [markdown]
-# ## Written down once
+# The *error* of an output is half the square of its distance from the target. Too high and too low count alike, and a miss twice as large
+# counts four times. (The half is there for convenience: it cancels a 2 in the next chapter.) The [loss](glossary.md#term-loss) is the sum
+# of both errors.
+
+# %% tags=["core"]
+network = {
+    h1: w1 * i1 + w2 * i2,
+    a_h1: sigmoid(h1),
+    h2: w3 * i1 + w4 * i2,
+    a_h2: sigmoid(h2),
+    o1: w5 * a_h1 + w6 * a_h2,
+    a_o1: sigmoid(o1),
+    o2: w7 * a_h1 + w8 * a_h2,
+    a_o2: sigmoid(o2),
+    E1: (t1 - a_o1) ** 2 / 2,
+    E2: (t2 - a_o2) ** 2 / 2,
+    E_total: E1 + E2,
+}
+
+# %% [markdown]
+# This is the network, all of it. Printed as a mathematician writes it:
+
+# %%
+Math(latex_equations(network))
+
+# %% [markdown]
+# ## Its numbers
 #
-# The package has the network as a list of definitions, each in terms of those above it. These are not typed for this
-# page: they are printed from the very expressions that every other chapter computes with. The constants $b_1$ and $b_2$
-# are *biases*; the exercise has none, so they are zero here.
+# Now give the letters their values. Twelve are given, two targets, two inputs and eight weights. The other eleven follow: go
+# through the definitions from the top and put in what is known. Each one mentions only what stands above it, so nothing is ever missing.
 
-# %%
-Math(latex_equations(FORWARD))
+# %% tags=["core"]
+given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
+given |= {w1: 0.15, w2: 0.20, w3: 0.25, w4: 0.30}
+given |= {w5: 0.40, w6: 0.45, w7: 0.50, w8: 0.55}
+
+
+def forward(given):
+    """All numbers of the network: the given ones, then the eleven that follow."""
+    known = dict(given)
+    for name, definition in network.items():
+        known[name] = float(definition.subs(known))
+    return known
+
+
+numbers = forward(given)
+shown = {str(name): numbers[name] for name in network}
+pd.Series(shown, name="value").round(6).to_frame()
 
 # %% [markdown]
-# And these are their values, every one that passes through the network on the way to the loss:
+# These are the numbers of Figure 1.1. Both hidden activations are a little above one half, both outputs are a little above 0.6,
+# and the loss is about 0.014. To go through the network in this way is called the *forward pass*.
+#
+# This book comes with a package, `cellgrad`, that has the same eleven definitions; later chapters use it. Its formulas have room for two
+# more numbers: a [bias](glossary.md#term-bias) is a constant that is added to a unit's sum. The exercise has none, so they are zero here. How far apart are our numbers and the package's?
 
 # %%
-forward = {str(name): values[str(name)] for name in FORWARD}
-pd.Series(forward, name="value").map("{:.12f}".format).to_frame()
+row = ToyNetwork().row()
+table = pd.DataFrame({"typed here": shown, "cellgrad": row}, index=list(shown))
+table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
 
 # %% [markdown]
+# The same to twelve decimal places. From here on you can use either, and change either.
+#
 # ## Turn a knob
 #
-# Learning means to turn the weights so that the loss falls. What happens when we turn one? Take $w_5$, on the way from
+# Learning means to turn the weights so that the loss falls.
+#
+# <!-- figure to touch: the network, alive -->
+#
+# What happens when we turn one of them? Take $w_5$, on the way from
 # the first hidden unit to the first output. That output is too high, so *less* of $w_5$ should help. How far can it help?
+#
+# To see it, put every definition into the last one, and every number except $w_5$. What is left is the loss as a formula in one letter.
 
-# %% mystnb={"image": {"alt": "The loss against the weight w5. It falls as w5 goes down from its present value, reaches a minimum at a negative w5 and rises again to the left of it; the minimum is well above zero."}}
-w5_values = np.linspace(-3, 2, 101)
-(losses,) = evaluate(["E_total"], w5=w5_values)
-plt.plot(w5_values, losses)
-plt.plot(w5, network.loss(), "o", color=plotting.RED, label=f"now: $w_5$ = {w5:g}")
-plt.xlabel("weight $w_5$")
-plt.ylabel(r"loss $E_\mathrm{total}$")
-plt.ylim(bottom=0)
-plt.legend()
+# %% tags=["core"]
+formula = E_total
+for name, definition in reversed(network.items()):
+    formula = formula.subs(name, definition)
+in_w5 = formula.subs({name: value for name, value in given.items() if name != w5})
+in_w5.xreplace({number: number.round(4) for number in in_w5.atoms(sp.Float)})
+
+# %% [markdown]
+# The number that stands alone is the second output's error: it does not change with $w_5$. The rest is the first output's.
+
+# %% mystnb={"image": {"alt": "The loss against the weight w5. At the present value of 0.4, marked and labelled now, it is 0.0142. It falls as w5 goes down, reaches a lowest point of 0.0085 at w5 of about -0.45, marked and labelled lowest, and rises again to the left."}} tags=["hide-input"]
+w5_values = np.linspace(-3, 2, 501)
+losses = sp.lambdify(w5, in_w5)(w5_values)
+lowest = w5_values[losses.argmin()]
+figure, ax = plt.subplots(figsize=(6.4, 3.8))
+ax.plot(w5_values, losses)
+places = {"now": (0.4, (0.9, 0.011)), "lowest": (lowest, (-1.0, 0.004))}
+for label, (x, where) in places.items():
+    y = forward(given | {w5: x})[E_total]
+    ax.plot(x, y, "o", color=plotting.RED)
+    ax.annotate(f"{label}: {y:.4f}", (x, y), where, arrowprops={"arrowstyle": "-"})
+ax.set(xlabel="weight $w_5$", ylabel=r"loss $E_\mathrm{total}$")
+ax.set_ylim(bottom=0)
 plt.show()
 
 # %% [markdown]
-# Down it goes, to a smallest value, and up again. The minimum of this curve is not zero: $w_5$ touches the first output
-# only, and the second output's error stays whatever $w_5$ is.
+# *Figure 1.3. The loss when only $w_5$ is turned. It falls to a lowest point, which is not zero, and rises again.*
+#
+# The curve never reaches zero, because $w_5$ touches the first output only. At its lowest point, what should the two outputs be?
 
-# %%
-best = w5_values[losses.argmin()]
-after = replace(network, weights=(w1, w2, w3, w4, best, w6, w7, w8)).row()
-both = pd.DataFrame({f"w5 = {w5:g}": values, f"w5 = {best:g}": after})
-both.loc[["a_o1", "a_o2", "E1", "E2", "E_total"]].map("{:.6f}".format)
+# %% tags=["core"]
+before, after = forward(given), forward(given | {w5: -0.4533})
+for name in (a_o1, a_o2, E1, E2, E_total):
+    print(f"{name!s:8} {before[name]:.6f}  {after[name]:.6f}")
 
 # %% [markdown]
-# To try values along a curve works for one weight. For eight weights at ten values each it would take
-# $10^8$ evaluations, and a network that reads handwriting has thousands of weights. What we want is, for every
-# weight at once, the answer to one question: *if this weight grows a little, by how much does the loss change?* That
-# is a derivative.
+# The first output has arrived at its target and its error is gone. The second output and its error are as before.
+#
+# Trying values along a curve works for one weight. For eight weights at ten values each it would take
+# $10^8$ forward passes, and a network that reads handwriting has thousands of weights. What we want is, for every
+# weight at once, the answer to one question: *if this weight grows a little, by how much does the loss change?*
 #
 # ## Recap
 #
-# - A unit adds up its inputs, each times a weight, and bends the sum with a sigmoid.
+# - A unit adds up its inputs, each times a weight, and bends the sum with a sigmoid. Without the bend, layers would add nothing.
 # - The loss is one number that says how far all outputs are from their targets.
-# - Every number in the network is a formula of the weights, and so is the loss.
+# - Eleven definitions make the network. With values put in from the top they give every number in it: the forward pass.
 #
 # ## Exercises
 #
-# **1.** Both outputs are too high. The targets are 0.5 each, and $\sigma(0) = 0.5$. Find weights for which the loss is
+# **1.** *On paper.* Compute $h_2$, the sum that arrives at the second hidden unit. Is its activation above or below that of the first?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# $h_2 = w_3 i_1 + w_4 i_2$. And the sigmoid rises everywhere.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# $0.25 \cdot 0.05 + 0.3 \cdot 0.1 = 0.0425$, more than $h_1 = 0.0275$, so the activation is larger too.
+#
+# ```python
+# print(round(numbers[h1], 4), round(numbers[h2], 4))
+# print(round(numbers[a_h1], 4), round(numbers[a_h2], 4))
+# ```
+#
+# ```text
+# 0.0275 0.0425
+# 0.5069 0.5106
+# ```
+# </details>
+#
+# **2.** Both outputs are too high. The targets are 0.5 each, and $\sigma(0) = 0.5$. Find weights for which the loss is
 # exactly zero, without any calculation.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Which sum must arrive at an output? What is the laziest way to get it?
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
 # Set $w_5 = w_6 = w_7 = w_8 = 0$. Both outputs then add up nothing, and $\sigma(0) = 0.5$ hits both targets, whatever the
-# first four weights are. Check it:
+# first four weights are.
 #
 # ```python
-# ToyNetwork(weights=(w1, w2, w3, w4, 0, 0, 0, 0)).loss()
+# print(forward(given | {w5: 0, w6: 0, w7: 0, w8: 0})[E_total])
+# ```
+#
+# ```text
+# 0.0
 # ```
 #
 # So the best weights are far from unique. Keep that in mind for the chapter on learning rates.
 # </details>
 #
-# **2.** Exchange the two hidden units: swap $w_1, w_2$ with $w_3, w_4$, and $w_5$ with $w_6$, $w_7$ with $w_8$. Predict
+# **3.** Exchange the two hidden units: swap $w_1, w_2$ with $w_3, w_4$, and $w_5$ with $w_6$, $w_7$ with $w_8$. Predict
 # what happens to the outputs, then compute.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Draw the network on paper, then draw it again with the hidden units the other way up. Do any lines change their ends?
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
 # Nothing happens to the outputs: which hidden unit is called the first is a matter of drawing.
 #
 # ```python
-# swapped = ToyNetwork(weights=(w3, w4, w1, w2, w6, w5, w8, w7)).row()
-# math.isclose(swapped["a_o1"], values["a_o1"]), math.isclose(swapped["a_o2"], values["a_o2"])
+# pairs = [(w1, w3), (w2, w4), (w5, w6), (w7, w8)]
+# swapped = {p: given[q] for pair in pairs for p, q in (pair, pair[::-1])}
+# again = forward(given | swapped)
+# print([round(numbers[a], 6) for a in (a_o1, a_o2)])
+# print([round(again[a], 6) for a in (a_o1, a_o2)])
+# ```
+#
+# ```text
+# [0.606478, 0.630481]
+# [0.606478, 0.630481]
 # ```
 # </details>
 #
-# **3.** Can this network reach a loss of exactly zero for the targets 0 and 1?
+# **4.** Add a third hidden unit. How many weights does the network have then, and how many definitions?
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Count the new lines in the picture, on both sides of the new unit. A unit has two definitions: its sum and its activation.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# Two lines come in from the inputs and two go out to the outputs: twelve weights. Two definitions are new: thirteen.
+#
+# ```python
+# w9, w10, w11, w12, h3, a_h3 = sp.symbols("w9 w10 w11 w12 h3 a_h3")
+# third = {h3: w9 * i1 + w10 * i2, a_h3: sigmoid(h3)}
+# wider = third | network | {o1: network[o1] + w11 * a_h3, o2: network[o2] + w12 * a_h3}
+# weights = {s for d in wider.values() for s in d.free_symbols if str(s)[0] == "w"}
+# print(len(weights), "weights,", len(wider), "definitions")
+# ```
+#
+# ```text
+# 12 weights, 13 definitions
+# ```
+# </details>
+#
+# **5.** Another bend: the hyperbolic tangent, `sp.tanh`, squeezes numbers into the range from −1 to 1. Use it in all four units. Where do the outputs
+# start, and why does a target of 0.5 now ask for something else?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# `tanh(0)` is 0. Copy the definitions of the four activations with `sp.tanh` in the place of `sigmoid`.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# The middle of tanh is 0, so small sums give small activations, and those give still smaller outputs. The outputs start near 0.03, far *below* the
+# target. A sigmoid starts near one half by itself.
+#
+# ```python
+# bent = {a: sp.tanh(x) for x, a in ((h1, a_h1), (h2, a_h2), (o1, a_o1), (o2, a_o2))}
+# known = dict(given)
+# for name, definition in (network | bent).items():
+#     known[name] = float(definition.subs(known))
+# print(round(known[a_o1], 4), round(known[a_o2], 4))
+# ```
+#
+# ```text
+# 0.0301 0.0371
+# ```
+# </details>
+#
+# **6.** Can this network reach a loss of exactly zero for the targets 0 and 1?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Is there a number $x$ with $1 / (1 + e^{-x}) = 0$? Then ask your computer about $x = -800$.
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
 # No. A sigmoid comes as close to 0 and to 1 as you like, but reaches neither. The loss can be made as small as you like
-# and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side its square
-# is too small for a floating-point number.
+# and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side
+# its square is too small for a floating-point number.
 #
 # ```python
-# ToyNetwork(targets=(0, 1), weights=(w1, w2, w3, w4, -800, -800, 800, 800)).loss()
+# print(ToyNetwork(targets=(0, 1), weights=(0.15, 0.2, 0.25, 0.3, -800, -800, 800, 800)).loss())
+# ```
+#
+# ```text
+# 0.0
+# ```
+# </details>
+#
+# **7.** *Design.* Choose $w_5 \dots w_8$, leaving the first four as they are, so that the outputs are 0.01 and 0.99.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Solve $a = 1 / (1 + e^{-x})$ for $x$: you get $x = \ln \frac{a}{1 - a}$. That sum must arrive at the output. Let both of its weights be equal.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# With equal weights $w$, the sum is $w \, (a_{h1} + a_{h2})$. So $w = \ln \frac{a}{1 - a} / (a_{h1} + a_{h2})$.
+#
+# ```python
+# down, up = (math.log(a / (1 - a)) / (numbers[a_h1] + numbers[a_h2]) for a in (0.01, 0.99))
+# reached = forward(given | {w5: down, w6: down, w7: up, w8: up})
+# print(f"weights {down:.4f} and {up:.4f}: outputs {reached[a_o1]:.4f} and {reached[a_o2]:.4f}")
+# ```
+#
+# ```text
+# weights -4.5161 and 4.5161: outputs 0.0100 and 0.9900
 # ```
 # </details>
 #
 # ## What's next
 #
-# *Its derivatives*: the eight numbers that say which way to turn each weight, derived before your eyes.
+# [Slopes](02-slopes.ipynb): what "if it grows a little, by how much does the loss change" means, with a pocket calculator.

@@ -30,7 +30,10 @@
 try:
     import cellgrad
 except ImportError:
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/cells-to-convnets/cells-to-convnets@v0.1.0")
+    package = "git+https://github.com/your--account/cells-to-convnets@v0.2.0"
+    if "--" in package:
+        print("Nobody has this address: put your copy's in its place, in this cell.")
+    get_ipython().run_line_magic("pip", f"install -q {package}")
 
 # %% tags=["hide-input"]
 import math

@@ -59,47 +59,100 @@ def _blank(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return ax
 
 
-def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
-    """The 2-2-2 network with the value of every unit and weight, left to right from the inputs to the loss."""
-    ax = _blank(ax, (8.4, 3.4))
-    values = network.row()
-    places = {
-        **{"i1": (0, 2), "i2": (0, 0), "h1": (2.6, 2), "h2": (2.6, 0), "o1": (5.4, 2), "o2": (5.4, 0)},
-        **{"E1": (7.6, 2), "E2": (7.6, 0), "E_total": (9.2, 1)},
-    }
-    edges = [("i1", "h1", "w1"), ("i2", "h1", "w2"), ("i1", "h2", "w3"), ("i2", "h2", "w4")]
-    edges += [("h1", "o1", "w5"), ("h2", "o1", "w6"), ("h1", "o2", "w7"), ("h2", "o2", "w8")]
-    edges += [("o1", "E1", ""), ("o2", "E2", ""), ("E1", "E_total", ""), ("E2", "E_total", "")]
-    for start, end, weight in edges:
-        (x0, y0), (x1, y1) = places[start], places[end]
+# Where the units of the 2-2-2 network stand, and which weight joins which of them.
+_UNITS = {
+    **{"i1": (0, 2), "i2": (0, 0), "h1": (2.5, 2), "h2": (2.5, 0), "o1": (5.0, 2), "o2": (5.0, 0)},
+    **{"E1": (6.9, 2), "E2": (6.9, 0), "E_total": (8.3, 1)},
+}
+_EDGES = {
+    **{"w1": ("i1", "h1"), "w2": ("i2", "h1"), "w3": ("i1", "h2"), "w4": ("i2", "h2")},
+    **{"w5": ("h1", "o1"), "w6": ("h2", "o1"), "w7": ("h1", "o2"), "w8": ("h2", "o2")},
+}
+_TO_THE_LOSS = [("o1", "E1"), ("o2", "E2"), ("E1", "E_total"), ("E2", "E_total")]
+_RADIUS = 0.5
+
+
+def _unit_colour(name: str) -> str:
+    return {"i": BLUE, "h": ORANGE, "o": GREEN}.get(name[0], RED)
+
+
+def _draw_edges(ax: Axes, labels: dict[str, str], fontsize: float) -> None:
+    """All lines of the 2-2-2 network, with a label on each line that carries a weight."""
+    for weight, (start, end) in [*_EDGES.items(), *(("", edge) for edge in _TO_THE_LOSS)]:
+        (x0, y0), (x1, y1) = _UNITS[start], _UNITS[end]
         ax.plot([x0, x1], [y0, y1], color=FAINT, linewidth=1.6, zorder=1)
         if weight:
-            near = 0.5 if y0 == y1 else 0.33  # crossing edges carry their labels before they cross
+            near = 0.5 if y0 == y1 else 0.36  # crossing edges carry their labels before they cross
             where = (x0 + near * (x1 - x0), y0 + near * (y1 - y0))
-            label = f"${_subscript(weight)}$ = {values[weight]:g}"
+            box = {"fc": PAPER, "ec": "none", "pad": 1}
             ax.annotate(
-                label,
-                where,
-                ha="center",
-                va="center",
-                fontsize=9.5,
-                color=INK,
-                bbox={"fc": PAPER, "ec": "none", "pad": 1},
+                labels[weight], where, ha="center", va="center", fontsize=fontsize, color=INK, bbox=box, linespacing=1.5
             )
-    for name, (x, y) in places.items():
-        colour = BLUE if name[0] == "i" else ORANGE if name[0] == "h" else GREEN if name[0] == "o" else RED
-        ax.add_patch(Circle((x, y), 0.42, facecolor=PAPER, edgecolor=colour, linewidth=2.4, zorder=2))
+
+
+def _draw_unit(ax: Axes, name: str, above: str, below: str) -> None:
+    x, y = _UNITS[name]
+    circle = Circle((x, y), _RADIUS, facecolor=PAPER, edgecolor=_unit_colour(name), linewidth=2.4, zorder=2)
+    ax.add_patch(circle)
+    ax.text(x, y + 0.14, above, ha="center", va="center", fontsize=13, zorder=3)
+    ax.text(x, y - 0.19, below, ha="center", va="center", fontsize=10.5, zorder=3)
+
+
+def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
+    """The 2-2-2 network with the value of every unit and weight, left to right from the inputs to the loss."""
+    ax = _blank(ax, (6.6, 2.95))
+    values = network.row()
+    _draw_edges(ax, {weight: f"${_subscript(weight)}$ = {values[weight]:g}" for weight in _EDGES}, fontsize=11)
+    for name in _UNITS:
         shown = f"a_{name}" if f"a_{name}" in values else name
-        digits = ".3g" if name[0] == "E" else ".4g"
-        ax.text(x, y + 0.1, f"${_subscript(shown)}$", ha="center", va="center", fontsize=11, zorder=3)
-        ax.text(x, y - 0.16, f"{values[shown]:{digits}}", ha="center", va="center", fontsize=8.5, zorder=3)
-    headings = {"inputs": 0, "hidden units": 2.6, "outputs": 5.4, "errors": 7.6, "loss": 9.2}
-    for heading, x in headings.items():
-        ax.text(x, 2.85, heading, ha="center", fontsize=11, color=INK)
+        digits = ".2g" if name[0] == "E" else ".4g"
+        _draw_unit(ax, name, f"${_subscript(shown)}$", f"{values[shown]:{digits}}")
+    for heading, name in {"inputs": "i1", "hidden": "h1", "outputs": "o1", "errors": "E1"}.items():
+        ax.text(_UNITS[name][0], 2.8, heading, ha="center", fontsize=12, color=INK)
+    ax.text(_UNITS["E_total"][0], 1.8, "loss", ha="center", fontsize=12, color=INK)
     for output, target in (("o1", "t1"), ("o2", "t2")):
-        x, y = places[output]
-        ax.text(x, y - 0.62, f"target {values[target]:g}", ha="center", fontsize=9, color=INK)
-    ax.set(xlim=(-0.6, 9.8), ylim=(-0.95, 3.15))
+        x, y = _UNITS[output]
+        ax.text(x, y - 0.75, f"target {values[target]:g}", ha="center", fontsize=10.5, color=INK)
+    ax.set(xlim=(-0.6, 8.95), ylim=(-1.0, 3.2))
+    return ax
+
+
+def draw_backward_pass(network: ToyNetwork, ax: Axes | None = None) -> Axes:
+    """The 2-2-2 network read from right to left: how each unit's δ is made, and each derivative as δ times a number."""
+    ax = _blank(ax, (6.8, 4.6))
+    v = network.row()
+    places = {"i1": (0, 3), "i2": (0, 0), "h1": (3.3, 3), "h2": (3.3, 0), "o1": (6.6, 3), "o2": (6.6, 0)}
+    delta, made = {}, {}
+    for k in "12":
+        miss, slope = v[f"a_o{k}"] - v[f"t{k}"], v[f"a_o{k}"] * (1 - v[f"a_o{k}"])
+        delta[f"o{k}"], made[f"o{k}"] = miss * slope, f"{miss:.4f} × {slope:.4f}"
+    for k, first, second in (("1", "w5", "w7"), ("2", "w6", "w8")):
+        back, slope = delta["o1"] * v[first] + delta["o2"] * v[second], v[f"a_h{k}"] * (1 - v[f"a_h{k}"])
+        delta[f"h{k}"] = back * slope
+        made[f"h{k}"] = f"({delta['o1']:.4f} × {v[first]:g} + {delta['o2']:.4f} × {v[second]:g}) × {slope:.4f}"
+    for weight, (start, end) in _EDGES.items():
+        (x0, y0), (x1, y1) = places[start], places[end]
+        ax.plot([x0, x1], [y0, y1], color=FAINT, linewidth=1.6, zorder=1)
+        near = 0.5 if y0 == y1 else 0.31
+        where = (x0 + near * (x1 - x0), y0 + near * (y1 - y0))
+        left = v.get(f"a_{start}", v.get(start))
+        label = f"${_subscript(weight)}$: {delta[end]:.4f} × {left:.4g}\n= {delta[end] * left:.5f}"
+        box = {"fc": PAPER, "ec": "none", "pad": 1}
+        ax.annotate(label, where, ha="center", va="center", fontsize=9.5, color=INK, bbox=box, linespacing=1.4)
+    for name, (x, y) in places.items():
+        circle = Circle((x, y), 0.6, facecolor=PAPER, edgecolor=_unit_colour(name), linewidth=2.4, zorder=2)
+        ax.add_patch(circle)
+        shown = f"a_{name}" if name in delta else name
+        lines = [f"${_subscript(shown)}$", f"{v[shown]:.4g}"] + ([f"δ {delta[name]:.4f}"] if name in delta else [])
+        for line, (text, up) in enumerate(zip(lines, (0.26, -0.02, -0.29), strict=False)):
+            colour = RED if line == 2 else INK
+            ax.text(x, y + up, text, ha="center", va="center", fontsize=12 if line == 0 else 10, color=colour, zorder=3)
+        if name in made:
+            up = 0.82 if name.endswith("1") else -0.86
+            ax.text(x, y + up, f"δ = {made[name]}", ha="center", va="center", fontsize=9.5, color=RED)
+    ax.annotate("", (0, 4.3), (6.6, 4.3), arrowprops={"arrowstyle": "->", "color": RED, "lw": 2})
+    ax.text(3.3, 4.55, "backwards: first the δ, then the eight products", ha="center", fontsize=11, color=RED)
+    ax.set(xlim=(-0.75, 7.75), ylim=(-1.15, 4.85))
     return ax
 
 

@@ -17,7 +17,7 @@ import sympy as sp
 from cellgrad.toynet import ToyNetwork
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("02-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[1-2]-*.ipynb"))
 
 
 def code(chapter: str, tag: str = "") -> list[str]:
@@ -42,6 +42,17 @@ def typed(monkeypatch):
         return namespace
 
     return run
+
+
+def test_the_definitions_give_every_number_of_the_forward_pass(typed):
+    network = typed("01")
+    row = ToyNetwork().row()
+    assert len(network["network"]) == 11
+    for name in network["network"]:
+        assert float(network["numbers"][name]) == pytest.approx(row[str(name)], abs=1e-15), name
+    w5 = network["w5"]
+    turned = float(network["in_w5"].subs(w5, -0.7))
+    assert turned == pytest.approx(ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, -0.7, 0.45, 0.5, 0.55)).loss(), abs=1e-15)
 
 
 def test_nudges_give_the_gradient_and_the_first_product(typed):
