@@ -261,7 +261,8 @@ calibration["low"] = [interval.low for interval in intervals]
 calibration["high"] = [interval.high for interval in intervals]
 low, high = calibration["low"], calibration["high"]
 outside = ~calibration["confidence"].between(low, high)
-direction = np.where(calibration["confidence"] > high, "too sure", "not sure enough")
+too_sure = calibration["confidence"] > high
+direction = np.where(too_sure, "too sure", "not sure enough")
 calibration["verdict"] = np.where(outside, direction, "fits")
 calibration.drop(columns="right").round(3).rename_axis("confidence in")
 
