@@ -16,7 +16,7 @@ from tqdm import tqdm
 from cellgrad import mnist, training
 from cellgrad.layers import count_parameters
 from cellgrad.training.recipes import RECIPES
-from cellgrad.trials.records import shipped
+from cellgrad.trials.records import shipped_records
 from cellgrad.trials.studies import find_study
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -35,7 +35,7 @@ for turn, recipe in tqdm([(turn, recipe) for turn in range(1, options.turns + 1)
     lines.append(json.dumps({"key": f"{recipe.name}, turn {turn}", "variant": recipe.name, "turn": turn} | kept))
 
 source_takes = statistics.median(times["source"]) * RECIPES["source"].epochs
-accuracy = pd.concat([shipped("recipes"), shipped("source")]).groupby("variant")["test_accuracy"].mean()
+accuracy = pd.concat([shipped_records("recipes"), shipped_records("source")]).groupby("variant")["test_accuracy"].mean()
 rows = {}
 for recipe in contestants:
     an_epoch = statistics.median(times[recipe.name])

@@ -143,3 +143,80 @@ def test_python_m_is_the_same_command():
 def test_the_command_itself_starts_without_torch():
     code = "import sys, cellgrad.cli; cellgrad.cli._arguments().format_help(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+NARROW = ["ascii", "cp1252"]
+
+
+def in_a_narrow_terminal(encoding, *arguments, **variables):
+    """What the command says where the output's encoding has no Greek letter, no ± and no …"""
+    variables = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"} | variables
+    command = [sys.executable, "-m", "cellgrad", *arguments]
+    ran = subprocess.run(command, capture_output=True, env=variables)
+    assert b"Traceback" not in ran.stderr
+    return ran.returncode, ran.stdout.decode(encoding), ran.stderr.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", NARROW)
+def test_work_that_is_done_is_never_lost_to_a_narrow_encoding(encoding, tmp_path):
+    code, said, _ = in_a_narrow_terminal(encoding, "workbook", "η.xlsx", "--updates", "3")
+    assert code == 0 and "3 updates" in said and openpyxl.load_workbook("η.xlsx")
+    code, said, _ = in_a_narrow_terminal(encoding, "audit", "η.xlsx")
+    assert code == 0 and "all right" in said
+    code, said, _ = in_a_narrow_terminal(encoding, "audit", "η.xlsx", "--json")
+    assert code == 0 and json.loads(said)["path"] == "η.xlsx"
+
+    settings = ("--recipe", "fast", "--data", "sample", "--epochs", "1", "--out", "η…")
+    code, said, _ = in_a_narrow_terminal(encoding, "train", *settings)
+    assert code == 0 and ".safetensors" in said and len(list((tmp_path / "η…").iterdir())) == 1
+    code, said, _ = in_a_narrow_terminal(encoding, "trials", "--list", "--out", "η…")
+    assert code == 0 and "recipes" in said
+    code, said, _ = in_a_narrow_terminal(encoding, "data", "--data", "sample")
+    assert code == 0 and "4,000" in said
+
+
+@pytest.mark.parametrize("encoding", NARROW)
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["trials", "--help"], ["workbook", "--help"]])
+def test_help_shows_in_a_narrow_encoding(encoding, command):
+    code, said, _ = in_a_narrow_terminal(encoding, *command)
+    assert code == 0 and "usage" in said
+
+
+@pytest.mark.parametrize("encoding", NARROW)
+def test_what_was_wrong_is_said_in_a_narrow_encoding(encoding):
+    code, said, complaint = in_a_narrow_terminal(encoding, "audit", "α…β.xlsx")
+    assert code == 2 and not said and complaint.startswith("cellgrad: ") and len(complaint.splitlines()) == 1
+    code, said, complaint = in_a_narrow_terminal(encoding, "train", "--recipe", "λ±")
+    assert code == 2 and not said and complaint.startswith("cellgrad: ") and len(complaint.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a name that is no text exists on POSIX alone")
+def test_a_file_whose_name_is_no_text_is_audited(tmp_path):
+    main(["workbook", "fine.xlsx", "--updates", "2"])
+    name = os.fsdecode(b"caf\xe9.xlsx")
+    os.rename("fine.xlsx", name)
+    ran = subprocess.run([sys.executable, "-m", "cellgrad", "audit", name, "--json"], capture_output=True, text=True)
+    assert ran.returncode == 0 and not ran.stderr
+    assert os.fsencode(json.loads(ran.stdout)["path"]) == b"caf\xe9.xlsx"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe as head does")
+def test_a_reader_who_has_heard_enough_ends_it_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [sys.executable, "-m", "cellgrad", "trials", "--list"], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert ran.returncode == 128 + signal.SIGPIPE and not ran.stderr
+
+
+@pytest.mark.parametrize(("missing", "extra"), [("torch", "train"), ("distributed", "cluster"), ("scipy", "train")])
+def test_a_missing_package_is_named_with_what_installs_it(missing, extra, monkeypatch, capsys):
+    def needs_it(options):
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.setattr("cellgrad.cli._data", needs_it)
+    assert main(["data"]) == 2
+    said = capsys.readouterr().err
+    assert missing in said and f"pip install 'cellgrad[{extra}]'" in said and len(said.splitlines()) == 1

@@ -9,7 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-CHAPTERS = sorted((Path(__file__).parents[1] / "book").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+SCRIPTS = sorted(path for folder in ("tools", "benchmarks", "book/_ext") for path in (ROOT / folder).glob("*.py"))
 
 
 def heavy_after(*modules: str) -> set[str]:
@@ -101,3 +103,14 @@ def test_what_lies_inside_a_moved_package_is_not_loaded_twice():
 def test_a_module_that_never_was_is_still_an_error(name):
     with pytest.raises(ModuleNotFoundError, match="nothing_of_ours"):
         import_module(name)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_what_a_script_imports_of_ours_is_there(script):
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellgrad"):
+            for alias in node.names:
+                try:
+                    import_module(f"{node.module}.{alias.name}")
+                except ModuleNotFoundError:
+                    assert hasattr(import_module(node.module), alias.name), f"{node.module} has no {alias.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -42,7 +43,7 @@ def _audit(options: argparse.Namespace) -> int:
     from cellgrad.spreadsheet.audit import audit
 
     report = audit(options.file)
-    print(json.dumps(report.to_dict(), ensure_ascii=False) if options.json else report)
+    print(json.dumps(report.to_dict()) if options.json else report)
     return 0 if report.all_right else 1
 
 
@@ -191,22 +192,34 @@ def _arguments() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    _print_whatever_the_encoding()
     options = _arguments().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
-        print(f"cellgrad: stopped{getattr(options, 'stopped', '')}", file=sys.stderr)
-        return 130
+        return _said(f"stopped{getattr(options, 'stopped', '')}", 130)
+    except BrokenPipeError:  # as in `cellgrad trials --list | head -1`: who asked has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell counts it: 128 + SIGPIPE
     except ModuleNotFoundError as error:
-        print(
-            f"cellgrad: this needs the package {error.name}: pip install torch torchvision safetensors filelock",
-            file=sys.stderr,
-        )
-        return 2
+        extra = "cluster" if error.name in ("dask", "distributed") else "train"
+        return _said(f"this needs the package {error.name}: pip install 'cellgrad[{extra}]'", 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"cellgrad: {where}{error.strerror or error}", file=sys.stderr)
-        return 2
+        return _said(f"{where}{error.strerror or error}", 2)
     except (ValueError, ArithmeticError) as error:
-        print(f"cellgrad: {error}", file=sys.stderr)
-        return 2
+        return _said(str(error), 2)
+
+
+def _said(message: str, code: int) -> int:
+    print(f"cellgrad: {message}", file=sys.stderr)
+    return code
+
+
+def _print_whatever_the_encoding() -> None:
+    """Escape what a terminal or a file cannot hold: by the time that something is printed, the work has been done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
