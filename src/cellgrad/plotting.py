@@ -52,6 +52,12 @@ def use_house_style() -> None:
     )
 
 
+def short(value: float) -> str:
+    """A number for a label: whole numbers in full, with commas from a million on; others to six digits."""
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return f"{value:,.0f}" if whole and abs(value) >= 1e6 else f"{value:g}"
+
+
 def _blank(ax: Axes | None, size: tuple[float, float]) -> Axes:
     ax = ax or plt.subplots(figsize=size)[1]
     ax.set_aspect("equal")
@@ -102,7 +108,7 @@ def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     """The 2-2-2 network with the value of every unit and weight, left to right from the inputs to the loss."""
     ax = _blank(ax, (6.6, 2.95))
     values = network.row()
-    _draw_edges(ax, {weight: f"${_subscript(weight)}$ = {values[weight]:g}" for weight in _EDGES}, fontsize=11)
+    _draw_edges(ax, {weight: f"${_subscript(weight)}$ = {short(values[weight])}" for weight in _EDGES}, fontsize=11)
     for name in _UNITS:
         shown = f"a_{name}" if f"a_{name}" in values else name
         digits = ".2g" if name[0] == "E" else ".4g"
@@ -112,7 +118,7 @@ def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     ax.text(_UNITS["E_total"][0], 1.8, "loss", ha="center", fontsize=12, color=INK)
     for output, target in (("o1", "t1"), ("o2", "t2")):
         x, y = _UNITS[output]
-        ax.text(x, y - 0.75, f"target {values[target]:g}", ha="center", fontsize=10.5, color=INK)
+        ax.text(x, y - 0.75, f"target {short(values[target])}", ha="center", fontsize=10.5, color=INK)
     ax.set(xlim=(-0.6, 8.95), ylim=(-1.0, 3.2))
     return ax
 
@@ -168,7 +174,7 @@ def plot_losses(losses: pd.DataFrame | pd.Series, log: bool = False, ax: Axes | 
     ax = ax or plt.subplots()[1]
     table = losses if losses.ndim == 2 else losses.to_frame()
     for column in table:
-        ax.plot(table.index, table[column], label=f"learning rate {column:g}" if losses.ndim == 2 else None)
+        ax.plot(table.index, table[column], label=f"learning rate {short(column)}" if losses.ndim == 2 else None)
     ax.set(xlabel="update", ylabel=r"loss $E_\mathrm{total}$")
     ax.set_yscale("log") if log else ax.set_ylim(bottom=0)
     if losses.ndim == 2:
@@ -283,13 +289,18 @@ def show_pixels(
     for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
         dark = abs(value) > 0.6 * look["vmax"]
         place = {"ha": "center", "va": "center", "fontsize": min(11, 80 / width), "color": PAPER if dark else INK}
-        ax.text(column + 0.5, row + 0.5, f"{value:g}", **place)
+        ax.text(column + 0.5, row + 0.5, short(value), **place)
     return ax
 
 
-def frame(ax: Axes, row: float, column: float, size: float, colour: str = RED) -> None:
-    """Frame a square of pixels on an image that `show_pixels` drew; row and column are those of its upper left."""
-    ax.add_patch(Rectangle((column, row), size, size, fill=False, edgecolor=colour, linewidth=2.2, clip_on=False))
+def frame(ax: Axes, row: float, column: float, size: float | tuple[float, float], colour: str | tuple = RED) -> None:
+    """Frame some pixels on an image that `show_pixels` drew, from the upper left one at row and column on.
+
+    size: the number of pixels on a side of a square, or rows and columns.
+    """
+    height, width = size if isinstance(size, tuple) else (size, size)
+    look = {"fill": False, "edgecolor": colour, "linewidth": 2.2, "clip_on": False}
+    ax.add_patch(Rectangle((column, row), width, height, **look))
 
 
 def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Figure:
@@ -299,15 +310,27 @@ def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Fig
     for ax in axes.flat:
         ax.axis("off")
     for ax, layer in zip(axes.flat, table.itertuples(), strict=False):
-        centre = layer.output_size[-1] // 2 if len(layer.output_size) == 3 else 0
-        corner = layer.start + layer.jump * centre - layer.size / 2
+        size, jump, start = (_on_two_axes(value) for value in (layer.size, layer.jump, layer.start))
+        units = layer.output_size[1:] if len(layer.output_size) == 3 else (1, 1)
+        corner = [
+            # A unit that sees the whole image has no place of its own.
+            0 if start[axis] is None else start[axis] + jump[axis] * (units[axis] // 2) - size[axis] / 2
+            for axis in (0, 1)
+        ]
         show_pixels(image, ax=ax).axis("on")
-        frame(ax, corner, corner, layer.size)
+        frame(ax, *corner, size)
         height, width = np.shape(image)
         ax.set(xlim=(-1.5, width + 1.5), ylim=(height + 1.5, -1.5))
         ax.spines[:].set_visible(False)
-        ax.set_title(f"{layer.layer}: {layer.size}", fontsize=12)
+        wide = " × ".join(map(short, size if size[0] != size[1] else size[:1]))
+        ax.set_title(f"{layer.layer}: {wide}", fontsize=12)
     return figure
+
+
+def _on_two_axes(value: float | tuple | None) -> tuple:
+    """A table's entry for height and width; None where it is none, which pandas turns into NaN."""
+    pair = value if isinstance(value, tuple) else (value, value)
+    return tuple(None if number is None or np.isnan(number) else number for number in pair)
 
 
 def draw_window(

@@ -1,0 +1,67 @@
+"""Pictures, by what is drawn on them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+from cellgrad import plotting
+from cellgrad.layers import batch_norm, conv, flatten, global_avg_pool, linear, max_pool
+from cellgrad.receptive import measure_receptive_field, receptive_field
+from cellgrad.toynet import ToyNetwork
+
+IMAGE = np.zeros((28, 28))
+
+
+@pytest.fixture(autouse=True)
+def drawn_in_memory():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def frames(figure):
+    """The framed pixels of each picture: first row, first column, rows, columns."""
+    rectangles = [patch for ax in figure.axes for patch in ax.patches if isinstance(patch, Rectangle)]
+    return [(r.get_y(), r.get_x(), r.get_height(), r.get_width()) for r in rectangles]
+
+
+def titles(figure):
+    return [ax.get_title() or ax.get_title(loc="left") for ax in figure.axes if ax.patches]
+
+
+def test_fields_of_kernels_that_are_not_square():
+    """A kernel of 3 × 5 pixels has 26 × 24 places on 28 × 28; its place 13, 12 starts there."""
+    figure = plotting.draw_fields(receptive_field([conv(8, (3, 5))]), IMAGE)
+    assert frames(figure) == [(13, 12, 3, 5)]
+    assert titles(figure) == ["conv1: 3 × 5"]
+
+
+@pytest.mark.parametrize("kernels", [[3, 3], [(3, 5), 3], [(1, 7), (7, 1)]])
+def test_framed_is_what_the_gradient_of_the_centre_unit_reaches(kernels):
+    layers = [conv(2, kernel) for kernel in kernels]
+    *_, height, width = frames(plotting.draw_fields(receptive_field(layers), IMAGE))[-1]
+    assert (height, width) == measure_receptive_field(layers, (1, 28, 28))
+
+
+def test_who_sees_everything_frames_everything():
+    layers = [conv(4, 3), global_avg_pool, flatten, linear(10)]
+    figure = plotting.draw_fields(receptive_field(layers), IMAGE)
+    assert frames(figure)[1:] == [(0, 0, 28, 28)] * 3
+    for nothing in (None, float("nan")):  # as tables have it where units see everything and have no place
+        table = receptive_field([conv(4, 3)]).assign(size=28, jump=nothing, start=nothing)
+        assert frames(plotting.draw_fields(table, IMAGE)) == [(0, 0, 28, 28)]
+
+
+def test_numbers_on_labels_are_not_rounded_away():
+    assert plotting.short(67_108_864) == "67,108,864"
+    assert [plotting.short(value) for value in (0.15, 1.0, 100, 255.0, -0.5)] == ["0.15", "1", "100", "255", "-0.5"]
+    assert plotting.short(1e30) == "1e+30" and plotting.short(float("nan")) == "nan"
+
+
+def test_every_picture_draws_extreme_numbers():
+    plotting.draw_toy_network(ToyNetwork(targets=(67_108_864.0, -1e30), weights=(1e8,) * 8))
+    plotting.show_pixels(np.array([[67_108_864.0, 0.1]]), values=True)
+    plotting.draw_convnet([conv(8, (3, 5), padding=(1, 2)), batch_norm, max_pool((2, 1)), flatten, linear(10)])
+    shown = {text.get_text() for number in plt.get_fignums() for text in plt.figure(number).findobj(plt.Text)}
+    assert "target 67,108,864" in shown and "67,108,864" in shown
