@@ -99,7 +99,8 @@ def _trials(options: argparse.Namespace) -> int:
         counts = {"finished": len(finished) - skipped, "failed": len(failed), "skipped": skipped}
         print(json.dumps({"study": study.name, "data": data.kind} | counts | {"file": str(path)}))
         return 1 if failed else 0
-    print(f"{study.question} Accuracy on the test digits, mean ± standard deviation over the seeds{data.note}:")
+    digits = "held-out" if study.blind else "test"
+    print(f"{study.question} Accuracy on the {digits} digits, mean ± standard deviation over the seeds{data.note}:")
     table = trials.summary(finished)
     if len(table):
         deviation = table["std"].map(" ± {:.2%}".format).where(table["seeds"] > 1, "")

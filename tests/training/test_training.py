@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -7,11 +8,12 @@ import torch
 from safetensors import safe_open
 
 from cellgrad import mnist, training
-from cellgrad.layers import dropout
+from cellgrad.layers import build, dropout, flatten, linear
 from cellgrad.torchvision import import_torchvision
 from cellgrad.training import batches, draw_batches, evaluate, loop, saving, train
 from cellgrad.training.recipes import RECIPES
 
+AVERAGED = replace(RECIPES["book"], name="averaged", average=0.1, nesterov=True, label_smoothing=0.1)
 DROPPING = replace(RECIPES["fast"], name="dropping", network=(dropout(0.5), *RECIPES["fast"].network))
 
 
@@ -54,7 +56,59 @@ def stop_at_validation(monkeypatch, epoch):
     monkeypatch.setattr(loop, "accuracy", stopping)
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES, DROPPING])
+def test_averaged_weights_are_a_running_average_of_the_steps(few, monkeypatch):
+    """Weights and means after each step, each counting a tenth, computed again from what plain training does."""
+    recipe = replace(AVERAGED, nesterov=False, label_smoothing=0.0, epochs=1)
+    steps = []
+    for count in range(1, 5):  # the same run, broken off after so many batches
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "draw_batches", lambda *a, n=count: itertools.islice(draw_batches(*a), n))
+            steps.append(weights_of(train(replace(recipe, average=0.0), few, progress=False)))
+    expected = steps[0]
+    for weights in steps[1:]:
+        expected = 0.9 * expected + 0.1 * weights
+    averaged = train(recipe, few, progress=False)
+    whole = torch.cat([torch.full([t.numel()], t.is_floating_point()) for t in averaged.model.state_dict().values()])
+    assert torch.allclose(weights_of(averaged)[whole], expected[whole], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(weights_of(averaged)[whole], steps[-1][whole], rtol=1e-2)
+
+
+def test_smoothed_labels_are_a_mixture_with_equal_shares(few):
+    """The loss of the first batch, with and without: a tenth of each target is spread over all ten digits."""
+    recipe = replace(RECIPES["book"], batch_size=512, epochs=1, learning_rate=1e-9, label_smoothing=0.1)
+    images, labels = next(draw_batches(recipe, few.train))
+    run = train(recipe, few, progress=False)
+    target = 0.9 * torch.nn.functional.one_hot(labels, 10) + 0.01
+    with torch.no_grad():
+        logs = run.model.train()(images).log_softmax(1)
+    assert run.history["loss"].iloc[0] == pytest.approx(-(target * logs).sum(1).mean().item(), rel=1e-4)
+
+
+def test_nesterov_is_the_published_step():
+    """Sutskever et al. 2013 in the form of Bengio et al. 2012, against which PyTorch documents its own."""
+    sample = mnist.sample()
+    one = mnist.Mnist(sample.train[:200], sample.test[:100], "sample", "a test")
+    smooth = (flatten, linear(10))  # no pool whose ties the last digit decides
+    recipe = replace(RECIPES["book"], network=smooth, nesterov=True, schedule="constant", batch_size=200)
+    runs = {epochs: train(replace(recipe, epochs=epochs), one, progress=False) for epochs in (1, 2)}
+    with torch.random.fork_rng():
+        torch.manual_seed(loop.seed_for("weights", recipe, 0))
+        model = build(recipe.network)
+    velocity = [torch.zeros_like(p) for p in model.parameters()]
+    for epoch in (1, 2):
+        ((images, labels),) = draw_batches(recipe, one.train, 0, epoch)
+        gradients = torch.autograd.grad(
+            torch.nn.functional.cross_entropy(model(images), labels), list(model.parameters())
+        )
+        with torch.no_grad():
+            for at, (p, g) in enumerate(zip(model.parameters(), gradients, strict=True)):
+                g = g + recipe.weight_decay * p
+                velocity[at] = 0.9 * velocity[at] + g
+                p -= recipe.learning_rate * (g + 0.9 * velocity[at])
+        assert torch.allclose(next(model.parameters()), next(runs[epoch].model.parameters()), atol=1e-5)
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES, DROPPING, AVERAGED])
 def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch):
     options = {"epochs": 3, "validation": 100, "progress": False}
     whole = train(recipe, few, **options)
@@ -265,6 +319,8 @@ def test_bad_input_is_named(few, tmp_path, monkeypatch, arguments, message):
         ({"feed": "spoon"}, "feed: 'spoon'"),
         ({"feed": "images"}, "affine"),
         ({"seeds": (("luck", 1),)}, "seeds: 'luck' is unknown; choose among weights, order, movement, dropout"),
+        ({"average": 1.0}, "average: 1.0"),
+        ({"label_smoothing": -0.1}, "label_smoothing: -0.1"),
         ({"seeds": (("order", -1),)}, "seeds: order: -1"),
     ],
 )

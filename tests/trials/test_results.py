@@ -1,5 +1,7 @@
 """What the package ships as measured: complete, made by the present recipes, and still true of the weights."""
 
+from importlib.resources import files
+
 import pandas as pd
 import pytest
 
@@ -17,7 +19,14 @@ def recipes():
     return pd.concat([shipped_records("recipes"), shipped_records("source")]).set_index(["variant", "seed"])
 
 
-@pytest.mark.parametrize("name", STUDIES)
+SHIPPED = [name for name in STUDIES if (files("cellgrad") / "results" / f"{name}.jsonl").is_file()]
+
+
+def test_the_studies_that_chapters_read_are_shipped():
+    assert {"recipes", "source", "advice", "tricks"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_records_are_those_of_the_present_recipes_each_variant_by_one_version_of_the_training(name):
     records, study = shipped_records(name), STUDIES[name]
     seeds = records.groupby("variant")["seed"].apply(sorted)
@@ -30,7 +39,8 @@ def test_records_are_those_of_the_present_recipes_each_variant_by_one_version_of
         tasks = study_tasks(study, "full", seeds=seeds.map(len).max(), version=version)
         assert made["key"].is_unique and set(made["key"]) <= {task.key for task in tasks}
     for record in records.itertuples():
-        assert record.parameters < 20_000 and len(record.mistakes) == round(10_000 * (1 - record.test_accuracy))
+        assert record.parameters < 20_000
+        assert study.blind or len(record.mistakes) == round(10_000 * (1 - record.test_accuracy))
         assert len(record.history["loss"]) == record.epochs
 
 

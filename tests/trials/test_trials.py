@@ -22,7 +22,7 @@ from filelock import FileLock
 from cellgrad import cli, mnist, training, trials
 from cellgrad import layers as nets
 from cellgrad.layers import flatten, linear, max_pool, relu
-from cellgrad.training import loop, saving
+from cellgrad.training import evaluate, loop, saving
 from cellgrad.training.recipes import RECIPES, Recipe
 from cellgrad.trials import engines, records, studies, tasks
 from cellgrad.trials.studies import Study
@@ -231,6 +231,28 @@ def test_a_record_is_what_the_training_says(few):
         assert (record["study"], record["data"], record["validation"]) == ("fast", "sample", 100)
         assert record["training_version"] == loop.VERSION and record["finished"].startswith("20")
     assert run(study(TINY), few).finished["validation_accuracy"].isna().all()
+
+
+def test_a_blind_study_reads_the_held_out_digits_and_never_the_test_digits(few, monkeypatch):
+    looked_at, predict = [], evaluate.predict
+
+    def looking(model, digits, shift=0):
+        looked_at.append(digits)
+        return predict(model, digits, shift)
+
+    monkeypatch.setattr(evaluate, "predict", looking)
+    nine = replace(TINY, test_shift=1)
+    blind = Study("fast", "Which one?", (nine,), seeds=2, validation=100, blind=True)
+    outcome = run(blind, few)
+    assert looked_at and all(torch.equal(digits.images, few.train.images[-100:]) for digits in looked_at)
+    assert not {"test_accuracy", "test_accuracy_unshifted", "mistakes"} & set(outcome.finished)
+    fewer = mnist.Mnist(few.train[:-100], few.train[-100:], "sample", "a test")
+    expected = training.train(nine, fewer, seed=1, progress=False).record
+    told = outcome.finished.iloc[1]
+    assert told["held_out_accuracy"] == expected["test_accuracy"]
+    assert told["held_out_accuracy_unshifted"] == expected["test_accuracy_unshifted"]
+    assert told["validation"] == 100 and trials.summary(outcome.finished)["seeds"].tolist() == [2]
+    assert run(replace(blind, blind=False), few).skipped == 0, "what is blind has keys of its own"
 
 
 def test_what_is_recorded_is_not_run_again(few):

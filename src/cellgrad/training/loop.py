@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from cellgrad import checks
@@ -117,40 +118,79 @@ def _fit(
     steps = len(cut(torch.arange(len(digits)), recipe.batch_size))
     with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
         torch.manual_seed(seed_for("weights", recipe, settings.seed))
-        # Channels side by side in memory: the same numbers, computed faster.
-        model = build(recipe.network).to(device, memory_format=torch.channels_last)
-        optimiser = _optimiser(recipe, model)
-        schedule = _schedule(recipe, optimiser, recipe.epochs * steps)
-        parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
+        learner = _Learner(recipe, steps, device)
         history = []
         if checkpoint:
             history = checkpoint.history
-            for name, part in parts.items():
-                part.load_state_dict(checkpoint.state[name])
+            learner.load_state_dict(checkpoint.state)
         total = recipe.epochs * steps
         with tqdm(total=total, initial=len(history) * steps, disable=not progress, unit="step") as bar:
             for epoch in range(len(history) + 1, recipe.epochs + 1):
                 bar.set_description(f"epoch {epoch}/{recipe.epochs}")
                 torch.manual_seed(seed_for("dropout", recipe, settings.seed, epoch))
                 shown = draw_batches(recipe, digits, settings.seed, epoch)
-                row = {"epoch": epoch} | _one_epoch(model, optimiser, schedule, shown, epoch, bar)
+                row = {"epoch": epoch} | _one_epoch(learner, shown, epoch, device, bar)
                 if held_out:
-                    row["validation_accuracy"] = accuracy(model, held_out, recipe.test_shift)
+                    row["validation_accuracy"] = accuracy(learner.result, held_out, recipe.test_shift)
                 history.append(row)
                 if files:
-                    state = {name: part.state_dict() for name, part in parts.items()}
-                    files.save_checkpoint(Checkpoint(device, history, state))
-    return model, history
+                    files.save_checkpoint(Checkpoint(device, history, learner.state_dict()))
+    return learner.result, history
 
 
-def _optimiser(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        model.parameters(),
-        recipe.learning_rate,
-        recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-    )
+class _Learner:
+    """All that changes while a network is trained: its weights, the optimiser's memory, the learning rate."""
+
+    def __init__(self, recipe: Recipe, steps: int, device: str) -> None:
+        # Channels side by side in memory: the same numbers, computed faster.
+        self.model = build(recipe.network).to(device, memory_format=torch.channels_last)
+        self.label_smoothing = recipe.label_smoothing
+        self.optimiser = torch.optim.SGD(
+            self.model.parameters(),
+            recipe.learning_rate,
+            recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+        self.schedule = _schedule(recipe, self.optimiser, recipe.epochs * steps)
+        self.average = None
+        if recipe.average:
+            weighing = get_ema_multi_avg_fn(1 - recipe.average)
+            self.average = AveragedModel(self.model, multi_avg_fn=weighing, use_buffers=True)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network to evaluate."""
+        return self.average.module if self.average else self.model
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
+        """Learn from one batch; return the loss and the scores (n, 10) that it had before. Raises Diverged."""
+        scores = self.model(images)
+        loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            rate = self.schedule.get_last_lr()[0]
+            raise Diverged(f"the loss became {value} at learning rate {rate:g}; try a smaller learning rate")
+        self.schedule.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return value, scores
+
+    def state_dict(self) -> dict[str, object]:
+        """All that the rest of the run depends on, apart from seed and epoch."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take up a state that `state_dict` gave."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer | LRScheduler]:
+        parts = {"model": self.model, "optimiser": self.optimiser, "schedule": self.schedule, "average": self.average}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
@@ -160,34 +200,18 @@ def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> L
     return OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
 
 
-def _one_epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: LRScheduler,
-    shown: Batches,
-    epoch: int,
-    bar: tqdm,
-) -> dict[str, float]:
+def _one_epoch(learner: _Learner, shown: Batches, epoch: int, device: str, bar: tqdm) -> dict[str, float]:
     """Show every training digit to the network once; return the epoch's means and its duration in seconds."""
-    device = next(model.parameters()).device
-    model.train()
+    learner.model.train()
     start = time.perf_counter()
     total_loss, correct, seen = 0.0, 0, 0
     for step, (images, labels) in enumerate(shown, start=1):
         images, labels = images.to(device), labels.to(device)
-        scores = model(images)
-        loss = F.cross_entropy(scores, labels)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise Diverged(
-                f"the loss became {value} in epoch {epoch}, step {step}, at learning rate "
-                f"{schedule.get_last_lr()[0]:g}; try a smaller learning rate"
-            )
-        schedule.step()
-        total_loss += value * len(labels)
+        try:
+            loss, scores = learner.step(images, labels)
+        except Diverged as error:
+            raise Diverged(f"in epoch {epoch}, step {step}, {error}") from None
+        total_loss += loss * len(labels)
         correct += (scores.argmax(1) == labels).sum().item()
         seen += len(labels)
         bar.set_postfix(loss=f"{total_loss / seen:.4f}", accuracy=f"{correct / seen:.2%}", refresh=False)

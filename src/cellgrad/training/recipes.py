@@ -31,6 +31,9 @@ class Recipe:
     to so many pixels in each direction (test-time augmentation); 0 reads it once, as it is.
     seeds: pairs of a kind of chance (`CHANCES`) and a seed of its own, in place of the run's, so that one kind can be
     kept and another varied. nesterov: take the gradient where the momentum leads to (Sutskever et al. 2013).
+    label_smoothing: this share of each target is spread over all ten digits (Szegedy et al. 2016). average: what is
+    evaluated are not the last weights but a running average, in which each step counts so much (Polyak and Juditsky
+    1992, here exponential); 0 takes the last weights.
     Raises ValueError for an unknown schedule, feed or kind of chance, and for "images" without an affine movement.
     """
 
@@ -48,10 +51,15 @@ class Recipe:
     test_shift: int = 0
     seeds: tuple[tuple[str, int], ...] = ()
     nesterov: bool = False
+    label_smoothing: float = 0.0
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("feed", self.feed, FEEDS)
+        for name in ("label_smoothing", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)} is no share; give 0 or more, and less than 1")
         for kind, seed in self.seeds:
             _one_of("seeds", kind, CHANCES)
             whole_number(f"seeds: {kind}", seed)

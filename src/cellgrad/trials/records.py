@@ -100,16 +100,18 @@ def finished_keys(path: str | os.PathLike) -> set[str]:
 def summary(records: pd.DataFrame) -> pd.DataFrame:
     """A row for each variant: parameters, seeds, mean, std, worst and best test accuracy (fractions), mean seconds.
 
+    Of blind trials, the accuracies are those on the held-out digits.
     std is the sample standard deviation, no number for one seed. Raises ValueError where a variant's trials were not
     made alike (of all digits and of the sample, say, or by two versions of the training), or twice with one seed.
     """
+    accuracy = "held_out_accuracy" if "held_out_accuracy" in records else "test_accuracy"
     columns = {
         "parameters": ("parameters", "first"),
         "seeds": ("seed", "count"),
-        "mean": ("test_accuracy", "mean"),
-        "std": ("test_accuracy", "std"),
-        "worst": ("test_accuracy", "min"),
-        "best": ("test_accuracy", "max"),
+        "mean": (accuracy, "mean"),
+        "std": (accuracy, "std"),
+        "worst": (accuracy, "min"),
+        "best": (accuracy, "max"),
         "seconds": ("seconds", "mean"),
     }
     if records.empty:

@@ -30,7 +30,9 @@ from cellgrad.training.recipes import RECIPES, Recipe
 class Study:
     """A question, and the variants that answer it, each trained with the seeds 0 to `seeds` - 1.
 
-    validation: so many of the training digits are held out in every trial, and measured on after each epoch.
+    validation: so many of the training digits are held out in every trial, and measured on after each epoch. blind:
+    the test digits stay unread, and the network reads the held-out ones in their place, once, at the end; by such
+    studies recipes are chosen.
     Raises ValueError where two variants have one name or are one training.
     """
 
@@ -39,10 +41,11 @@ class Study:
     variants: tuple[Recipe, ...]
     seeds: int
     validation: int = 0
+    blind: bool = False
 
     def __post_init__(self) -> None:
         checks.whole_number("seeds", self.seeds, least=1)
-        checks.whole_number("validation", self.validation)
+        checks.whole_number("validation", self.validation, least=1 if self.blind else 0)
         for what, count in (Counter(v.name for v in self.variants) + Counter(map(_nameless, self.variants))).items():
             if count > 1:
                 names = [v.name for v in self.variants if what in (v.name, _nameless(v))]
@@ -147,6 +150,81 @@ _TRICKS = (
     replace(_FAST, name="no weight decay", weight_decay=0.0),
 )
 
+# Which recipes? Candidates, read on held-out digits only -------------------------------------------------------------
+
+_NINE = {"test_shift": 1}  # the record has the single reading, too
+
+
+def _strided(a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
+    """A first convolution that moves by two pixels, a pool, and scores from the 2 × 2 places left."""
+    early = (*_normed(a, 5, stride=2, padding=2), *_normed(b, 3, pooled=True))
+    return (*early, *_normed(c, 3), *_normed(d, 3), conv(10, 2, name="scores"), flatten)
+
+
+def _normed(channels: int, kernel: int, pooled: bool = False, **options: int) -> tuple[Layer, ...]:
+    return (conv(channels, kernel, **options), *((_POOL,) if pooled else ()), batch_norm, relu)
+
+
+def _averaged(first: int, a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
+    """The networks of `best` and `small`: two pools, and the places left are averaged."""
+    early = (*_normed(first, 3, pooled=True, padding=1), *_normed(a, 3, padding=1), *_normed(b, 3, pooled=True))
+    return (*early, *_normed(c, 3, padding=1), *_normed(d, 3), global_avg_pool, *_SCORES)
+
+
+_FASTER = replace(RECIPES["fast"], name="8-16 | 32-32", network=_strided(8, 16, 32, 32), epochs=3, nesterov=True)
+_TO_SEARCH_FAST = (
+    replace(RECIPES["fast"], name="fast, 3 epochs", epochs=3),
+    _FASTER,
+    replace(_FASTER, name="8-24 | 24-40", network=_strided(8, 24, 24, 40)),
+    replace(_FASTER, name="16-16 | 32-32", network=_strided(16, 16, 32, 32)),
+    replace(_FASTER, name="8-16 | 32-32, 4 epochs", epochs=4),
+    replace(_FASTER, name="8-16 | 32-32, no Nesterov", nesterov=False),
+    replace(_FASTER, name="8-16 | 32-32, rate 0.8", learning_rate=0.8),
+    replace(_FASTER, name="8-16 | 32-32, rate 0.2", learning_rate=0.2),
+    replace(_FASTER, name="8-16 | 32-32, batch 128", batch_size=128, learning_rate=0.2),
+    replace(_FASTER, name="8-16 | 32-32, decay 5e-4", weight_decay=5e-4),
+    replace(_FASTER, name="8-16 | 32-32, labels smoothed", label_smoothing=0.1),
+    replace(_FASTER, name="8-24 | 24-40, labels smoothed", network=_strided(8, 24, 24, 40), label_smoothing=0.1),
+    replace(_FASTER, name="8-16 | 32-32, shift 2", shift=2),
+)
+
+_SMALLER = replace(RECIPES["small"], name="6-10-12-14-16", network=_averaged(6, 10, 12, 14, 16), nesterov=True)
+_TO_SEARCH_SMALL = (
+    _SMALLER,
+    replace(_SMALLER, name="6-10-12-12-12", network=_averaged(6, 10, 12, 12, 12)),
+    replace(_SMALLER, name="5-9-10-12-14", network=_averaged(5, 9, 10, 12, 14)),
+    replace(_SMALLER, name="6-10-12-14-16, turned", affine=(7, 0.07, (0.9, 1.1))),
+    replace(_SMALLER, name="6-10-12-14-16, shift 1", shift=1),
+    replace(_SMALLER, name="6-10-12-14-16, rate 0.4", learning_rate=0.4),
+    replace(_SMALLER, name="4-8-8-10-12", network=RECIPES["small"].network),
+)
+
+_BETTER = replace(RECIPES["best"], name="best, Nesterov", nesterov=True)
+_TO_SEARCH_BEST = (
+    _BETTER,
+    replace(_BETTER, name="best, Nesterov, 30 epochs", epochs=30),
+    replace(_BETTER, name="best, Nesterov, less moved", affine=(7, 0.05, (0.95, 1.05))),
+    replace(_BETTER, name="best, Nesterov, labels smoothed", label_smoothing=0.05),
+    replace(_BETTER, name="best, Nesterov, decay 5e-4", weight_decay=5e-4),
+    replace(_BETTER, name="best, Nesterov, averaged", average=0.002),
+)
+
+_TO_SEARCH_BOOK = (
+    replace(RECIPES["book"], name="book, Nesterov", nesterov=True),
+    replace(RECIPES["book"], name="book, Nesterov, a little turned", nesterov=True, affine=(5, 0.07, (0.95, 1.05))),
+    replace(RECIPES["book"], name="book, Nesterov, decay 5e-4", nesterov=True, weight_decay=5e-4),
+    replace(RECIPES["book"], name="book, Nesterov, 15 epochs", nesterov=True, epochs=15),
+    RECIPES["book"],
+)
+
+
+def _search(recipe: str, variants: tuple[Recipe, ...], seeds: int) -> Study:
+    """By held-out digits alone; each digit is read nine times, and once."""
+    question = f"Which recipe shall be `{recipe}`? The test digits stay unread."
+    candidates = tuple(replace(variant, **_NINE) for variant in variants)
+    return Study(f"search-{recipe}", question, candidates, seeds, validation=10_000, blind=True)
+
+
 _ALL = [
     Study(
         "recipes",
@@ -163,6 +241,12 @@ _ALL = [
     ),
     Study("advice", "Is each sentence of the source's advice true?", _ADVICE, seeds=4, validation=10_000),
     Study("tricks", "What does each trick of the recipe `fast` buy?", _TRICKS, seeds=3, validation=10_000),
+]
+_ALL += [
+    _search("fast", _TO_SEARCH_FAST, seeds=3),
+    _search("small", _TO_SEARCH_SMALL, seeds=2),
+    _search("best", _TO_SEARCH_BEST, seeds=2),
+    _search("book", _TO_SEARCH_BOOK, seeds=2),
 ]
 STUDIES = {study.name: study for study in _ALL}
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,6 +51,7 @@ def _settings_of_version_1(recipe: Recipe) -> dict[str, object]:
 class Task:
     """One trial to run: a recipe and a seed, the digits held out, "full" or "sample" data, the training's version.
 
+    blind: the digits held out are read in place of the test digits, which stay unread.
     out: a folder where the trial runs, to keep its weights in a folder of its own, named after the key; until it is
     done, a checkpoint to go on from.
     """
@@ -62,6 +63,7 @@ class Task:
     data: str
     version: int = loop.VERSION
     out: str | None = None
+    blind: bool = False
 
     @property
     def key(self) -> str:
@@ -70,7 +72,8 @@ class Task:
             settings, version = _settings_of_version_1(self.recipe), _NAME_OF_VERSION_1
         else:
             settings, version = _settings(self.recipe), self.version
-        content = json.dumps([settings, self.seed, self.validation, self.data, version], sort_keys=True)
+        parts = [settings, self.seed, self.validation, self.data, version, *(["blind"] if self.blind else [])]
+        content = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
@@ -102,7 +105,7 @@ def study_tasks(
             raise ValueError(f"unknown variant {name!r} of the study {study.name}; choose among {', '.join(names)}")
     chosen = [recipe for recipe in study.variants if not only or recipe.name in only]
     return [
-        Task(study.name, recipe, seed, study.validation, data, version, out)
+        Task(study.name, recipe, seed, study.validation, data, version, out, study.blind)
         for seed in range(seeds)
         for recipe in chosen
     ]
@@ -111,7 +114,8 @@ def study_tasks(
 def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
     """Train and return the record of it, as JSON can hold it; after an error, a record with the traceback as `error`.
 
-    history has a list for each column, an entry an epoch; mistakes pairs of the test digit's row and the answer.
+    history has a list for each column, an entry an epoch; mistakes pairs of the test digit's row and the answer. A
+    blind trial's record has held_out_accuracy in place of test_accuracy, and no mistakes.
     """
     try:
         if data.kind != task.data:
@@ -121,22 +125,25 @@ def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
                 f"this trial is of training version {task.version}, but here is {loop.VERSION}; install the same"
             )
         settings = {"seed": task.seed, "validation": task.validation, "device": device}
+        if task.blind:
+            digits, held_out = data.hold_out(task.validation)
+            data = replace(data, train=digits, test=held_out)
+            del settings["validation"]
         if task.weights:
             begun = task.weights.exists() or checkpoint_path(task.weights).exists()
             settings |= {"out": task.weights.parent, "resume": begun}
         run = loop.train(task.recipe, data, **settings, progress=False)
     except Exception:
         return failed_record(task, traceback.format_exc())
+    record = run.record | _about(task) | {"history": run.history.round(5).to_dict("list")}
+    if task.blind:
+        names = {name: name.replace("test_accuracy", "held_out_accuracy") for name in record}
+        return {names[name]: value for name, value in record.items()}
     validated = run.history.get("validation_accuracy")
-    return (
-        _about(task)
-        | {name: value for name, value in run.record.items() if name != "recipe"}  # the name alone
-        | {
-            "validation_accuracy": None if validated is None else float(validated.iloc[-1]),
-            "mistakes": [list(mistake) for mistake in run.mistakes.items()],
-            "history": run.history.round(5).to_dict("list"),
-        }
-    )
+    return record | {
+        "validation_accuracy": None if validated is None else float(validated.iloc[-1]),
+        "mistakes": [list(mistake) for mistake in run.mistakes.items()],
+    }
 
 
 def _about(task: Task) -> Record:
