@@ -10,7 +10,12 @@ from pages import opened, state_of_text
 from cellgrad import figures
 from cellgrad.figures.page import _json
 
-FIGURES = {"network": (figures.network, 150), "slope": (figures.slope, 150), "bowl": (figures.bowl, 150)}
+FIGURES = {
+    "network": (figures.network, 150),
+    "slope": (figures.slope, 150),
+    "bowl": (figures.bowl, 150),
+    "window": (figures.window, 150),
+}
 names = pytest.mark.parametrize("name", FIGURES)
 
 

@@ -9,3 +9,4 @@ from cellgrad.figures.bowl import bowl
 from cellgrad.figures.network import network
 from cellgrad.figures.page import Figure
 from cellgrad.figures.slope import slope
+from cellgrad.figures.window import window

@@ -34,7 +34,8 @@ function cellgradBase(root) {
   // 4 significant digits, no zeros at the end, a real minus sign; as cellgrad.figures.page.number writes them.
   function number(value, digits = 4) {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
-    const size = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(Number(value.toPrecision(digits)))));
+    if (value === 0) return "0"; // −0 too
+    const size = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(digits)))));
     const short = size < -4 || size >= digits
       ? value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e")
       : String(Number(value.toPrecision(digits)));

@@ -101,24 +101,40 @@ def svg(height: int, description: str, *content: str) -> str:
     )
 
 
-def ink_image(pixels: np.ndarray, x: float, y: float, width: float, height: float, **attributes: object) -> str:
-    """Pixels of 0 (nothing) to 255 (ink), shape (rows, columns), uint8, as an image in an SVG picture."""
-    rows, columns = pixels.shape
-    ink = np.zeros((rows, columns, 2), dtype=np.uint8)
-    ink[..., 1] = pixels  # black, and as opaque as there is ink
-    lines = b"".join(b"\0" + row.tobytes() for row in ink)
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 4, 0, 0, 0)), (b"IDAT", zlib.compress(lines, 0))]
+def ink(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of 0 (nothing) to 255 (ink), shape (rows, columns), as RGBA: black, and as opaque as there is ink."""
+    colours = np.zeros((*pixels.shape, 4), dtype=np.uint8)
+    colours[..., 3] = pixels
+    return colours
+
+
+def signed(values: np.ndarray, largest: float | None = None) -> np.ndarray:
+    """Numbers, shape (rows, columns), as RGBA: orange-red above zero, blue below, as opaque as they are large."""
+    largest = np.abs(values).max() if largest is None else largest
+    colours = np.zeros((*values.shape, 4), dtype=np.uint8)
+    for where, colour in ((values > 0, RED), (values < 0, BLUE)):
+        colours[where, :3] = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    colours[..., 3] = np.round(255 * np.minimum(np.abs(values) / (largest or 1), 1))
+    return colours
+
+
+def image(colours: np.ndarray, x: float, y: float, width: float, height: float, **attributes: object) -> str:
+    """RGBA colours, uint8, shape (rows, columns, 4), as an image in an SVG picture, one square for each pixel."""
+    rows, columns, _ = colours.shape
+    lines = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(colours))
+    # Level 0 stores without compressing: the same bytes with every version of zlib.
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)), (b"IDAT", zlib.compress(lines, 0))]
     png = b"\x89PNG\r\n\x1a\n"
     for kind, content in (*chunks, (b"IEND", b"")):
         png += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    attributes = {"class_": "cg-ink", "preserveAspectRatio": "none", "style": "image-rendering:pixelated"} | attributes
+    attributes = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated"} | attributes
     return tag("image", href=source, x=x, y=y, width=width, height=height, **attributes)
 
 
 def number(value: float, digits: int = 4) -> str:
     """A number as the figures write it: so many significant digits, no zeros at its end, a real minus sign."""
-    written = f"{value:.{digits}g}"
+    written = f"{value or 0:.{digits}g}"  # no −0
     if "e" in written:
         mantissa, exponent = written.split("e")
         written = f"{mantissa}e{int(exponent)}"
