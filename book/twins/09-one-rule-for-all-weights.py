@@ -31,7 +31,10 @@
 try:
     import cellgrad
 except ImportError:
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/cells-to-convnets/cells-to-convnets@v0.1.0")
+    package = "git+https://github.com/your--account/cells-to-convnets@v0.2.0"
+    if "--" in package:
+        print("Nobody has this address: put your copy's in its place, in this cell.")
+    get_ipython().run_line_magic("pip", f"install -q {package}")
 
 # %% tags=["hide-input", "core"]
 import itertools
@@ -95,7 +98,8 @@ def add(a, b):
 
 def multiply(a, b):
     a, b = as_value(a), as_value(b)
-    to_a, to_b = lambda slope: slope * b.numbers, lambda slope: slope * a.numbers
+    to_a = lambda slope: slope * b.numbers
+    to_b = lambda slope: slope * a.numbers
     return Value(a.numbers * b.numbers, [(a, to_a), (b, to_b)])
 
 
@@ -183,39 +187,44 @@ walk_back(loss)
 len(behind(loss))
 
 # %% [markdown]
-# Here is the record without the constants. Forward, to the right, each step makes a number of the one before. Backward, each step multiplies the
-# slope that arrives by its own derivative; what is left at $w$ is the product of all factors.
+# Here is the record without the constants. Forward, downwards, each step makes a number of the one before. Backward, each step multiplies the
+# slope that arrives by its own derivative, so the slope of $w$ at the top is the product of all factors.
 
-# %% mystnb={"image": {"alt": "A chain of nine circles from left to right: w, times x, times minus one, exp, one plus, one over, minus t, square, times one half. Each shows its number in blue and below it its slope in red. Blue arrows lead to the right from circle to circle; red arrows lead back from the last circle, whose slope is 1, to w, each with the factor that the slope is multiplied by."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "A chain of nine circles from top to bottom: w, times x, times minus one, exp, one plus, one over, minus t, square, times one half. On the left of each stands its number in blue, on the right its slope in red. Blue arrows lead down from number to number; red arrows lead up from the last slope, which is 1, to that of w, each with the factor that the slope is multiplied by."}} tags=["hide-input"]
 steps = [v for v in behind(loss) if any(s.sources or s is w for s, _ in v.sources)]
 steps = [w, *steps]
 names = ["w", "· x", "· (−1)", "exp", "1 +", "1 / …", "− t", "… ²", "· ½"]
-fig, ax = plt.subplots(figsize=(9.6, 2.9))
+blue, red = plotting.BLUE, plotting.RED
+fig, ax = plt.subplots(figsize=(5, 6.4))
+middle = {"ha": "center", "va": "center"}
 for k, (value, name) in enumerate(zip(steps, names)):
-    ax.plot(k, 0, "o", markersize=37, markerfacecolor=plotting.PAPER, markeredgecolor=plotting.INK)
-    ax.text(k, 0.0, name, ha="center", va="center", fontsize=10)
-    ax.text(k, 0.62, f"{value.numbers:.3f}", ha="center", color=plotting.BLUE)
-    ax.text(k, -0.75, f"{value.slope:.3f}", ha="center", color=plotting.RED)
-ax.text(-0.75, 0.62, "number", ha="right", color=plotting.BLUE)
-ax.text(-0.75, -0.75, "slope", ha="right", color=plotting.RED)
+    ax.plot(0, -k, "o", markersize=30, color="w", markeredgecolor=plotting.INK)
+    ax.text(0, -k, name, fontsize=9.5, **middle)
+    ax.text(-1.1, -k, f"{value.numbers:.3f}", color=blue, **middle)
+    ax.text(1.1, -k, f"{value.slope:.3f}", color=red, **middle)
 for k, (before, after) in enumerate(zip(steps, steps[1:])):
-    forth, back = (k + 0.7, 0.4), (k + 0.3, 0.4)
-    ax.annotate("", forth, back, arrowprops={"arrowstyle": "->", "color": plotting.BLUE})
-    forth, back = (k + 0.7, -0.4), (k + 0.3, -0.4)
-    ax.annotate("", back, forth, arrowprops={"arrowstyle": "->", "color": plotting.RED})
+    down, up = (-1.1, -k - 0.75), (-1.1, -k - 0.25)
+    ax.annotate("", down, up, arrowprops={"arrowstyle": "->", "color": blue})
+    down, up = (1.1, -k - 0.75), (1.1, -k - 0.25)
+    ax.annotate("", up, down, arrowprops={"arrowstyle": "->", "color": red})
     factor = f"× {before.slope / after.slope:.2f}"
-    ax.text(k + 0.5, -0.56, factor, ha="center", fontsize=8, color=plotting.RED)
-ax.set(xlim=(-1.6, len(steps) - 0.4), ylim=(-1.2, 1.1))
+    ax.text(1.25, -k - 0.5, factor, va="center", fontsize=10, color=red)
+ax.text(-1.1, 0.6, "number", color=blue, **middle)
+ax.text(1.1, 0.6, "slope", color=red, **middle)
+ax.set(xlim=(-2, 2.2), ylim=(-8.5, 0.9))
 ax.axis("off")
 plt.show()
 
 # %% [markdown]
+# *Figure 9.1. The record of one weight, one input and one sigmoid. Down on the left, the numbers are made; up on the right, the slopes come back.*
+#
 # The four steps of the sigmoid, from $\cdot(-1)$ to $1/\ldots$, are a detour: multiply their factors and you get $\sigma(1-\sigma)$, the slope that
 # *Its derivatives* found. The program did not know it.
 
 # %%
 s = float(steps[5].numbers)
-print(f"product of the four factors {float(steps[1].slope / steps[5].slope):.12f}")
+product = float(steps[1].slope / steps[5].slope)
+print(f"product of the four factors {product:.12f}")
 print(f"sigma times (1 - sigma)     {s * (1 - s):.12f}")
 
 
@@ -294,7 +303,8 @@ def total(x):
 
 def loss_of_one(piece, inputs, k, pull):
     """The loss as it depends on input number k, the others staying as they are."""
-    return lambda numbers: np.sum(pull * piece(*inputs[:k], numbers, *inputs[k + 1 :]))
+    before, after = inputs[:k], inputs[k + 1 :]
+    return lambda numbers: np.sum(pull * piece(*before, numbers, *after))
 
 
 # %% [markdown]
@@ -342,7 +352,8 @@ def check(piece, in_torch, in_letters, **named):
 def slide(images, kernels):
     """Every kernel at every place of every image.
 
-    images: (images, channels, rows, columns); kernels: (results, channels, rows, columns).
+    images: (images, channels, rows, columns)
+    kernels: (channels out, channels in, rows, columns)
     """
     windows = sliding_window_view(images, kernels.shape[2:], axis=(2, 3))
     sums = np.tensordot(windows, kernels, axes=[(1, 4, 5), (1, 2, 3)])
@@ -357,7 +368,7 @@ kernel = np.random.default_rng(0).normal(scale=0.5, size=(1, 1, 3, 3))
 miss = slide(digit[None, None], kernel) - goal
 delta = miss / miss.size
 places = digit[:26, :26] * delta[0, 0]
-places.size, round(places.sum(), 6)
+print(f"{places.size} products, their sum {places.sum():.6f}")
 
 # %% mystnb={"image": {"alt": "Three squares of 26 by 26 places side by side. Left: the part of the digit that the upper left weight of the kernel passes over, framed on the whole digit. Middle: the slope of the loss at each place, red above zero and blue below. Right: their product, which is zero wherever there is paper. Its sum is written above it."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.3))
@@ -371,6 +382,8 @@ axes[2].set_title(f"= products, sum {places.sum():.3f}")
 plt.show()
 
 # %% [markdown]
+# *Figure 9.2. The derivative by one shared weight: pixel times slope at each of its 676 places, and all products added up.*
+#
 # The derivative by this one weight is the sum over the right square: 676 products, of which those on paper are zero. For the weight beside it, the frame moves one pixel on. So *all* nine derivatives together
 # are the δ slid over the image, like a kernel of 26 × 26. The backward rule for the weights is itself a convolution:
 
@@ -402,6 +415,8 @@ plt.show()
 
 
 # %% [markdown]
+# *Figure 9.3. One pixel meets the kernel backwards: the result is the kernel, turned by half a turn.*
+#
 # The result is the kernel turned by half a turn. The place to the upper left of the pixel meets it with its *last* weight, the place to the lower right with its first. So the slope of a pixel is the sum over these
 # nine places, each with the slope that arrives there times the weight through which the pixel went:
 #
@@ -426,15 +441,18 @@ def convolve(x, w):
 
 
 # %% [markdown]
-# One function, `slide`, goes forward and back twice. In `to_w` the images of the batch take the role of the channels: the slopes of all places *and all images* are added up. Three images of two channels, four kernels for
-# nudging and PyTorch, and letters for SymPy; the deviations should be rounding errors, for nudging a little more:
+# One function, `slide`, goes forward once and backward twice. In `to_w` the images of the batch take the role of the channels, so the parts of all places *and of all images* are added up. The check takes two images of two channels
+# and three kernels. From SymPy and autograd we expect rounding errors, from nudging a little more, since it is an approximation:
 
 # %% tags=["nbval-ignore-output"]
 generator = np.random.default_rng(0)
-images, kernels = generator.normal(size=(2, 2, 4, 4)), generator.normal(size=(3, 2, 3, 3))
+images = generator.normal(size=(2, 2, 4, 4))
+kernels = generator.normal(size=(3, 2, 3, 3))
 check(convolve, F.conv2d, slide, x=images, w=kernels)
 
 # %% [markdown]
+# It is as we expected: a few units of the sixteenth digit, and a few of the tenth for nudging.
+#
 # ## A kernel that is learned
 #
 # *Convolutions and their cost* took its edge detector from a book and promised that a network learns its own. Here it happens. The network is one convolution; the loss is the one from the picture; the kernel
@@ -462,8 +480,12 @@ for (above, below), update in zip(axes.T, [0, 10, 100, 1000]):
     below.set_xlabel(f"loss {history[update]:.1e}")
 plt.show()
 
+# %% [markdown]
+# *Figure 9.4. A kernel learns. Above its nine weights, below what it finds on the digit; under each the loss.*
+
 # %%
-print(f"largest distance from the book's kernel {np.abs(kept[1000] - edge_kernel).max():.6f}")
+distance = np.abs(kept[1000] - edge_kernel).max()
+print(f"largest distance from the wanted kernel {distance:.6f}")
 
 # %% [markdown]
 # Nobody told it the nine numbers. It saw one digit and what was wanted at each of the 676 places, and found the detector of upright edges.
@@ -515,7 +537,8 @@ def max_pool(x):
 # A table of sixteen numbers, and four slopes that come back. Before you look at the right table: where do they go?
 
 # %% tags=["core"]
-table = Value(np.array([[3, 1, 0, 2], [5, 4, 6, 1], [2, 2, 0, 7], [1, 0, 3, 4]])[None, None])
+table = [[3, 1, 0, 2], [5, 4, 6, 1], [2, 2, 0, 7], [1, 0, 3, 4]]
+table = Value([[table]])
 pooled = max_pool(table)
 walk_back(total(pooled * np.array([[10, 20], [30, 40]])))
 
@@ -534,10 +557,14 @@ for row, column in np.argwhere(table.slope[0, 0]):
 plt.show()
 
 
+# %% [markdown]
+# *Figure 9.5. Four slopes come back through a max-pool, each to the winner of its square, framed on the left.*
+
 # %% tags=["nbval-ignore-output"]
 def pool_in_letters(x):
     squares = [x[0, 0, r : r + 2, c : c + 2] for r in (0, 2) for c in (0, 2)]
-    return np.array([sp.Max(*square.flat) for square in squares]).reshape(1, 1, 2, 2)
+    largest = [sp.Max(*square.flat) for square in squares]
+    return np.array(largest).reshape(1, 1, 2, 2)
 
 
 images = generator.normal(size=(1, 1, 4, 4))
@@ -621,7 +648,8 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 scores = sp.symbols("z1:4", real=True)
 p = [sp.exp(z) / sum(map(sp.exp, scores)) for z in scores]
 y = [0, 1, 0]
-[sp.simplify(sp.diff(-sp.log(p[1]), z) - (p[k] - y[k])) for k, z in enumerate(scores)]
+slopes = [sp.diff(-sp.log(p[1]), z) for z in scores]
+[sp.simplify(slope - (p[k] - y[k])) for k, slope in enumerate(slopes)]
 
 # %% mystnb={"image": {"alt": "Three bar charts over the ten digits. Left: the probabilities p that a network gives, most of it split between 3 and 5. Middle: what it should say, 1 at the label 3. Right: the difference, negative at 3, positive at 5 and a little at the others: the slopes of the ten scores."}} tags=["hide-input"]
 scores_now = np.array([-1.0, 0.5, 0.2, 2.0, -2.0, 2.6, 0.1, -0.5, 1.0, -0.4])
@@ -630,7 +658,8 @@ y_now = np.eye(10)[3]
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
 names = ["what it says, p", "what it should say, y", "slopes, p − y"]
 colours = [plotting.BLUE, plotting.GREEN, plotting.RED]
-for ax, name, heights, colour in zip(axes, names, [p_now, y_now, p_now - y_now], colours):
+bars = [p_now, y_now, p_now - y_now]
+for ax, name, heights, colour in zip(axes, names, bars, colours):
     ax.bar(range(10), heights, color=colour)
     ax.set(xticks=range(10), xlabel="digit")
     ax.set_title(name, fontsize=11)
@@ -638,6 +667,8 @@ plt.show()
 
 
 # %% [markdown]
+# *Figure 9.6. Ten scores of a digit with the label 3, read by a network that leans towards 5: what it says, minus what it should say.*
+#
 # A step against these slopes raises the score of the right class and lowers the others, each by its own share of the blame. Compare Part I's output delta, $(a - t)\,a(1 - a)$. There, an
 # output that is sure and wrong has a factor $a(1 - a)$ near zero and learns almost nothing. Here, the factor is gone.
 #
@@ -663,7 +694,8 @@ labels = np.array([1, 0])
 
 def entropy_in_letters(scores):
     logs = [sp.log(sum(map(sp.exp, row))) for row in scores]
-    return sum(log - row[k] for log, row, k in zip(logs, scores, labels)) / len(labels)
+    each = [log - row[k] for log, row, k in zip(logs, scores, labels)]
+    return sum(each) / len(labels)
 
 
 ours = lambda scores: cross_entropy(scores, labels)
@@ -712,7 +744,8 @@ for slope in generator.normal(size=(5, 3, 4)):
     weights, velocities = step(weights, [slope], velocities, rate=0.2)
     theirs.grad = torch.tensor(slope)
     optimiser.step()
-print(f"largest difference {np.abs(weights[0] - theirs.detach().numpy()).max():.0e}")
+far = np.abs(weights[0] - theirs.detach().numpy()).max()
+print(f"largest difference {far:.0e}")
 
 
 # %% [markdown]
@@ -742,7 +775,8 @@ def source_network(images, arrays, pool=max_pool):
 # %%
 torch.manual_seed(0)
 theirs = build(SOURCE).double()
-images, labels = mnist.normalise(digits.images[:128]).double(), digits.labels[:128]
+images = mnist.normalise(digits.images[:128]).double()
+labels = digits.labels[:128]
 their_loss = F.cross_entropy(theirs(images), labels)
 their_loss.backward()
 
@@ -759,17 +793,21 @@ print(f"{count:,} weights, {len(behind(loss))} values on record")
 rows = []
 for (name, p), array in zip(theirs.named_parameters(), arrays):
     far = np.abs(array.slope - p.grad.numpy()).max()
-    rows.append((name.split(".")[0], array.slope.size, np.abs(array.slope).max(), far))
+    layer, largest = name.split(".")[0], np.abs(array.slope).max()
+    rows.append((layer, array.slope.size, largest, far))
 columns = ["layer", "weights", "largest derivative", "largest deviation"]
 layers = pd.DataFrame(rows, columns=columns).groupby("layer", sort=False)
 table = layers.agg({columns[1]: "sum", columns[2]: "max", columns[3]: "max"})
-table.style.format({columns[2]: "{:.3f}", columns[3]: "{:.0e}"})
+for column, digits_shown in zip(columns[2:], ["{:.3f}", "{:.0e}"]):
+    table[column] = table[column].map(digits_shown.format)
+table
 
 # %% tags=["nbval-ignore-output"]
 ours_all = np.concatenate([array.slope.ravel() for array in arrays])
-theirs_all = np.concatenate([p.grad.numpy().ravel() for p in theirs.parameters()])
-print(f"{len(ours_all):,} derivatives, largest deviation from autograd", end=" ")
-print(f"{np.abs(ours_all - theirs_all).max():.0e}")
+grads = [p.grad.numpy().ravel() for p in theirs.parameters()]
+theirs_all = np.concatenate(grads)
+print(f"{len(ours_all):,} derivatives")
+print(f"largest deviation from autograd {np.abs(ours_all - theirs_all).max():.0e}")
 
 # %% [markdown]
 # And against nudging, which knows no rule at all. Two forward passes for each weight would take a while for all of them, so here are four weights of each array and eight digits. (The book's tests nudge all 14,392.)
@@ -795,15 +833,18 @@ print(f"{len(far)} weights, largest deviation from nudging {max(far):.0e}")
 
 # %% mystnb={"image": {"alt": "A cloud of 14,392 blue dots, one for each weight of the convolutional network, exactly on the diagonal between autograd's derivative and ours, from far below a millionth to above a tenth on logarithmic axes; and eight orange dots, the weights of Part I's spreadsheet, on the same diagonal."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 4.6))
-ax.loglog(np.abs(theirs_all), np.abs(ours_all), ".", markersize=3, color=plotting.BLUE,
-          label="the convolutional network's, by autograd", rasterized=True)
-ax.loglog(derived, toy_slopes, "o", markersize=7, color=plotting.ORANGE,
-          markeredgecolor=plotting.INK, label="the spreadsheet's eight, by formula")
-ax.set(xlabel="derivative by formula or autograd (size)", ylabel="derivative walked back (size)")
+ax.loglog(np.abs(theirs_all), np.abs(ours_all), ".", markersize=3,
+          label="the convolutional network's, by autograd")
+ax.loglog(derived, toy_slopes, "o", markersize=7, markeredgecolor=plotting.INK,
+          label="the spreadsheet's eight, by formula")
+ax.set_xlabel("derivative by formula or autograd (size)")
+ax.set_ylabel("derivative walked back (size)")
 ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
+# *Figure 9.7. Each dot is a weight: 14,392 of the network that reads digits and eight of the spreadsheet, all on the diagonal.*
+#
 # ## One update
 #
 # Last, the rule that gave the chapter its name: every weight moves against its slope. One step of ours, one of PyTorch's optimiser, and the first weight of each convolution before and after:
@@ -822,7 +863,8 @@ at = [k for k, a in enumerate(before) if a.ndim == 4]
 columns = {"before": before, "derivative": slopes}
 columns |= {"after, ours": after, "after, PyTorch's": their_after}
 names = layer_table(SOURCE).query("kind == 'conv'")["layer"]
-pd.DataFrame({n: [c[k].flat[0] for k in at] for n, c in columns.items()}, names).round(6)
+firsts = {name: [c[k].flat[0] for k in at] for name, c in columns.items()}
+pd.DataFrame(firsts, index=names).round(6)
 
 # %% tags=["nbval-ignore-output"]
 far = max(np.abs(a - b).max() for a, b in zip(after, their_after))
