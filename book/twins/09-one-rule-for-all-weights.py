@@ -174,7 +174,7 @@ def collected(slope, shape):
 
 # %% [markdown]
 # That is the whole differentiator, some sixty lines. Try it on the smallest network there is: one weight, one input, one sigmoid, and the
-# error $E = \frac12(\sigma(w x) - t)^2$. It remembers how many values, constants included?
+# error $E = \frac12(\sigma(w x) - t)^2$. How many values will be on record, constants included?
 
 # %% tags=["core"]
 def sigmoid(x):
@@ -512,6 +512,8 @@ check(relu, F.relu, relu_in_letters, x=generator.normal(size=(3, 4)))
 
 
 # %% [markdown]
+# Zero for SymPy and autograd, which means equal to the last digit: a slope passes or it does not, and nothing is rounded.
+#
 # ## Max-pool: the winner takes it
 #
 # A max-pool keeps the largest of four numbers. If the winner grows a little, so does the result; if one of the other three grows a little, nothing happens. So the winner gets the whole slope, the others get none. Where several share the first place, we
@@ -559,6 +561,8 @@ plt.show()
 
 # %% [markdown]
 # *Figure 9.5. Four slopes come back through a max-pool, each to the winner of its square, framed on the left.*
+#
+# The two twos share the first place of the lower left square, and the first of them has the 30. The check takes random numbers, of which no two are equal:
 
 # %% tags=["nbval-ignore-output"]
 def pool_in_letters(x):
@@ -572,6 +576,8 @@ check(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
 
 
 # %% [markdown]
+# Again equal to the last digit.
+#
 # ## Batch norm
 #
 # A [batch](glossary.md#term-batch) is the set of digits that one update looks at. Batch norm takes the $N$ numbers of one channel, over all places and all digits of the batch, subtracts their mean $\mu$ and divides by their standard deviation
@@ -630,6 +636,8 @@ x, scale, shift = (generator.normal(size=size) for size in [(2, 1, 1, 2), 1, 1])
 check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 
 # %% [markdown]
+# The formula stands. It was the longest derivation of this chapter, and the check the shortest part of it.
+#
 # ## Ten scores and a label: *p* − *y*
 #
 # The network ends in ten scores, one for each digit, also called [logits](glossary.md#term-logits). The *softmax* makes probabilities of them: exponentials, so that all are positive, divided by their sum, so that they add up to 1.
@@ -642,7 +650,7 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 #
 # $$\frac{\partial E}{\partial z_k} = p_k - y_k$$
 #
-# What the network says, minus what it should say. SymPy, with three scores in letters, the second class being right; what is left after subtracting $p - y$ should be nothing:
+# In words: what the network says, minus what it should say. SymPy gets three scores in letters, the second class being right. Take $p - y$ away from its derivatives, and we expect three zeros:
 
 # %%
 scores = sp.symbols("z1:4", real=True)
@@ -667,7 +675,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 9.6. Ten scores of a digit with the label 3, read by a network that leans towards 5: what it says, minus what it should say.*
+# *Figure 9.6. Ten invented scores of a digit with the label 3, by a network that leans towards 5: what it says, minus what it should say.*
 #
 # A step against these slopes raises the score of the right class and lowers the others, each by its own share of the blame. Compare Part I's output delta, $(a - t)\,a(1 - a)$. There, an
 # output that is sure and wrong has a factor $a(1 - a)$ near zero and learns almost nothing. Here, the factor is gone.
@@ -766,7 +774,7 @@ def source_network(images, arrays, pool=max_pool):
     x = block(block(block(block(pool(x)))))
     x = convolve(relu(convolve(x, next(arrays))), next(arrays))
     to_x = lambda slope: slope[:, :, None, None]
-    return Value(x.numbers[:, :, 0, 0], [(x, to_x)])  # one place is left: ten scores
+    return Value(x.numbers[:, :, 0, 0], [(x, to_x)])  # one place is left
 
 
 # %% [markdown]
@@ -787,7 +795,7 @@ count = sum(a.numbers.size for a in arrays)
 print(f"{count:,} weights, {len(behind(loss))} values on record")
 
 # %% [markdown]
-# One line of the record is a whole layer for all 128 digits, so the record is short. Now every derivative, layer by layer. We promised deviations of rounding errors:
+# One value on record is a whole layer's result for all 128 digits, so the record is short. Now the derivatives, layer by layer, and how far they are from PyTorch's. We expect rounding errors, somewhat larger than above, since every derivative is a sum of very many products:
 
 # %% tags=["nbval-ignore-output"]
 rows = []

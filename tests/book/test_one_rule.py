@@ -72,7 +72,9 @@ def test_one_number_at_many_places_collects_their_sum(typed):
     def theirs(scale, column, image):
         return (torch.exp(scale * image / 5 - column) ** 2 + 1 - scale).sum()
 
-    for a, b in zip(slopes(typed, ours, scale, column, image)[1], autograd(theirs, scale, column, image)[1], strict=True):
+    for a, b in zip(
+        slopes(typed, ours, scale, column, image)[1], autograd(theirs, scale, column, image)[1], strict=True
+    ):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, atol=1e-12)
 
@@ -169,7 +171,7 @@ def test_all_derivatives_of_the_sources_network_are_autograds(typed, network, on
 
 
 def test_all_derivatives_of_the_sources_network_are_the_ratios_of_nudges(typed, network, one_thread):
-    """Every one of the 14,392. What comes before the nudged layer is computed once; all nudges of an array go as one."""
+    """Every one of the 14,392. What comes before the nudged layer is computed once; nudges go by the hundred."""
     model, images, labels = network
     images, labels, step = images[:8], labels[:8], 1e-7
     _, ours = ours_of(typed, model, images, labels)
