@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
-from cellgrad import layers, mnist
+from cellgrad import layers, mnist, receptive
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("06-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[67]-*.ipynb"))
 LIBRARIES = {"np": np, "pd": pd, "torch": torch, "F": F, "sliding_window_view": sliding_window_view}
 
 
@@ -43,6 +45,11 @@ def typed(monkeypatch):
         return namespace
 
     return run
+
+
+@pytest.fixture
+def typed_07(typed):
+    return typed("07")
 
 
 def test_three_ways_to_convolve_are_pytorchs(typed):
@@ -96,6 +103,52 @@ def test_batch_norm_and_what_swallows_it_are_pytorchs(typed):
     swallowed = chapter["swallow"](*(part.detach().numpy() for part in parts))
     at_once = F.conv2d(batch, *map(torch.tensor, swallowed))
     assert at_once.numpy() == pytest.approx(after(norm(batch)).detach().numpy())
+
+
+windows = st.tuples(st.integers(1, 5), st.integers(1, 3))
+
+
+@given(st.lists(windows, min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_counting_stepping_and_the_packages_recurrence_agree(typed_07, stack):
+    counted = [typed_07["seen"](unit, stack) for unit in (0, 1)]
+    size, jump, start = 1, 1, 0.5
+    ours = (1, 1)
+    for kernel, stride in stack:
+        ours = typed_07["step"](*ours, kernel, stride)
+        size, jump, start = receptive.step(size, jump, start, kernel, stride)
+    assert ours == (size, jump)
+    assert typed_07["field"](stack) == size == max(counted[0]) + 1
+    assert jump == min(counted[1])
+    assert min(counted[0]) == start - size / 2
+
+
+def test_dilation_as_in_the_package(typed_07):
+    assert typed_07["step"](5, 2, 3, 2, 4) == receptive.step(5, 2, 0.5, 3, 2, 0, 4)[:2]
+
+
+def test_the_sources_fields_typed_closed_and_measured(typed_07):
+    assert typed_07["sizes"] == [3, 5, 7, 8, 12, 16, 20, 24, 28, 28]  # published with the source's network
+    assert typed_07["closed_form"] == 28
+    table = receptive.receptive_field(layers.SOURCE)
+    rows = table[table["kind"].isin(["conv", "max_pool"])]
+    for depth, row in enumerate(rows.itertuples(), start=1):
+        gradient = typed_07["influence_of_pixels"](typed_07["source"][:depth])
+        box = tuple(int((gradient > 0).any(dim=axis).sum()) for axis in (1, 0))
+        assert box == (row.size, row.size) == receptive.measure_receptive_field(layers.SOURCE, (1, 28, 28), row.layer)
+
+
+def test_widths_typed_and_the_packages(typed_07):
+    for n in (1, 2, 5, 20):
+        assert typed_07["sigma"](typed_07["spread_of_paths"](n)) == pytest.approx(receptive.gaussian_sigma(n))
+    paths = typed_07["influence_of_pixels"](typed_07["source"]).numpy()
+    assert receptive.fit_gaussian(paths).sigma == pytest.approx([typed_07["predicted"]] * 2)
+    assert typed_07["predicted"] == pytest.approx(3.95, abs=0.005)
+    torch.manual_seed(0)
+    network, images = layers.build(layers.SOURCE), mnist.normalise(mnist.sample().test.images[:20])
+    strength = typed_07["influence"](network, images)
+    theirs = receptive.effective_receptive_field(network, images)
+    assert strength / strength.sum() == pytest.approx(theirs.strength, abs=1e-9)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
