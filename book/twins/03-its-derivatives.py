@@ -15,14 +15,14 @@
 # %% [markdown]
 # # Its derivatives
 #
-# For each weight we ask: if it grows a little, by how much does the loss change? The answers are eight derivatives.
-# People derive them on paper and type them into a spreadsheet, and many get some of them wrong. Here SymPy
-# derives them, we arrange them as a person would, and then three independent methods check the result.
+# For each weight we ask: if it grows a little, by how much does the loss change? [Slopes](02-slopes.ipynb) measured the eight answers by nudging.
+# This chapter derives them as formulas. People do it on paper and type the result into a spreadsheet, and many get some of it
+# wrong; so we derive it in three small steps, follow every product with numbers, and then let other methods try to catch us.
 #
 # **You will be able to** derive the gradient of a network with the chain rule, see why the work is shared between
-# weights (that is *backpropagation*), and check a gradient that you do not trust.
+# weights (that is [backpropagation](glossary.md#term-backpropagation)), and check a gradient that you do not trust.
 #
-# **You need** *The network*, and what a derivative is.
+# **You need** [The network](01-the-network.ipynb) and [Slopes](02-slopes.ipynb).
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -34,8 +34,8 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
-import inspect
+# %% tags=["hide-input"]
+import math
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,269 +43,488 @@ import pandas as pd
 import sympy as sp
 from IPython.display import Math
 
-from cellgrad import plotting, toynet
-from cellgrad.toynet import DERIVATIVES, E_total, ToyNetwork, latex_equations
+from cellgrad import plotting
+from cellgrad.toynet import ToyNetwork, latex, latex_equations
 
 plotting.use_house_style()
+
+
+# %% [markdown]
+# The eleven definitions are those of [The network](01-the-network.ipynb#eleven-definitions); open the cell if you want to see them again.
+
+# %% tags=["hide-input", "core"]
+def symbols(names):
+    return sp.symbols(names, real=True)  # real: ordinary numbers
+
+
+def sigmoid(x):
+    return 1 / (1 + sp.exp(-x))
+
+
+t1, t2, i1, i2 = symbols("t1 t2 i1 i2")
+WEIGHTS = w1, w2, w3, w4, w5, w6, w7, w8 = symbols("w1:9")
+h1, a_h1, h2, a_h2, o1, a_o1, o2, a_o2 = symbols("h1 a_h1 h2 a_h2 o1 a_o1 o2 a_o2")
+E1, E2, E_total = symbols("E1 E2 E_total")
+
+# %% tags=["hide-input", "core"]
+network = {h1: w1 * i1 + w2 * i2, a_h1: sigmoid(h1)}
+network |= {h2: w3 * i1 + w4 * i2, a_h2: sigmoid(h2)}
+network |= {o1: w5 * a_h1 + w6 * a_h2, a_o1: sigmoid(o1)}
+network |= {o2: w7 * a_h1 + w8 * a_h2, a_o2: sigmoid(o2)}
+network |= {E1: (t1 - a_o1) ** 2 / 2, E2: (t2 - a_o2) ** 2 / 2, E_total: E1 + E2}
+
+given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
+given |= dict(zip(WEIGHTS, [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]))
+
+
+def follow(definitions, known):
+    """Put in what is known, from the top; each definition gives one more number."""
+    known = dict(known)
+    for name, definition in definitions.items():
+        known[name] = float(definition.subs(known))
+    return known
+
 
 # %% [markdown]
 # ## The direct way
 #
-# Put all definitions into one formula for the loss and differentiate it. SymPy does both without complaint. Take $w_5$,
-# which is close to the output, so its derivative is among the shorter ones. Expect a long line all the same.
+# Put all definitions into one formula for the loss and differentiate it. SymPy does both without complaint; `sp.diff(f, x)` is the
+# derivative of `f` with respect to `x`. Take $w_5$, which is close to the output, so its derivative is among the shorter
+# ones. Expect a long line all the same.
 
-# %%
-loss = toynet.in_parameters(E_total)
-direct = sp.diff(loss, toynet.w5)
-Math(sp.latex(direct))
+# %% tags=["core"]
+loss = E_total
+for name, definition in reversed(network.items()):
+    loss = loss.subs(name, definition)
+direct = {weight: sp.diff(loss, weight) for weight in WEIGHTS}
+direct[w5]
 
 # %% [markdown]
 # It is right, and nobody can read it. The length has a cause: the same pieces appear again and again. The sum
 # that goes into the first output stands there several times, each time written out to the inputs.
 #
-# ## The chain rule
+# ## Step 1: along one path
 #
-# Give names to the pieces instead, as the network does. The weight $w_5$ acts on $o_1$, that on $a_{o1}$, that on
-# $E_1$, and that on the loss. The chain rule multiplies the derivatives along this path:
+# Give names to the pieces instead, as the network does. A nudge of $w_5$ moves $o_1$, which moves $a_{o1}$, which moves the error $E_1$ and with it the loss. Along
+# a chain, derivatives multiply:
 #
-# $$\frac{\partial E}{\partial w_5} = \frac{\partial o_1}{\partial w_5} \cdot \frac{\partial a_{o1}}{\partial o_1} \cdot
-# \frac{\partial E_1}{\partial a_{o1}} \cdot \frac{\partial E}{\partial E_1}$$
+# $$\frac{\partial E}{\partial w_5} = \frac{\partial E_1}{\partial a_{o1}} \cdot \frac{\partial a_{o1}}{\partial o_1}
+# \cdot \frac{\partial o_1}{\partial w_5}$$
 #
-# (On paper we write $E$ for $E_{total}$.)
-#
-# Each factor differentiates one definition by one thing that it mentions. Before you run the cell: which of them is
-# $a_{h1}$?
+# (On paper we write $E$ for $E_\mathrm{total}$.) Each factor differentiates *one* definition by *one* letter in it. SymPy can do that too:
 
-# %%
-path = [toynet.w5, toynet.o1, toynet.a_o1, toynet.E1, toynet.E_total]
-factors = {}
-for start, end in zip(path, path[1:]):
-    name = rf"\frac{{\partial {sp.latex(end)}}}{{\partial {sp.latex(start)}}}"
-    factors[sp.Symbol(name)] = toynet.local_derivative(end, start)
-Math(latex_equations(factors))
+# %% tags=["core"]
+factors = [
+    sp.diff(network[E1], a_o1),
+    sp.diff(network[a_o1], o1),
+    sp.diff(network[o1], w5),
+]
+sp.Tuple(*factors)
 
 # %% [markdown]
-# The first one: a weight's derivative always carries the number that the weight is multiplied by.
+# The first factor is $a_{o1} - t_1$, the *miss*. The last one is $a_{h1}$, the number that $w_5$ is multiplied by.
+# The middle one looks worse than it is. Split it in two:
 #
-# The second one deserves a second look. The slope of a sigmoid can be said in terms of its own value,
-# $\sigma'(x) = \sigma(x)\,(1 - \sigma(x))$, so the backward way reuses what the forward way has computed. Let SymPy confirm it:
+# $$\frac{e^{-x}}{(1 + e^{-x})^2} = \frac{1}{1 + e^{-x}} \cdot \frac{e^{-x}}{1 + e^{-x}} = \sigma(x) \, (1 - \sigma(x))$$
+#
+# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found with nudges:
+# the way back reuses what the way forward has computed. With the numbers of the forward pass, expect the three rates of that chapter.
 
-# %%
-x = sp.Symbol("x")
-s = toynet.sigmoid(x)
-sp.simplify(sp.diff(s, x) - s * (1 - s)) == 0
+# %% tags=["core"]
+numbers = follow(network, given)
+miss = numbers[a_o1] - 0.5
+slope = numbers[a_o1] * (1 - numbers[a_o1])
+product = miss * slope * numbers[a_h1]
+print(f"{miss:.4f} × {slope:.4f} × {numbers[a_h1]:.4f} = {product:.6f}")
 
 # %% [markdown]
-# ## Backwards, once for all weights
+# There they are, and with them the first derivative.
 #
-# The first weights act through *two* paths: $w_1$ changes $h_1$, and $h_1$ feeds both outputs. Where paths meet, the
-# chain rule adds them up. Walking backwards from the loss, each quantity collects from everything that uses it. This is
-# all of it. `FORWARD` is the list of definitions from the last chapter, `local_derivative` differentiates one of them, and `DELTAS` and `DERIVATIVES` hold the names of
-# what deserves a line of its own:
+# ## Step 2: the δ of a unit
+#
+# Now $w_6$. Its path is the same but for the last factor: from $o_1$ on, nothing is new. So give the shared part a name. The
+# [delta](glossary.md#term-delta) of a unit is the derivative of the loss with respect to the sum that enters that unit:
+#
+# $$\delta_{o1} = \frac{\partial E}{\partial o_1} = (a_{o1} - t_1) \, a_{o1} (1 - a_{o1})$$
+#
+# Think of it as the answer to a question that one can ask at each unit: *if somebody could push the sum right here, how strongly would the loss respond?* A $\delta$ of
+# zero means that nothing can be gained at this place. A large positive one means that the sum should become smaller. Once it is
+# known, every weight that enters the unit is served: its derivative is $\delta$ times the number that it is multiplied by.
+#
+# ## Step 3: backwards, through the weights
+#
+# The first weights are further away. A push on $h_1$ moves $a_{h1}$, and that feeds *both* outputs. Where chains meet, they add:
+#
+# $$\delta_{h1} = \big(\delta_{o1} \, w_5 + \delta_{o2} \, w_7\big) \, a_{h1} (1 - a_{h1})$$
+#
+# Read it from left to right: how strongly the loss responds at each output, times the weight on the way to that output, added up, times
+# the slope of the unit's own sigmoid. We had to know the outputs' $\delta$ first. That is why one walks backwards. Here
+# is the whole walk: four deltas, then eight derivatives.
 
-# %%
-print(inspect.getsource(toynet.chain_rule.__wrapped__))
+# %% tags=["core"]
+d_o1, d_o2, d_h1, d_h2 = symbols("delta_o1 delta_o2 delta_h1 delta_h2")
+dE = symbols("dE_dw1:9")
+backward = {
+    d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1),
+    d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2),
+    d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1),
+    d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2),
+    dE[0]: d_h1 * i1,
+    dE[1]: d_h1 * i2,
+    dE[2]: d_h2 * i1,
+    dE[3]: d_h2 * i2,
+    dE[4]: d_o1 * a_h1,
+    dE[5]: d_o1 * a_h2,
+    dE[6]: d_o2 * a_h1,
+    dE[7]: d_o2 * a_h2,
+}
 
 # %% [markdown]
-# Write $\delta$ for the derivative of the loss with respect to a unit's weighted sum, as people do: $\delta_{h1} = \partial E / \partial h_1$. Then this is what comes out:
-
-# %%
-Math(latex_equations(toynet.chain_rule()))
-
-# %% [markdown]
-# Look at the pattern, because it is the same in a network of any size:
+# Twelve lines, and the same pattern holds in a network of any size:
 #
-# - an output's $\delta$ is its miss, $a - t$, times the slope of its sigmoid;
-# - a hidden unit's $\delta$ collects the $\delta$ of the units it feeds, **each times the weight of the connection**, times
+# - an output's $\delta$ is its miss times the slope of its sigmoid;
+# - a hidden unit's $\delta$ collects the $\delta$ of the units that it feeds, **each times the weight of the connection**, times
 #   the slope of its own sigmoid;
 # - the derivative with respect to a weight is the $\delta$ at its right end times the number at its left end.
 #
-# Each output's $\delta$ is computed once and takes part in six of the eight derivatives. That sharing is backpropagation. How much does it save? Count
-# the operations: the forward pass, the forward pass with all derivatives by backpropagation, and the eight direct derivatives, each on its own.
+# Now with numbers. The function that followed the definitions forwards follows these lines as well.
 
-# %%
-forward = sum(sp.count_ops(line) for line in toynet.FORWARD.values())
-backward = sum(sp.count_ops(line) for line in toynet.chain_rule().values())
-separately = sum(sp.count_ops(sp.diff(loss, weight)) for weight in toynet.WEIGHTS)
-print(f"forward {forward}, backward {backward} more")
-print(f"eight derivatives on their own {separately}")
+# %% tags=["core"]
+numbers = follow(backward, numbers)
+for name in backward:
+    print(f"{name!s:9} {numbers[name]:.6f}")
 
 # %% [markdown]
-# All eight derivatives together cost about as much as one more forward pass.
+# <!-- figure to touch: the network, backwards -->
 #
-# ## The eight derivatives
-#
-# With the deltas written out, these are the formulas that belong in the spreadsheet's last eight columns:
+# Every product on its place in the picture: this is the whole of backpropagation for this network, and a calculator is enough to check it.
 
-# %%
-Math(latex_equations(toynet.derivatives()))
-
-# %% [markdown]
-# And their values for the network of the exercise:
-
-# %%
-network = ToyNetwork()
-names = [f"w{k}" for k in range(1, 9)]
-gradient = pd.Series(network.gradient(), index=names, name="∂E/∂w")
-gradient.map("{:.12f}".format).to_frame()
-
-# %% [markdown]
-# All are positive: every weight should go down, as we saw for $w_5$. And the last four are much larger than the first
-# four. How much larger, at the extremes?
-
-# %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8 stand tall; those of w1 to w4, in another colour, can hardly be seen beside them."}}
-print(f"largest / smallest = {gradient.max() / gradient.min():.1f}")
-
-colours = [plotting.ORANGE] * 4 + [plotting.GREEN] * 4
-gradient.plot.bar(color=colours, rot=0, zorder=2)
-plt.ylabel("derivative of the loss")
+# %% mystnb={"image": {"alt": "The network with an arrow from right to left above it. Each output shows its delta as miss times slope; each hidden unit shows its delta as the outputs' deltas times the weights, added, times its slope. Each line shows its weight's derivative as a product: for w5, 0.0254 times 0.5069 is 0.01288; for w1, 0.0063 times 0.05 is 0.00032."}} tags=["hide-input"]
+plotting.draw_backward_pass(ToyNetwork())
 plt.show()
 
 # %% [markdown]
-# The cause is in the formulas. Where a derivative of the last layer carries an activation of about one half, one of the first layer carries the
-# slope $a_h(1-a_h)$, which is at most a quarter, and an input, which is 0.05 or 0.1. Here the first layer learns slowly.
+# *Figure 3.1. The backward pass. Red: how each δ is made. On each line: the δ at its right end times the number at its left end. (Computed with all
+# digits, shown with four.)*
+#
+# ## The eight derivatives
+#
+# Put the deltas into the last eight lines, and you have the formulas that belong in a spreadsheet's last eight columns, factored as a person
+# writes them:
+
+# %% tags=["core"]
+formulas = {}
+for name in dE:
+    formula = backward[name].subs({d: backward[d] for d in (d_h1, d_h2)})
+    formulas[name] = formula.subs({d: backward[d] for d in (d_o1, d_o2)})
+formulas[dE[0]]
+
+# %% tags=["hide-input"]
+Math(latex_equations(formulas))
+
+# %% [markdown]
+# All eight values are positive: every weight should go down. And the last four are much larger than the first four. By how much, at the extremes?
+
+# %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8, dark, stand between 0.013 and 0.016; those of w1 to w4, in another colour, all below 0.001, can hardly be seen beside them."}} tags=["hide-input"]
+gradient = pd.Series([numbers[name] for name in dE], index=map(str, WEIGHTS))
+print(f"largest / smallest = {gradient.max() / gradient.min():.1f}")
+figure, ax = plt.subplots(figsize=(6.4, 3.2))
+colours = [plotting.ORANGE] * 4 + [plotting.GREEN] * 4
+gradient.plot.bar(color=colours, rot=0, zorder=2, ax=ax)
+ax.set_ylabel("derivative of the loss")
+plt.show()
+
+# %% [markdown]
+# *Figure 3.2. The gradient. Orange: weights into the hidden units. Green: weights into the outputs.*
+#
+# The cause is in the formulas. A derivative of the last layer carries an activation of about one half. One of the first layer carries instead two weights of about one
+# half, a slope $a_h (1 - a_h)$ of at most a quarter, and an input of 0.05 or 0.1. So here the first layer learns slowly.
+#
+# ## What the walk saves
+#
+# Count the operations of each way: additions, multiplications, powers. First the eight direct derivatives, each by itself; then our
+# eight formulas, with names for the numbers of the forward pass but each $\delta$ written out wherever it is needed; then the walk.
+
+# %% tags=["core"]
+count = {
+    "direct, eight formulas": sum(map(sp.count_ops, direct.values())),
+    "with the forward pass's names": sum(map(sp.count_ops, formulas.values())),
+    "with shared deltas": sum(map(sp.count_ops, backward.values())),
+    "the forward pass, for comparison": sum(map(sp.count_ops, network.values())),
+}
+pd.Series(count, name="operations").to_frame()
+
+# %% [markdown]
+# Two savings, and they are different. From the first row to the second, the gain is *naming*: nothing is written out that the
+# forward pass has computed. From the second to the third, the gain is *sharing*: each $\delta$ is computed once and serves all weights
+# before it. That second step is backpropagation. All eight derivatives together then cost no more than one forward pass.
+#
+# In this tiny network the sharing saves a factor of three. Its worth grows with the network. Nudging takes two forward passes *per
+# weight*; the walk back takes about one, for however many weights. This is why networks with millions of weights can be trained at all
+# (the argument is old; [Rumelhart, Hinton and Williams](references.md) made it famous).
 #
 # ## Do not take our word for it
 #
-# A wrong derivative is a quiet mistake: the loss may fall all the same. So check, each time by something
-# that does not know the chain rule that we wrote.
+# A wrong derivative is a quiet mistake: the loss may fall all the same. So let three other methods compute the gradient, and be clear about what
+# each of them knows.
 #
-# **First check: SymPy's direct derivative.** The long formulas above, all eight of them, minus ours. Evaluated at a
-# thousand random networks, the differences should be of the size of rounding errors.
+# **SymPy's direct derivative** knows the same definitions, but not our walk. It would catch a wrong path or a
+# forgotten factor. It would not catch a mistake in the definitions themselves.
 
-# %%
-slopes = [sp.diff(loss, weight) for weight in toynet.WEIGHTS]
-directly = sp.lambdify(toynet.PARAMETERS, slopes, modules="numpy", cse=True)
-ours = toynet.compiled(tuple(map(str, DERIVATIVES.values())))
-
-generator = np.random.default_rng(seed=0)
-random_networks = generator.normal(size=(len(toynet.PARAMETERS), 1000))
-difference = np.subtract(directly(*random_networks), ours(*random_networks))
-print("largest difference below 1e-15:", bool(np.abs(difference).max() < 1e-15))
+# %% tags=["core"]
+by_sympy = [float(direct[weight].subs(given)) for weight in WEIGHTS]
 
 # %% [markdown]
-# **Second check: PyTorch's autograd.** It never sees a formula for a derivative; it records the operations of the
-# forward pass and differentiates them one by one.
+# **Central differences**, from the chapter before, know only how to compute the loss.
+
+# %% tags=["core"]
+loss_at = sp.lambdify([WEIGHTS], loss.subs({t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}))
+
+
+def central_differences(weights, nudge=1e-5):
+    slopes = []
+    for one in np.eye(len(weights)) * nudge:
+        change = loss_at(weights + one) - loss_at(weights - one)
+        slopes.append(change / (2 * nudge))
+    return slopes
+
+
+start = np.array([given[weight] for weight in WEIGHTS])
+by_nudges = central_differences(start)
+
+# %% [markdown]
+# **PyTorch** never sees a formula for a derivative, nor our definitions. We type the forward pass once more, as matrices (`@` multiplies a
+# matrix by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
+# from the last to the first; it calls this *autograd*.
 
 # %%
 import torch
 
-weights = torch.tensor(network.weights, dtype=torch.float64, requires_grad=True)
-inputs = torch.tensor(network.inputs, dtype=torch.float64)
-targets = torch.tensor(network.targets, dtype=torch.float64)
+weights = torch.tensor(start, requires_grad=True)
+inputs = torch.tensor([0.05, 0.1], dtype=torch.float64)
 
 hidden = torch.sigmoid(weights[:4].reshape(2, 2) @ inputs)
 outputs = torch.sigmoid(weights[4:].reshape(2, 2) @ hidden)
-((targets - outputs) ** 2 / 2).sum().backward()
-
-autograd = weights.grad.numpy()
-difference = np.abs(autograd - network.gradient())
-print("largest difference below 1e-16:", bool(difference.max() < 1e-16))
-
+((outputs - 0.5) ** 2 / 2).sum().backward()
+by_autograd = weights.grad.numpy()
 
 # %% [markdown]
-# **Third check: central differences.** Needs nothing but the forward pass: turn one weight a little up and a little
-# down, and divide the change of the loss by the change of the weight. It works for any network and any
-# gradient, also one that a stranger gives you.
+# Side by side, with the package's `gradient` as the last column. If the walk is right, every row says the same number five times.
 
 # %%
-def central_differences(loss_of, weights, step=1e-5):
-    slopes = []
-    for k in range(len(weights)):
-        up, down = list(weights), list(weights)
-        up[k] += step
-        down[k] -= step
-        slopes.append((loss_of(up) - loss_of(down)) / (2 * step))
-    return np.array(slopes)
-
-
-def loss_of(weights):
-    return ToyNetwork(weights=weights).loss()
-
-
-columns = {
-    "derived": network.gradient(),
-    "autograd": autograd,
-    "central differences": central_differences(loss_of, network.weights),
-}
-pd.DataFrame(columns, index=gradient.index).map("{:.10f}".format)
+columns = {"our walk": gradient, "SymPy": by_sympy, "nudges": by_nudges}
+columns |= {"autograd": by_autograd, "cellgrad": ToyNetwork().gradient()}
+pd.DataFrame(columns).map("{:.9f}".format)
 
 # %% [markdown]
-# Three methods, one answer. From here on we use the derivation and trust it.
-#
-# ## What the computer runs
-#
-# The function that iterates the network in the next chapters is compiled from the same expressions. SymPy looks for
-# pieces that occur more than once, gives each a name and computes it once. Read the last lines before the `return`: it
-# has found the deltas by itself.
+# Every row does. But a mistake may hide at one particular network: where two weights happen to be equal, swapping them changes
+# nothing. So compare our walk with the direct derivative once more, at a thousand random networks.
 
-# %%
-print(inspect.getsource(toynet.compiled(toynet.COLUMNS, "math")))
+# %% tags=["core"]
+letters = [t1, t2, i1, i2, *WEIGHTS]
+walk = sp.Matrix(list(formulas.values()))
+for name, definition in reversed(network.items()):
+    walk = walk.subs(name, definition)
+difference = walk - sp.Matrix(list(direct.values()))
+gap = sp.lambdify(letters, difference, cse=True)
+
+random_networks = np.random.default_rng(seed=0).normal(size=(12, 1000))
+largest = np.abs(gap(*random_networks)).max()
+print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 
 # %% [markdown]
+# No difference at any of them. From here on we use the derivation and trust it.
+#
 # ## Recap
 #
-# - The chain rule multiplies along a path and adds where paths meet.
-# - Walking backwards from the loss, every unit's $\delta$ is computed once and shared by all weights before it.
-# - A hidden unit's $\delta$ contains the *weights* of the connections that leave it.
-# - A gradient check by central differences needs only the forward pass.
+# - Along a path, derivatives multiply; where paths meet, they add.
+# - The δ of a unit says how strongly the loss responds to a push on the unit's sum. A hidden unit's δ contains the *weights* of the connections that leave it.
+# - A weight's derivative is the δ at its right end times the number at its left end.
+# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as one more forward pass.
+# - A check is worth as much as it does not know: central differences know only the loss.
 #
 # ## Exercises
 #
-# **1.** Someone writes $\frac{\partial E}{\partial w_1} = (\delta_{o1}\, a_{h1} + \delta_{o2}\, a_{h1})\, a_{h1} (1 - a_{h1})\, i_1$.
-# What is wrong, and by how much is the number off?
+# **1.** *With a calculator.* Compute $\delta_{o2}$ and $\partial E / \partial w_7$ from $a_{o2} = 0.6305$, $t_2 = 0.5$ and $a_{h1} = 0.5069$.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Miss times slope; then times the number at the left end of $w_7$.
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# The activation $a_{h1}$ stands in the place of the weights $w_5$ and $w_7$. What the delta of a hidden unit collects comes
+# $\delta_{o2} = 0.1305 \times 0.6305 \times 0.3695$, and $\partial E / \partial w_7 = \delta_{o2} \times 0.5069$.
+#
+# ```python
+# by_hand = 0.1305 * 0.6305 * 0.3695
+# print(f"{by_hand:.4f} and {by_hand * 0.5069:.5f}; with all digits {numbers[dE[6]]:.5f}")
+# ```
+#
+# ```text
+# 0.0304 and 0.01541; with all digits 0.01541
+# ```
+# </details>
+#
+# **2.** *Signs before numbers.* Let the targets be 0.01 and 0.99. Which of the last four derivatives are negative? And can you tell the sign of the
+# first four without computing?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# The first output is too high, the second too low. What are the signs of their $\delta$? What does $\delta_{h1}$ add up?
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# $\delta_{o1}$ is positive and $\delta_{o2}$ negative, so $w_5$ and $w_6$ have positive derivatives, $w_7$ and $w_8$ negative ones. A hidden $\delta$ adds a positive and a negative number;
+# which one wins must be computed. The first output misses by more, and it wins.
+#
+# ```python
+# print(np.round(ToyNetwork(targets=(0.01, 0.99)).gradient(), 5))
+# ```
+#
+# ```text
+# [ 0.00019  0.00038  0.00022  0.00045  0.07216  0.07269 -0.04246 -0.04277]
+# ```
+# </details>
+#
+# **3.** Someone writes $\frac{\partial E}{\partial w_1} = (\delta_{o1}\, a_{h1} + \delta_{o2}\, a_{h1})\, a_{h1} (1 - a_{h1})\, i_1$.
+# What is wrong, and by which factor is the number off?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Compare with the formula for $\delta_{h1}$, letter by letter.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# The activation $a_{h1}$ stands in the place of the weights $w_5$ and $w_7$. What a hidden unit collects comes
 # back through the connections, so it must be multiplied by their weights.
 #
 # ```python
-# r = network.row()
-# d1, d2 = ((r[f"a_o{k}"] - r[f"t{k}"]) * r[f"a_o{k}"] * (1 - r[f"a_o{k}"]) for k in (1, 2))
-# wrong = (d1 + d2) * r["a_h1"] * r["a_h1"] * (1 - r["a_h1"]) * r["i1"]
-# wrong / r["dE_dw1"]
+# wrong = (d_o1 * a_h1 + d_o2 * a_h1) * a_h1 * (1 - a_h1) * i1
+# print(f"{float(wrong.subs(numbers)) / numbers[dE[0]]:.3f} times the right number")
 # ```
 #
-# Somewhat too large at these weights. The loss falls all the same, because the last four derivatives are right and do nearly all of the work. This very
-# mistake stands in a spreadsheet template that many people have copied; the next chapter follows it.
+# ```text
+# 1.115 times the right number
+# ```
+#
+# At these weights it is only somewhat too large, and the loss falls all the same. [The spreadsheet](04-the-spreadsheet.ipynb) follows this mistake to a place where it
+# matters.
 # </details>
 #
-# **2.** What is the derivative of the loss by the *bias* of the hidden units, $b_1$? Derive it on paper with the deltas,
-# then let SymPy check it.
+# **4.** What is the derivative of the loss with respect to a bias $b$ that is added to the sums of *both* hidden units? Derive it with the deltas, then check
+# it by nudging.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# A nudge of $b$ pushes $h_1$ and $h_2$ by the same amount. Where chains meet …
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# The bias is added to the input of both hidden units, so the two paths add up: $\frac{\partial E}{\partial b_1} = \delta_{h1} + \delta_{h2}$.
+# The two chains add up: $\frac{\partial E}{\partial b} = \delta_{h1} + \delta_{h2}$.
 #
 # ```python
-# steps = toynet.chain_rule()
-# b1_by_sympy = sp.diff(loss, toynet.b1)
-# d_h = [steps[toynet.DELTAS[unit]].subs(steps) for unit in (toynet.h1, toynet.h2)]
-# ours_b1 = toynet.in_parameters(sum(d_h))
-# values = dict(zip(toynet.PARAMETERS, network.parameters))
-# float((b1_by_sympy - ours_b1).subs(values))   # a rounding error, or zero
+# up, down = (ToyNetwork(biases=(b, 0)).loss() for b in (1e-5, -1e-5))
+# print(f"deltas {numbers[d_h1] + numbers[d_h2]:.8f}   nudges {(up - down) / 2e-5:.8f}")
+# ```
+#
+# ```text
+# deltas 0.01337539   nudges 0.01337539
 # ```
 # </details>
 #
-# **3.** Choose the step of the central differences: try $10^{-1}, 10^{-2}, \dots, 10^{-12}$ and watch the largest error. Why
-# does it stop getting better?
+# **5.** Replace the sigmoid of the hidden units by tanh, whose slope is $1 - a^2$. Which of the twelve lines change? Check your answer.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Where in the walk does the slope of a hidden unit's bend stand? For the check, change `network` in the same way and let SymPy differentiate.
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# The formula's own error shrinks with the square of the step, but the loss is only known to about 16 digits, and
-# dividing its rounding error by a smaller step makes it larger. The two meet in between.
+# Only the two lines of the hidden deltas.
 #
 # ```python
-# for k in range(1, 13):
-#     numeric = central_differences(loss_of, network.weights, 10.0**-k)
-#     print(f"1e-{k:02d}  {np.abs(numeric - network.gradient()).max():.1e}")
+# bent = network | {a_h1: sp.tanh(h1), a_h2: sp.tanh(h2)}
+# lines = {d_h1: (d_o1 * w5 + d_o2 * w7) * (1 - a_h1**2), d_h2: (d_o1 * w6 + d_o2 * w8) * (1 - a_h2**2)}
+# ours = follow(backward | lines, follow(bent, given))[dE[0]]
+# loss_bent = E_total
+# for name, definition in reversed(bent.items()):
+#     loss_bent = loss_bent.subs(name, definition)
+# print(f"walk {ours:.10f}   SymPy {float(sp.diff(loss_bent, w1).subs(given)):.10f}")
+# ```
+#
+# ```text
+# walk 0.0000955086   SymPy 0.0000955086
+# ```
+# </details>
+#
+# **6.** Set $w_5 = w_7 = 0$. Both outputs still miss their targets. Which derivatives are exactly zero, and what does this mean for learning?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# What does $\delta_{h1}$ collect?
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# The first hidden unit is cut off from the loss, so $\delta_{h1} = 0$, and with it the derivatives of $w_1$ and $w_2$. They cannot learn until $w_5$ or $w_7$ has moved; those two
+# can, since *their* derivatives carry $a_{h1}$, which is not zero.
+#
+# ```python
+# cut = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, 0, 0.45, 0, 0.55))
+# print(np.round(cut.gradient(), 5))
+# ```
+#
+# ```text
+# [0.      0.      0.0002  0.00039 0.00715 0.00721 0.00867 0.00873]
+# ```
+# </details>
+#
+# **7.** *Design.* A stranger gives you a function for the gradient. Write a check that says "right" or "wrong" and that catches a formula which is off by one part
+# in a thousand. At which networks do you test, with which nudge, and how large a difference do you allow?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# With a nudge of $10^{-5}$, central differences are good to about ten decimal places. Compare with the size of the gradient. One network may hide a mistake.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# At a handful of random networks, a relative difference above one millionth is a mistake: rounding stays far below it, one part in a thousand far above.
+#
+# ```python
+# def check(gradient_of, networks=5, generator=np.random.default_rng(1)):
+#     for weights in generator.normal(size=(networks, 8)):
+#         numeric = np.array(central_differences(weights))
+#         if np.abs(gradient_of(weights) - numeric).max() > 1e-6 * np.abs(numeric).max():
+#             return "wrong"
+#     return "right"
+#
+# def right(weights):
+#     return ToyNetwork(weights=weights).gradient()
+#
+# def off(weights):
+#     return right(weights) * [1, 1, 1, 1, 1, 1, 1, 1.001]
+#
+# print(check(right), check(off))
+# ```
+#
+# ```text
+# right wrong
 # ```
 # </details>
 #
 # ## What's next
 #
-# *The spreadsheet*: use the eight derivatives, again and again, and watch the loss fall.
+# [The spreadsheet](04-the-spreadsheet.ipynb): use the eight derivatives, again and again, and watch the loss fall.

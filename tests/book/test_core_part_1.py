@@ -17,7 +17,7 @@ import sympy as sp
 from cellgrad.toynet import ToyNetwork
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("0[1-2]-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[1-3]-*.ipynb"))
 
 
 def code(chapter: str, tag: str = "") -> list[str]:
@@ -62,6 +62,21 @@ def test_nudges_give_the_gradient_and_the_first_product(typed):
     assert math.prod(slopes["rates"].values()) == pytest.approx(ToyNetwork().gradient()[4], abs=1e-15)
     assert slopes["product"] == pytest.approx(ToyNetwork().gradient()[4], rel=1e-3)
     assert slopes["first"] + slopes["second"] == pytest.approx(slopes["by_o1"] + slopes["by_o2"], abs=1e-10)
+
+
+def test_the_twelve_lines_of_the_backward_walk_are_the_derivatives(typed):
+    walked = typed("03")
+    assert len(walked["backward"]) == 12
+    numbers = [walked["numbers"][name] for name in walked["dE"]]
+    assert numbers == pytest.approx(ToyNetwork().gradient(), abs=1e-15)
+    assert walked["by_sympy"] == pytest.approx(ToyNetwork().gradient(), abs=1e-14)
+    assert walked["by_nudges"] == pytest.approx(ToyNetwork().gradient(), abs=1e-10)
+    assert walked["largest"] < 1e-13
+    elsewhere = ToyNetwork((0.7, -1.2), (0.1, 0.8), (1.5, -0.4, 0.3, 2.0, -1.1, 0.6, 0.9, -2.2))
+    letters = ["t1", "t2", "i1", "i2", *(f"w{k}" for k in range(1, 9))]
+    known = {walked["sp"].Symbol(name, real=True): elsewhere.row()[name] for name in letters}
+    numbers = walked["follow"](walked["network"] | walked["backward"], known)
+    assert [numbers[name] for name in walked["dE"]] == pytest.approx(elsewhere.gradient(), abs=1e-14)
 
 
 def solutions_with_output(chapter: Path) -> list[tuple[str, str]]:
