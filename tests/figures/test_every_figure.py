@@ -15,6 +15,7 @@ FIGURES = {
     "slope": (figures.slope, 150),
     "bowl": (figures.bowl, 150),
     "window": (figures.window, 150),
+    "field": (figures.field, 150),
 }
 names = pytest.mark.parametrize("name", FIGURES)
 
