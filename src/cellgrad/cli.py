@@ -79,6 +79,26 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _network(options: argparse.Namespace) -> int:
+    from cellgrad.networks import loading
+
+    place, name = loading.split(options.what)
+    if loading.is_file(place) and not name:
+        listed = loading.listing(place)
+        print("\n".join(listed) if listed else f"{place}: there is no network in it")
+        return 0 if listed else 1
+    from cellgrad.networks import describe, find_network
+
+    module = find_network(options.what, loading.arguments(options.set))
+    description = describe(module, options.input, name or options.what)
+    if options.picture:
+        from cellgrad.networks.picture import draw_network
+
+        draw_network(description).savefig(options.picture)
+    print(json.dumps(description.to_dict(), ensure_ascii=False) if options.json else description)
+    return 0 if description.examination.alone_as_together else 1
+
+
 def _trials(options: argparse.Namespace) -> int:
     from cellgrad.trials.studies import find_study
 
@@ -158,6 +178,19 @@ def _arguments() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     train.add_argument("--json", action="store_true", help="print one line, an object with the record")
     train.set_defaults(run=_train, stopped="; the finished epochs are kept, and with --resume it goes on")
+
+    network = commands.add_parser(
+        "network",
+        help="say what a network of yours is: sizes, costs, what each layer sees, and whether its output is right",
+        description="Only imports, constants, functions and classes are taken from a file, so that no training in it "
+        "starts. They do run: this is no sandbox. Exit code 1: an image gets another answer alone than in company.",
+    )
+    network.add_argument("what", metavar="WHAT", help="FILE.py:NAME, FILE.ipynb:NAME, package.module:NAME or a recipe")
+    network.add_argument("--input", type=int, nargs="+", default=[1, 28, 28], metavar="N", help="1 28 28 if not given")
+    network.add_argument("--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help="arguments of it")
+    network.add_argument("--picture", metavar="OUT.png", help="draw it to scale, with what each layer sees")
+    network.add_argument("--json", action="store_true", help="print one line, an object with all of it")
+    network.set_defaults(run=_network)
 
     trials = commands.add_parser("trials", help="train the variants of a study with many seeds, and record each trial")
     trials.add_argument("study", nargs="?", metavar="STUDY", help="which one; --list shows them")

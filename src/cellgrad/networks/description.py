@@ -1,0 +1,168 @@
+"""A network told in one table: sizes, parameters, multiply-adds, and the part of the image that each layer sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from torch import nn
+
+from cellgrad.networks.examination import Examination, costs_by_call, examine, ready
+from cellgrad.networks.loading import quietly
+from cellgrad.receptive import receptive_field
+
+MOST_PARAMETERS = 20_000  # the exercise: fewer than these
+DIGIT = (1, 28, 28)
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network's table, a row a layer, and what an examination found.
+
+    table: the columns of `receptive_field`, then box and seen (where in the image the field of the middle unit is, and
+    how many rows and columns of it), parameters and multiply_adds. seen: of the last layer; None where the field could
+    not be followed. untraced: why not.
+    """
+
+    table: pd.DataFrame
+    examination: Examination
+    input_size: tuple[int, ...]
+    seen: tuple[int, ...] | None
+    untraced: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """All of it as JSON can hold it."""
+        found = self.examination
+        return {
+            "input_size": list(self.input_size),
+            "parameters": found.parameters,
+            "multiply_adds": found.multiply_adds,
+            "unused_parameters": found.unused_parameters,
+            "unused": list(found.unused),
+            "output": found.output,
+            "output_size": list(found.output_size),
+            "alone_as_together": found.alone_as_together,
+            "seen": None if self.seen is None else list(self.seen),
+            "untraced": self.untraced or None,
+            "remarks": list(found.remarks),
+            "layers": [{name: _plain(value) for name, value in row.items()} for row in self.table.to_dict("records")],
+        }
+
+    def __str__(self) -> str:
+        found = self.examination
+        size = " × ".join(map(str, self.input_size))
+        lines = [*found.remarks, _table_text(self.table), ""]
+        lines.append(f"{found.parameters:,} parameters, {found.multiply_adds:,} multiply-adds for one image of {size}")
+        if found.unused:
+            lines.append(f"{found.unused_parameters:,} of the parameters do nothing: {', '.join(found.unused)}")
+        if self.untraced:
+            lines.append(f"What it sees could not be followed: {self.untraced}")
+        lines.append(f"It answers with {found.output}, {' × '.join(map(str, found.output_size))} for each image")
+        return "\n".join([*lines, *(self.against_the_exercise() if self.input_size == DIGIT else [])])
+
+    def against_the_exercise(self) -> list[str]:
+        """Where the network stands: parameters, the whole digit, field before the first pool, what could be saved."""
+        spare = MOST_PARAMETERS - self.examination.parameters
+        lines = ["", "Beside the exercise:"]
+        lines.append(
+            f"  fewer than 20,000 parameters: yes, {spare:,} to spare"
+            if spare > 0
+            else f"  fewer than 20,000 parameters: no, {-spare + 1:,} too many"
+        )
+        if self.seen is None:
+            return lines
+        height, width = self.seen[-2:]
+        whole = (height, width) == self.input_size[1:]
+        lines.append(f"  the last unit sees the whole digit: {'yes' if whole else f'no, {height} × {width} of it'}")
+        pools = self.table.index[self.table["kind"].str.contains("pool")]
+        if len(pools) and pools[0] > 0:
+            lines.append(f"  field before the first pool: {_times(self.table['local'][pools[0] - 1])}")
+        saved = self.table["layer"][self._widening_in_vain()]
+        if len(saved):
+            lines.append(f"  widen a field that sees the whole digit already, and could be saved: {', '.join(saved)}")
+        return lines
+
+    def _widening_in_vain(self) -> pd.Series:
+        """Which layers slide a window wider than one over units that see the whole image already."""
+        whole = self.table["seen"].map(lambda seen: seen == self.input_size[1:])
+        sees_all_before = whole.shift(1, fill_value=False)
+        slides = self.table["kind"].str.startswith("conv") & self.table["kernel"].map(lambda k: k not in (1, (1, 1)))
+        return sees_all_before & slides
+
+
+def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "it") -> Description:
+    """Examine a network and table its layers; raises `loading.NetworkError` where it does not run."""
+    input_size = tuple(input_size)
+    module = ready(module, input_size, name)
+    found = examine(module, input_size, name)
+    costs = costs_by_call(module, input_size)
+    try:
+        with quietly():
+            table, untraced = receptive_field(module, input_size), ""
+    except ValueError as error:
+        rows = [{"layer": layer, "output_size": size} for layer, _, _, size in costs]
+        table, untraced = pd.DataFrame(rows, columns=["layer", "output_size"]), str(error)
+    else:
+        if "local" not in table:
+            table["local"] = table["size"]
+        table["box"] = [_box(row, input_size[1:]) for row in table.to_dict("records")]
+        table["seen"] = [tuple(int(end - first) for first, end in box) for box in table["box"]]
+    table["parameters"], table["multiply_adds"] = _costs_by_row(table["layer"], costs)
+    seen = None if untraced else table["seen"].iloc[-1]
+    return Description(table, found, input_size, seen, untraced)
+
+
+def _costs_by_row(layers: pd.Series, costs: list[tuple[str, int, int, tuple[int, ...]]]) -> tuple[list[int], list[int]]:
+    """Parameters and multiply-adds of each row; "relu (2)" is the second call of relu."""
+    by_row, calls = {}, {}
+    for name, learned, spent, _ in costs:
+        calls[name] = calls.get(name, 0) + 1
+        by_row[name if calls[name] == 1 else f"{name} ({calls[name]})"] = learned, spent
+    found = [by_row.get(layer, (0, 0)) for layer in layers]
+    return [learned for learned, _ in found], [spent for _, spent in found]
+
+
+def _box(row: dict[str, object], pixels: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The part of the image in the field of the middle unit: on each axis its first pixel and the one after it ends."""
+    if isinstance(row["size"], str):
+        return tuple((0, n) for n in pixels)
+    axes = len(pixels)
+    size, jump, start = (_on_each_axis(row[name], axes) for name in ("size", "jump", "start"))
+    positions = row["output_size"][1:] if len(row["output_size"]) == axes + 1 else (1,) * axes
+    box = []
+    for n, s, j, first, places in zip(pixels, size, jump, start, positions, strict=True):
+        centre = first + j * (places // 2)
+        low, high = math.ceil(max(0, centre - s / 2)), math.floor(min(n, centre + s / 2))
+        box.append((low, max(low, high)))
+    return tuple(box)
+
+
+def _on_each_axis(value: object, axes: int) -> tuple:
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def _times(value: object) -> str:
+    return " × ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _plain(value: object) -> object:
+    """A table's value as JSON can hold it."""
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _table_text(table: pd.DataFrame) -> str:
+    """The table for people: what decides first, sizes with ×, nothing where nothing is."""
+    columns = ["layer", "output_size", "parameters", "multiply_adds", "size", "local", "jump", "seen"]
+    shown = table[[name for name in columns if name in table]].copy()
+    for name in ("output_size", "seen", "size", "local", "jump"):
+        if name in shown:
+            shown[name] = shown[name].map(lambda value: "" if value is None else _times(value))
+    for name in ("parameters", "multiply_adds"):
+        shown[name] = shown[name].map(lambda n: f"{n:,}" if n else "")
+    return shown.rename(columns={"output_size": "output", "multiply_adds": "multiply-adds"}).to_string(index=False)

@@ -1,0 +1,275 @@
+"""What somebody's network is before anything is said of it: does it run, what does it answer, is it right alone?"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cellgrad.networks.loading import NetworkError, quietly
+
+LOGITS, LOG_PROBABILITIES, PROBABILITIES = "logits", "log-probabilities", "probabilities"
+
+
+def make(thing: object, settings: Mapping[str, object] | None = None, name: str = "it", seed: int = 0) -> nn.Module:
+    """A network from a class or function that makes one, or the network itself, on the processor.
+
+    settings: the arguments. seed: of the first weights. Raises NetworkError where none can be made, with what to do.
+    """
+    settings = dict(settings or {})
+    if isinstance(thing, nn.Module):
+        if settings:
+            raise NetworkError(
+                f"{name} is made already, so that --set {next(iter(settings))} changes nothing; name its class"
+            )
+        return thing.cpu()
+    if not callable(thing):
+        raise NetworkError(f"{name} is a {type(thing).__name__}; name a network, or a class or function that makes one")
+    _check_arguments(thing, settings, name)
+    try:
+        with quietly(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = thing(**settings)
+            made = made.cpu() if isinstance(made, nn.Module) else made
+    except Exception as error:  # whatever somebody's code raises
+        raise NetworkError(f"{name} cannot be made: {_in_a_line(error)}") from None
+    if not isinstance(made, nn.Module):
+        raise NetworkError(f"{name} makes a {type(made).__name__}; expected a torch.nn.Module")
+    return made
+
+
+def _check_arguments(thing: Callable, settings: Mapping[str, object], name: str) -> None:
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except (ValueError, TypeError):
+        return
+    free = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    plain = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    unknown = [key for key in settings if not free and key not in [p.name for p in plain]]
+    if unknown:
+        takes = ", ".join(p.name for p in plain) or "no arguments"
+        raise NetworkError(f"{name} has no argument {unknown[0]}; it takes {takes}")
+    missing = [p.name for p in plain if p.default is p.empty and p.name not in settings]
+    if missing:
+        wanted = " ".join(f"--set {argument}=…" for argument in missing)
+        raise NetworkError(f"{name} needs {' and '.join(missing)}: {wanted}")
+
+
+def _in_a_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a network does with two images, and what it consists of.
+
+    output: "logits", "log-probabilities", "probabilities", or "features" where it is no vector of scores.
+    output_size: of one image. alone_as_together: whether an image gets the same answer alone as in company.
+    remarks: what a person should know of it, a sentence each. multiply_adds: of one image.
+    """
+
+    output: str
+    output_size: tuple[int, ...]
+    alone_as_together: bool
+    parameters: int
+    unused: tuple[str, ...]
+    unused_parameters: int
+    multiply_adds: int
+    remarks: tuple[str, ...]
+
+
+def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: str = "it") -> Examination:
+    """Run a network on two images of this size, together and one at a time, and say what it does.
+
+    The module stays as it is. Raises NetworkError where it does not run, with what to do.
+    """
+    module = ready(module, input_size, name)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, *input_size, generator=generator)
+    together, remarks = scores_of(_run(module, images, name), 2, name)
+    apart, same = _alone(module, images, together, name)
+    remarks += apart
+    kind = output_kind(together)
+    if kind == PROBABILITIES:
+        remarks.append(
+            "It ends in probabilities; cross-entropy wants their logarithms, or the scores before the softmax."
+        )
+    parameters = list(module.named_parameters())
+    unused = _unused(module, images, parameters)
+    return Examination(
+        output=kind,
+        output_size=tuple(together.shape[1:]),
+        alone_as_together=same,
+        parameters=sum(p.numel() for _, p in parameters),
+        unused=tuple(n for n, _ in unused),
+        unused_parameters=sum(p.numel() for _, p in unused),
+        multiply_adds=_multiply_adds(module, images[:1]),
+        remarks=tuple(remarks),
+    )
+
+
+def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.Module:
+    """A copy to look at, evaluating, its lazy layers made; the module itself stays as it is."""
+    with contextlib.suppress(Exception):  # what cannot be copied, some parametrizations, comes to no harm here
+        module = copy.deepcopy(module)
+    module = module.eval()
+    with torch.no_grad():
+        _run(module, torch.zeros(2, *input_size), name)
+    return module
+
+
+def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
+    required = [
+        p.name
+        for p in inspect.signature(module.forward).parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(required) > 1:
+        raise NetworkError(
+            f"{name}: its forward takes {len(required)} inputs ({', '.join(required)}); "
+            "only networks that take images alone are understood"
+        )
+    try:
+        with quietly(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return module(images)
+    except Exception as error:  # whatever somebody's forward raises
+        size = " × ".join(map(str, images.shape[1:]))
+        advice = ""
+        if "CUDA" in str(error) or "cuda" in str(error):
+            advice = "; its forward asks for a graphics processor: use x.device in it"
+        raise NetworkError(
+            f"{name}: given {len(images)} images of {size}, it fails: {_in_a_line(error)}{advice}"
+        ) from None
+
+
+def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tensor, list[str]]:
+    """The scores in what a network returned for so many images, and what to say of where they were.
+
+    Of several tensors the first with a row for each image; positions of 1 × 1 are taken away. Raises NetworkError.
+    """
+    remarks = []
+    if answer is None:
+        raise NetworkError(f"{name}: its forward returns nothing; end it with `return x`")
+    if isinstance(answer, tuple | list | dict):
+        values = list(answer.values()) if isinstance(answer, dict) else list(answer)
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
+        fitting = [value for value in tensors if value.ndim >= 2 and len(value) == images]
+        if not fitting:
+            raise NetworkError(f"{name}: its forward returns {len(values)} things, none with a row for each image")
+        remarks.append(f"It returns {len(values)} things; the first with a row for each image is taken as its scores.")
+        answer = fitting[0]
+    if not isinstance(answer, torch.Tensor):
+        raise NetworkError(f"{name}: its forward returns a {type(answer).__name__}; expected a tensor of scores")
+    if answer.ndim < 2 or len(answer) != images:
+        rows = f"{len(answer):,} rows" if answer.ndim else "one number"
+        raise NetworkError(
+            f"{name}: {images} images give {rows}, shape {tuple(answer.shape)}, where {images} are expected: positions "
+            "of the image count as images (a view(-1, 10) too early?), or the batch was squeezed away; use flatten(1)"
+        )
+    if answer.ndim > 2 and answer[0, 0].numel() == 1:
+        answer = answer.flatten(1)
+    return answer, remarks
+
+
+def _alone(module: nn.Module, images: torch.Tensor, together: torch.Tensor, name: str) -> tuple[list[str], bool]:
+    """Whether each image alone gets the same scores, and what to say where not."""
+    try:
+        alone = torch.cat([scores_of(_run(module, image[None], name), 1, name)[0] for image in images])
+    except NetworkError as error:
+        return [f"One image at a time it fails ({error})."], False
+    if alone.shape == together.shape and torch.allclose(alone, together, rtol=1e-3, atol=1e-4):
+        return [], True
+    why = ""
+    if together.ndim == 2 and (_sums_to_one(together, 0) or _sums_to_one(together.exp(), 0)):
+        why = " Its softmax runs over the batch, not over the classes: give it dim=1."
+    return [f"One image at a time it answers something else than in company.{why}"], False
+
+
+def output_kind(scores: torch.Tensor) -> str:
+    """What rows of scores, (n, classes), are: logits, log-probabilities or probabilities; "features" if no rows.
+
+    Probabilities of a softmax that runs over the batch by mistake are called probabilities too.
+    """
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        return "features"
+    for dim in (1, 0):  # over the classes, as it should be, or over the batch
+        if scores.min() >= 0 and _sums_to_one(scores, dim):
+            return PROBABILITIES
+        if _sums_to_one(scores.exp(), dim):
+            return LOG_PROBABILITIES
+    return LOGITS
+
+
+def _sums_to_one(values: torch.Tensor, dim: int) -> bool:
+    sums = values.sum(dim)
+    return torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
+
+
+def _unused(
+    module: nn.Module, images: torch.Tensor, parameters: list[tuple[str, nn.Parameter]]
+) -> list[tuple[str, nn.Parameter]]:
+    """The parameters on which the answer does not depend."""
+    for _, parameter in parameters:
+        parameter.requires_grad_(True)
+    with torch.enable_grad():
+        scores, _ = scores_of(_run(module, images, "it"), 2)
+        if not scores.requires_grad:
+            return parameters
+        gradients = torch.autograd.grad(scores.sum(), [p for _, p in parameters], allow_unused=True)
+    return [named for named, gradient in zip(parameters, gradients, strict=True) if gradient is None]
+
+
+def _multiply_adds(module: nn.Module, image: torch.Tensor) -> int:
+    """Of convolutions, dense layers and attention for one image, as torch counts them."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        _run(module, image, "it")
+    return counter.get_total_flops() // 2
+
+
+def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[str, int, int, tuple[int, ...]]]:
+    """Each call of a module without children: name, parameters (at its first call), multiply-adds, output size."""
+    module = ready(module, input_size)
+    calls, seen, handles, before = [], set(), [], []
+    counter = FlopCounterMode(display=False)
+
+    def enter(child: nn.Module, inputs: tuple) -> None:
+        before.append(counter.get_total_flops())
+
+    def leave(name: str) -> Callable:
+        def hook(child: nn.Module, inputs: tuple, output: object) -> None:
+            spent = (counter.get_total_flops() - before.pop()) // 2
+            learned = 0 if name in seen else sum(p.numel() for p in child.parameters())
+            seen.add(name)
+            size = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else ()
+            calls.append((name, learned, spent, size))
+
+        return hook
+
+    for name, child in module.named_modules():
+        if not any(True for _ in child.children()):
+            handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
+    with counter, torch.no_grad():
+        _run(module, torch.zeros(1, *input_size), "it")
+    return calls
+
+
+class Scores(nn.Module):
+    """Somebody's network as one that trains by cross-entropy: logits or log-probabilities, (n, classes)."""
+
+    def __init__(self, network: nn.Module, output: str) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, 1, 28, 28) to (n, 10)."""
+        with quietly():
+            scores, _ = scores_of(self.network(images), len(images))
+        return scores.clamp_min(1e-12).log() if self.output == PROBABILITIES else scores

@@ -1,0 +1,360 @@
+"""Somebody's network, found where she wrote it: in a file, a notebook, a package, or among our recipes.
+
+From a file or a notebook only imports, constants, functions and classes are taken, so that nobody's training starts and
+no missing package stops what does not need it. It is not a sandbox: classes and functions of the file do run.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cellgrad.torchvision import import_torchvision
+
+
+class NetworkError(ValueError):
+    """A network that cannot be found, made or used; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Let somebody's code run without its prints and warnings."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def split(what: str) -> tuple[str, str]:
+    """Where a network is and its name there, empty if none is given: "models.py:Net" is ("models.py", "Net")."""
+    place, colon, name = what.rpartition(":")
+    if colon and place and (name.isidentifier() or not name) and not (len(place) == 1 and os.name == "nt"):
+        return place, name
+    return what, ""
+
+
+def is_file(place: str) -> bool:
+    """Whether a place names a Python file or a notebook."""
+    return place.endswith((".py", ".ipynb"))
+
+
+def load_definitions(path: str | os.PathLike) -> Definitions:
+    """What a Python file or a notebook defines. Raises NetworkError where it cannot be read."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise NetworkError(f"{path}: this is no text in UTF-8; save it as a Python file or a notebook") from None
+    definitions = Definitions(path)
+    if path.suffix != ".ipynb":
+        definitions.read(text, str(path))
+        return definitions
+    try:
+        cells = json.loads(text)["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise NetworkError(f"{path}: this is no notebook of version 4; open it in Jupyter and save it again") from None
+    for number, source in enumerate(sources, start=1):
+        definitions.read(_without_magics(source), f"{path}, code cell {number}", strict=False)
+    return definitions
+
+
+def _without_magics(source: str) -> str:
+    """A notebook's cell as plain Python: lines for IPython or the shell taken out, a cell of another language whole.
+
+    The lines' numbers stay. What stands indented below such a line in a block keeps a `pass`.
+    """
+    lines = source.splitlines()
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if first.startswith("%%") and first.split()[0] not in ("%%time", "%%timeit", "%%capture"):
+        return ""
+    plain = []
+    for line in lines:
+        stripped = line.lstrip()
+        magic = stripped.startswith(("%", "!", "?")) or (stripped.endswith("?") and not stripped.startswith("#"))
+        plain.append(line[: len(line) - len(stripped)] + "pass" if magic else line)
+    return "\n".join(plain)
+
+
+class Definitions:
+    """The imports, constants, functions and classes of one file; names are looked up with `get`.
+
+    Of several definitions of a name the last one counts, as when the file is run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.namespace: dict[str, object] = {"__name__": path.stem, "__file__": str(path), "__builtins__": builtins}
+        self.missing: dict[str, str] = {}  # name: why it is not to be had
+        self._assigned: dict[str, tuple[ast.stmt, str]] = {}  # name: the statement that would make it, and where
+
+    def read(self, source: str, where: str, strict: bool = True) -> None:
+        """Take the definitions of some source; raises NetworkError where it is no Python and `strict` says so."""
+        try:
+            statements = ast.parse(source).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None)
+            problem = f"{where}{f', line {line}' if line else ''}: this is no Python that can be read ({error})"
+            if strict:
+                raise NetworkError(problem.splitlines()[0]) from None
+            self.missing[""] = problem.splitlines()[0]
+            return
+        for statement in statements:
+            self._take(statement, where)
+
+    def _take(self, statement: ast.stmt, where: str) -> None:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            self._import(statement, where)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self._define(statement, where)
+        elif isinstance(statement, ast.Try):
+            for inner in statement.body:
+                self._take(inner, where)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.If | ast.With):
+            for name in _assigned_names(statement):
+                self._assigned[name] = statement, where
+                self.namespace.pop(name, None)
+                self.missing.pop(name, None)
+            if _is_constant(statement):
+                self._run(statement, where)
+
+    def _import(self, statement: ast.Import | ast.ImportFrom, where: str) -> None:
+        names = [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
+        try:
+            with quietly():
+                neighbour = self._neighbour(statement)
+                if neighbour is None:
+                    _prepare_torchvision(statement)
+                    exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)
+                else:
+                    self.namespace |= neighbour
+            for name in names:
+                self.missing.pop(name, None)
+        except Exception as error:  # whatever an import raises
+            module = getattr(statement, "module", None) or statement.names[0].name
+            reason = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
+            self.missing |= dict.fromkeys(names, f"{module} {reason}")
+
+    def _neighbour(self, statement: ast.Import | ast.ImportFrom) -> dict[str, object] | None:
+        """What an import of a file beside this one brings, of which only the definitions are taken too; else None."""
+        if isinstance(statement, ast.Import):
+            modules = {alias.name: alias for alias in statement.names}
+            found = {name: self._beside(name) for name in modules}
+            if not any(found.values()):
+                return None
+            brought = {}
+            for name, path in found.items():
+                if path is None:
+                    raise ImportError(f"{name} is not beside this file")
+                brought[modules[name].asname or name.partition(".")[0]] = load_definitions(path).as_module()
+            return brought
+        path = self._beside("." * statement.level + (statement.module or ""))
+        if path is None:
+            return None
+        definitions = load_definitions(path)
+        if [alias.name for alias in statement.names] == ["*"]:
+            self.missing |= definitions.missing
+            return {name: value for name, value in definitions.namespace.items() if not name.startswith("_")}
+        return {alias.asname or alias.name: definitions.get(alias.name) for alias in statement.names}
+
+    def _beside(self, module: str) -> Path | None:
+        """The file of a module beside this one, if there is one; a leading dot stands for this folder."""
+        folder = self.path.absolute().parent
+        levels = len(module) - len(module.lstrip("."))
+        for _ in range(levels - 1):
+            folder = folder.parent
+        place = folder.joinpath(*filter(None, module.lstrip(".").split(".")))
+        candidates = [place.with_name(f"{place.name}.py"), place / "__init__.py"]
+        return next((path for path in candidates if path.is_file() and path != self.path.absolute()), None)
+
+    def as_module(self) -> types.ModuleType:
+        """The definitions as a module."""
+        module = types.ModuleType(self.path.stem)
+        module.__dict__.update(self.namespace)
+        return module
+
+    def _define(self, statement: ast.stmt, where: str) -> None:
+        self._assigned.pop(statement.name, None)
+        self.missing.pop(statement.name, None)
+        self.namespace.pop(statement.name, None)
+        for name in _free_names(statement):
+            if name not in self.namespace and name in self._assigned and _is_harmless(self._assigned[name][0]):
+                self._run(*self._assigned[name])
+        self._run(statement, where)
+
+    def _run(self, statement: ast.stmt, where: str) -> None:
+        names = _assigned_names(statement) or [getattr(statement, "name", "")]
+        try:
+            with quietly():
+                exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)
+        except Exception as error:  # whatever somebody's code raises
+            self.missing |= dict.fromkeys(names, self.explain(error))
+
+    def explain(self, error: Exception) -> str:
+        """An error of somebody's code in one line; where a name is missing, why it is."""
+        name = getattr(error, "name", None)
+        if isinstance(error, NameError) and name in self.missing:
+            return f"it needs {name}, but {self.missing[name]}"
+        lines = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+    def complete(self) -> None:
+        """Run the harmless assignments, which functions and classes may need when they are used."""
+        for name, (statement, where) in list(self._assigned.items()):
+            if name not in self.namespace and _is_harmless(statement):
+                self._run(statement, where)
+
+    def get(self, name: str) -> object:
+        """What a name stands for; a variable is computed now. Raises NetworkError where it is not to be had."""
+        self.complete()
+        if name not in self.namespace and name in self._assigned:
+            self._run(*self._assigned[name])
+        if name in self.namespace:
+            return self.namespace[name]
+        if name in self.missing:
+            raise NetworkError(f"{self.path}: {name} cannot be made: {self.missing[name]}")
+        listed = ", ".join(self.names()) or "nothing that could be a network"
+        note = f"; {self.missing['']}" if "" in self.missing else ""
+        raise NetworkError(f"{self.path}: there is no {name} in it, but {listed}{note}")
+
+    def names(self) -> list[str]:
+        """The classes that are networks, and the functions and variables that may make one, in the file's order."""
+        from torch import nn
+
+        self.complete()
+        own = {name: value for name, value in self.namespace.items() if not name.startswith("_")}
+        classes = [name for name, value in own.items() if _is_own_network(value, nn.Module, self.path.stem)]
+        made = [name for name, value in own.items() if isinstance(value, nn.Module)]
+        makers = [
+            name
+            for name, (statement, _) in self._assigned.items()
+            if name not in own and isinstance(statement, ast.Assign) and _called(statement.value) in classes
+        ]
+        return [*classes, *made, *makers]
+
+
+def _prepare_torchvision(statement: ast.Import | ast.ImportFrom) -> None:
+    """Make torchvision importable beside any torch, before somebody's code imports it."""
+    modules = [getattr(statement, "module", None) or "", *(alias.name for alias in statement.names)]
+    if any(module.partition(".")[0] == "torchvision" for module in modules):
+        import_torchvision()
+
+
+def _is_own_network(value: object, base: type, module: str) -> bool:
+    return isinstance(value, type) and issubclass(value, base) and value.__module__ == module
+
+
+def _called(value: ast.expr) -> str:
+    """The name at the bottom of a chain of calls: of `Net(3).to(device)`, Net."""
+    while isinstance(value, ast.Call | ast.Attribute):
+        value = value.func if isinstance(value, ast.Call) else value.value
+    return value.id if isinstance(value, ast.Name) else ""
+
+
+def _assigned_names(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives values to."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return []
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _free_names(statement: ast.stmt) -> list[str]:
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    """Whether a statement gives names to a literal: numbers, texts, and tuples, lists and dictionaries of them."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+        return False
+    try:
+        ast.literal_eval(statement.value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+# What may be called by the way, when a class needs a variable of its file: nothing here trains or reads anything.
+_HARMLESS_CALLS = {"device", "is_available", "int", "float", "len", "max", "min", "tuple", "list", "dict", "range"}
+_HARMLESS = (
+    *(ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp),
+    *(ast.operator, ast.unaryop, ast.expr_context, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Compare, ast.cmpop),
+    *(ast.BoolOp, ast.boolop, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.JoinedStr, ast.FormattedValue),
+    *(ast.Lambda, ast.arguments, ast.arg),
+)
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    """Whether a statement only computes a value from others: settings, devices, layers' classes, layers of torch.nn."""
+    for node in ast.walk(statement):
+        if not isinstance(node, _HARMLESS):
+            return False
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            layer = isinstance(node.func, ast.Attribute) and _called(node.func) == "nn"
+            if name not in _HARMLESS_CALLS and not layer:
+                return False
+    return True
+
+
+def setting(text: str) -> tuple[str, object]:
+    """An argument as the command takes it: "dropout=0.1" is ("dropout", 0.1); what is no literal is text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise NetworkError(f"--set {text}: expected name=value, as in --set dropout=0.1")
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return name.strip(), value.strip()
+
+
+def find(what: str) -> object:
+    """The class, function or network that `what` names; see the command's help for its forms.
+
+    Raises NetworkError for what is not to be found, and FileNotFoundError for a file that is not there.
+    """
+    place, name = split(what)
+    if is_file(place):
+        definitions = load_definitions(place)
+        if name:
+            return definitions.get(name)
+        listed = definitions.names()
+        advice = ", ".join(f"{place}:{choice}" for choice in listed) or "but there is no network in it"
+        raise NetworkError(f"{place}: which one? {advice}")
+    try:
+        with quietly(), _importable(Path.cwd()):
+            if place.partition(".")[0] == "torchvision":
+                import_torchvision()
+            return getattr(importlib.import_module(place), name)
+    except AttributeError:
+        raise NetworkError(f"{place}: there is no {name} in it") from None
+    except Exception as error:  # whatever an import raises
+        raise NetworkError(f"{place} cannot be imported: {type(error).__name__}: {error}".splitlines()[0]) from None
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    before = list(sys.path)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def listing(place: str) -> list[str]:
+    """The networks of a file, as `cellgrad network` takes them."""
+    return [f"{place}:{name}" for name in load_definitions(place).names()]
+
+
+def arguments(settings: list[str]) -> Mapping[str, object]:
+    """Several `setting`s as one mapping."""
+    return dict(map(setting, settings))

@@ -1,0 +1,218 @@
+"""Other people's networks, as they write them: each way once through the command, and what cannot be used refused."""
+
+import json
+import re
+import sys
+
+import nbformat
+import pytest
+from ways import FILES, HEAD, LOG_SOFTMAX, REFUSED
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from cellgrad import layers  # noqa: E402
+from cellgrad.cli import main  # noqa: E402
+from cellgrad.networks import NetworkError, describe, examine, find_network  # noqa: E402
+from cellgrad.networks.loading import load_definitions, split  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(autouse=True)
+def in_a_scratch_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def as_notebook(source):
+    """The source as a notebook, cut at its blank lines, with what notebooks have beside code."""
+    pieces = ["%matplotlib inline\n!pip install nothing-at-all\n" + HEAD, *re.split(r"\n\n(?=\S)", source)]
+    cells = [nbformat.v4.new_code_cell(piece) for piece in pieces]
+    cells.insert(1, nbformat.v4.new_markdown_cell("# A network"))
+    cells.append(nbformat.v4.new_code_cell("for (not python"))
+    cells.append(nbformat.v4.new_code_cell("%%bash\nls"))
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
+
+
+def command(capsys, *arguments):
+    """Exit code, what was printed, what was complained of."""
+    try:
+        code = main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+@pytest.mark.parametrize("kind", ["py", "ipynb"])
+@pytest.mark.parametrize("way", FILES)
+def test_each_way_to_write_a_network_is_understood(way, kind, tmp_path, capsys):
+    source, name, settings = FILES[way]
+    (tmp_path / f"mine.{kind}").write_text(source if kind == "py" else as_notebook(source), encoding="utf-8")
+    asked = ["network", f"mine.{kind}:{name}", "--json", *(["--set", *settings] if settings else [])]
+    code, out, err = command(capsys, *asked)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["alone_as_together"] and found["seen"] == [28, 28] and found["untraced"] is None
+    assert found["parameters"] > 1000 and found["unused_parameters"] == 0
+    wanted = {"probabilities": "probabilities", "plain": "log-probabilities", "logits": "logits"}
+    assert found["output"] == wanted.get(way, found["output"])
+    assert {p.name for p in tmp_path.iterdir()} == {f"mine.{kind}"}, "something ran that should not"
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_what_cannot_be_used_is_refused_in_one_line(way, tmp_path, capsys):
+    source, name, settings, named = REFUSED[way]
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    code, out, err = command(capsys, "network", f"mine.py:{name}", *(["--set", *settings] if settings else []))
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
+    for part in named:
+        assert part in err
+
+
+def test_a_network_that_is_right_only_in_company_is_found_out(tmp_path, capsys):
+    (tmp_path / "company.py").write_text(LOG_SOFTMAX.replace("dim=1", "dim=0"), encoding="utf-8")
+    code, out, _ = command(capsys, "network", "company.py:Net", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["alone_as_together"] is False and found["output"] == "log-probabilities"
+    code, out, _ = command(capsys, "network", "company.py:Net")
+    assert code == 1 and "dim=1" in out.splitlines()[0]
+
+
+def test_without_a_name_what_there_is_is_listed(tmp_path, capsys):
+    (tmp_path / "two.py").write_text(LOG_SOFTMAX + LOG_SOFTMAX.replace("Net", "Other") + "model = Other()\n")
+    code, out, _ = command(capsys, "network", "two.py")
+    assert (code, out.split()) == (0, ["two.py:Net", "two.py:Other", "two.py:model"])
+    (tmp_path / "none.py").write_text("x = 1\n")
+    assert command(capsys, "network", "none.py")[0] == 1
+    assert command(capsys, "network", "absent.py")[0] == 2
+
+
+def test_neighbours_are_read_for_their_definitions_too(tmp_path, capsys):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").write_text("from .blocks import block\n")
+    (tmp_path / "parts" / "blocks.py").write_text(
+        HEAD + "open('ran', 'w')\ndef block():\n    return nn.Conv2d(1, 4, 5)\n"
+    )
+    (tmp_path / "settings.py").write_text("WIDTH = 24\nraise SystemExit\n")
+    (tmp_path / "mine.py").write_text(
+        HEAD
+        + "from parts import *\nimport settings\nfrom settings import WIDTH as wide\n"
+        + "Net = lambda: nn.Sequential(block(), nn.Flatten(), nn.Linear(4 * wide * settings.WIDTH, 10))\n"
+    )
+    code, out, err = command(capsys, "network", "mine.py:Net", "--json")
+    assert code == 0, err
+    assert json.loads(out)["parameters"] == 4 * 26 + 10 * (4 * 24 * 24 + 1)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_package_and_a_recipe_can_be_named(capsys):
+    code, out, _ = command(capsys, "network", "torchvision.models:resnet18", "--input", "3", "64", "64", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["parameters"] == 11_689_512 and found["output_size"] == [1000]
+    code, out, _ = command(capsys, "network", "source", "--json")
+    found = json.loads(out)
+    assert (found["parameters"], found["output"], found["seen"]) == (14_392, "logits", [28, 28])
+    table = layers.layer_table(layers.SOURCE)
+    assert [row["parameters"] for row in found["layers"]] == table["parameters"].tolist()
+    assert [row["multiply_adds"] for row in found["layers"]] == table["multiply_adds"].tolist()
+    assert found["multiply_adds"] == table["multiply_adds"].sum()
+
+
+@pytest.mark.parametrize("what", ["quick", "nowhere:Net", "json:Net", "json:loads", ":Net", "a.py:", "", "C:"])
+def test_what_names_nothing_is_refused(what, capsys):
+    code, out, err = command(capsys, "network", what)
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
+
+
+def test_parameters_that_nothing_uses_are_named():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.idle = nn.Linear(784, 10), nn.Linear(3, 5)
+
+        def forward(self, x):
+            return self.used(x.flatten(1))
+
+    found = examine(Net())
+    assert (found.unused, found.unused_parameters, found.parameters) == (("idle.weight", "idle.bias"), 20, 7870)
+
+
+def test_a_network_that_does_not_see_the_whole_digit():
+    """A remainder is dropped: the pool reads 9 of 10 positions, so that the last pixels never count."""
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, stride=3), nn.AvgPool2d(4, 4), nn.Flatten(), nn.Linear(16, 10))
+    found = describe(net)
+    changed = torch.zeros(1, 1, 28, 28, requires_grad=True)
+    net(changed).sum().backward()
+    counted = changed.grad[0, 0] != 0
+    assert found.seen == (int(counted.any(1).sum()), int(counted.any(0).sum())) == (24, 24)
+    assert "24 × 24" in str(found)
+
+
+def test_layers_that_widen_in_vain_are_named():
+    grown = [nn.Conv2d(1, 4, 28, padding=0), nn.Conv2d(4, 10, 3, padding=1), nn.Flatten()]
+    said = str(describe(nn.Sequential(*grown)))
+    assert "could be saved: 1" in said and "could be saved" not in str(describe(layers.build(layers.SOURCE)))
+
+
+def test_the_users_network_stays_as_it_is():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(2704, 10))
+            self.register_buffer("count", torch.zeros(1))
+
+        def forward(self, x):
+            self.count.add_(1)
+            return self.net(x)
+
+    net = Net()
+    net.net[0].weight.requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    describe(net)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    assert net.training and net.net[0].weight.grad is None and not net.net[0].weight.requires_grad
+
+
+def test_weights_depend_on_the_seed_alone(tmp_path):
+    (tmp_path / "mine.py").write_text(LOG_SOFTMAX)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, again, other = (find_network("mine.py:Net", seed=seed).conv1.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_picture_is_written(tmp_path, capsys):
+    assert command(capsys, "network", "source", "--picture", "out.png")[0] == 0
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert command(capsys, "network", "source", "--picture", "absent/out.png")[0] == 2
+    assert command(capsys, "network", "source", "--picture", "out.notapicture")[0] == 2
+
+
+def test_a_file_is_read_without_torch(tmp_path, monkeypatch):
+    (tmp_path / "plain.py").write_text("A = 3\ndef f():\n    return A\n")
+    assert load_definitions("plain.py").namespace["f"]() == 3
+
+
+def test_places_and_names():
+    assert split("models/a.py:Net") == ("models/a.py", "Net") and split("a.py") == ("a.py", "")
+    assert split("pack.mod:make") == ("pack.mod", "make") and split("book") == ("book", "")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b'{"cells": 3}', b"{}", b"[", b'{"cells": [{"cell_type": "code"}]}']
+)
+def test_a_damaged_notebook_is_refused(content, tmp_path, capsys):
+    (tmp_path / "mine.ipynb").write_bytes(content)
+    code, _, err = command(capsys, "network", "mine.ipynb:Net")
+    assert code == 2 and len(err.strip().splitlines()) == 1
+
+
+def test_deep_code_is_no_crash(tmp_path, capsys):
+    (tmp_path / "deep.py").write_text("x = " + "(" * 5000 + ")" * 5000 + "\n")
+    assert command(capsys, "network", "deep.py:Net")[0] == 2
+
+
+def test_an_error_of_ours_is_a_value_error():
+    assert issubclass(NetworkError, ValueError) and "torch" in sys.modules
