@@ -132,7 +132,8 @@ REFUSED = {
     ),
     "leftover positions": (
         HEAD
-        + "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.c = nn.Conv2d(1, 10, 3)\n"
+        + "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        + "        self.c = nn.Conv2d(1, 10, 3)\n"
         + "    def forward(self, x):\n        return self.c(x).view(-1, 10)\n",
         "Net",
         [],
