@@ -9,9 +9,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cellgrad import __version__
+
+if TYPE_CHECKING:
+    from cellgrad.networks import OwnNetwork
+    from cellgrad.training.recipes import Recipe
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,30 +56,77 @@ def _train(options: argparse.Namespace) -> int:
     from cellgrad.training.recipes import find_recipe
 
     recipe = find_recipe(options.recipe)  # before the data is fetched
+    own = None
+    if options.network or options.seeds is not None:
+        from cellgrad.networks import loading, own_network
+
+        if options.network:
+            own = own_network(options.network, loading.arguments(options.set), recipe)
+    if options.seeds is not None:
+        return _train_seeds(options, recipe, own)
     from cellgrad import training
+    from cellgrad.networks import trained
     from cellgrad.training import saving
 
+    data = mnist.load(options.data)
     run = training.train(
-        recipe,
-        mnist.load(options.data),
+        own.recipe if own else recipe,
+        data,
         seed=options.seed,
         epochs=options.epochs,
         validation=options.validation,
         device=options.device,
         out=options.out,
         resume=options.resume,
+        network=own and own.make,
     )
     record = run.record
+    if own:
+        record |= {"network": options.network, "test_accuracy_alone": trained.alone(run.model, data.test)}
     if options.json:
         print(json.dumps(record))
     else:
+        for remark in own.examination.remarks if own else ():
+            print(remark)
         print(run.history.to_string(float_format="{:.4f}".format))
         print(
             f"{record['parameters']:,} parameters, {record['epochs']} epochs, {record['seconds']:.0f} s on "
             f"{record['device']}: {record['test_accuracy']:.2%} of the test digits right"
+            + (f", {record['test_accuracy_alone']:.2%} read one at a time" if own else "")
             + (" (embedded sample, not all of MNIST)" if record["data"] == "sample" else "")
         )
         print(f"weights and record: {saving.weights_path(options.out, record)}")
+    return 0
+
+
+def _train_seeds(options: argparse.Namespace, recipe: Recipe, own: OwnNetwork | None) -> int:
+    """Several seeds of one training, recorded as trials are, and what they say together."""
+    import pandas as pd
+
+    from cellgrad import checks, mnist
+    from cellgrad.networks import trained
+
+    count = checks.whole_number("seeds", options.seeds, least=1)
+    if options.resume:
+        raise ValueError("--resume: with --seeds, what is recorded is not trained again; leave it out")
+    data = mnist.load(options.data)
+    rows, out = [], Path(options.out)
+    settings = {"epochs": options.epochs, "validation": options.validation, "device": options.device}
+    for record in trained.train_seeds(recipe, data, range(count), out, own, **settings):
+        rows.append(record)
+        print(f"seed {record['seed']}: {record['test_accuracy']:.2%}", file=sys.stderr)
+    records = pd.DataFrame(rows)
+    name = own.name if own else recipe.name
+    if options.json:
+        accuracy = records["test_accuracy"]
+        told = {"mean": accuracy.mean(), "std": accuracy.std() if count > 1 else None, "worst": accuracy.min()}
+        told |= {"over_goal_with_every_seed": bool((accuracy > trained.GOAL).all())}
+        if own:
+            told |= {"test_accuracy_alone": records["test_accuracy_alone"].mean()}
+        print(json.dumps({"recipe": name, "seeds": count, "data": data.kind} | told))
+    else:
+        print(trained.verdict(records, recipe.name) + data.note)
+        print(f"records: {out / f'{name}.jsonl'}")
     return 0
 
 
@@ -170,6 +221,11 @@ def _arguments() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network by a recipe and test it once, after the last epoch")
     train.add_argument("--recipe", default="book", help="source, book (the default), best, small or fast")
+    train.add_argument("--network", metavar="WHAT", help="a network of yours in place of the recipe's: as in network")
+    train.add_argument("--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help="arguments of it")
+    train.add_argument(
+        "--seeds", type=int, metavar="N", help="train with so many seeds, and say what they say together"
+    )
     train.add_argument("--seed", type=int, default=0, help="fixes first weights, order and shifts of the digits")
     train.add_argument("--epochs", type=int, help="how often to go through the digits, if not as the recipe says")
     train.add_argument("--validation", type=int, default=0, help="hold out so many training digits, measure on them")

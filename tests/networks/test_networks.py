@@ -216,3 +216,76 @@ def test_deep_code_is_no_crash(tmp_path, capsys):
 
 def test_an_error_of_ours_is_a_value_error():
     assert issubclass(NetworkError, ValueError) and "torch" in sys.modules
+
+
+# Trained --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", FILES)
+def test_each_way_is_trained_for_an_epoch(way, tmp_path, capsys):
+    source, name, settings = FILES[way]
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    asked = ["train", "--network", f"mine.py:{name}", "--epochs", "1", "--data", "sample", "--json"]
+    code, out, err = command(capsys, *asked, *(["--set", *settings] if settings else []))
+    assert code == 0, err
+    record = json.loads(out.splitlines()[-1])
+    assert (record["recipe"], record["epochs"], record["data"]) == (name, 1, "sample")
+    assert record["test_accuracy"] > 0.15, "an epoch of 4,000 digits teaches something"
+    assert record["test_accuracy_alone"] == pytest.approx(record["test_accuracy"], abs=0.002)
+    assert not (tmp_path / "trained").exists()
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(way, tmp_path, capsys):
+    source, name, settings, _ = REFUSED[way]
+    (tmp_path / "mine.py").write_text(source, encoding="utf-8")
+    asked = ["train", "--network", f"mine.py:{name}", "--epochs", "1", "--data", "sample"]
+    code, out, err = command(capsys, *asked, *(["--set", *settings] if settings else []))
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_other_outputs_than_ten_scores_are_refused(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(
+        HEAD + "net = nn.Sequential(nn.Flatten(), nn.Linear(784, 7))\nNone_ = nn.Flatten()\n"
+    )
+    code, _, err = command(capsys, "train", "--network", "mine.py:net", "--data", "sample")
+    assert code == 2 and "ten scores" in err and " 7 " in err
+
+
+def test_what_is_right_only_in_company_is_read_alone_too(tmp_path, capsys):
+    (tmp_path / "company.py").write_text(LOG_SOFTMAX.replace("dim=1", "dim=0"), encoding="utf-8")
+    asked = ["train", "--network", "company.py:Net", "--epochs", "2", "--data", "sample", "--json"]
+    code, out, _ = command(capsys, *asked)
+    record = json.loads(out.splitlines()[-1])
+    assert code == 0 and record["test_accuracy"] > 0.5 and record["test_accuracy_alone"] < 0.2
+
+
+def test_seeds_are_recorded_and_not_trained_again(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(LOG_SOFTMAX)
+    asked = ["train", "--network", "mine.py:Net", "--epochs", "1", "--data", "sample", "--out", "here"]
+    code, out, _ = command(capsys, *asked, "--seeds", "2")
+    assert code == 0 and "2 seeds" in out and "worst seed" in out and "with every seed: no" in out
+    assert "one digit at a time" in out and "the recipe Net" not in out
+    first = (tmp_path / "here" / "Net.jsonl").read_bytes()
+    code, out, _ = command(capsys, *asked, "--seeds", "3", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["seeds"] == 3 and told["over_goal_with_every_seed"] is False
+    content = (tmp_path / "here" / "Net.jsonl").read_bytes()
+    records = [json.loads(line) for line in content.splitlines()]
+    assert content.startswith(first) and [record["seed"] for record in records] == [0, 1, 2]
+    assert told["mean"] == pytest.approx(sum(record["test_accuracy"] for record in records) / 3)
+    assert {"study", "variant", "seed", "parameters", "epochs", "data", "validation", "seconds"} <= set(records[0])
+
+
+def test_a_run_goes_on_only_with_the_same_network(tmp_path, capsys):
+    asked = ["train", "--network", "mine.py:Net", "--epochs", "1", "--data", "sample"]
+    (tmp_path / "mine.py").write_text(LOG_SOFTMAX)
+    assert command(capsys, *asked)[0] == 0
+    code, out, _ = command(capsys, *asked, "--resume", "--json")
+    assert code == 0 and json.loads(out.splitlines()[-1])["epochs"] == 1
+    (tmp_path / "mine.py").write_text(
+        LOG_SOFTMAX.replace("nn.Conv2d(1, 4, 4", "nn.Conv2d(1, 5, 4").replace("2d(4", "2d(5")
+    )
+    code, _, err = command(capsys, *asked, "--resume")
+    assert code == 2 and len(err.strip().splitlines()) == 1

@@ -12,9 +12,11 @@ _WITH_TORCH = {
     "Description": "description",
     "Examination": "examination",
     "Scores": "examination",
+    "OwnNetwork": "trained",
     "describe": "description",
     "examine": "examination",
     "find_network": "finding",
+    "own_network": "trained",
 }
 
 __all__ = [*_WITH_TORCH, "NetworkError"]

@@ -176,6 +176,7 @@ def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tens
         )
     if answer.ndim > 2 and answer[0, 0].numel() == 1:
         answer = answer.flatten(1)
+        remarks.append("Its scores stand at a single position, which is taken away here; flatten(1) does that.")
     return answer, remarks
 
 

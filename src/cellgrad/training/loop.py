@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -62,24 +63,26 @@ def train(
     out: str | os.PathLike | None = None,
     resume: bool = False,
     progress: bool = True,
+    network: Callable[[int], nn.Module] | None = None,
 ) -> Run:
     """Train by a recipe, given by its name or itself, then look at the test digits once, after the last epoch.
 
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and how they are moved. out: a folder for the weights, the record and, while the
     run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
-    finished already is read back. The network comes back on the processor, wherever it was trained.
+    finished already is read back. The network comes back on the processor, wherever it was trained. network: makes a
+    module to train, given the seed of its weights, in place of the recipe's layers, which then only stand for it.
     Raises ValueError for an unknown recipe or numbers out of range, and where `out` holds another run under the same
     name; OSError where `out` cannot be written; Diverged when the loss stops being finite.
     """
     settings = _settings(recipe, data, seed, epochs, validation)
     device = pick_device(device)
     files = RunFiles(out, settings) if out is not None else None
-    finished = files.finished_run() if files else None
+    finished = files.finished_run(network) if files else None
     if finished and resume:
         return finished
     checkpoint = files.read_checkpoint(device, resume) if files else None
-    model, history = _fit(settings, data, device, checkpoint, files, progress)
+    model, history = _fit(settings, data, device, checkpoint, files, progress, network)
     judgement = judge(model, data.test, settings.recipe.test_shift)
     run = Run(
         model.cpu().eval(),
@@ -110,6 +113,7 @@ def _fit(
     checkpoint: Checkpoint | None,
     files: RunFiles | None,
     progress: bool,
+    network: Callable[[int], nn.Module] | None = None,
 ) -> tuple[nn.Module, History]:
     """Train from the first weights, or from a checkpoint, to the last epoch; return the network and its epochs."""
     recipe = settings.recipe
@@ -117,8 +121,10 @@ def _fit(
     digits = digits.to(device)
     steps = len(cut(torch.arange(len(digits)), recipe.batch_size))
     with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
-        torch.manual_seed(seed_for("weights", recipe, settings.seed))
-        learner = _Learner(recipe, steps, device)
+        weights_seed = seed_for("weights", recipe, settings.seed)
+        torch.manual_seed(weights_seed)
+        model = network(weights_seed) if network else build(recipe.network)
+        learner = _Learner(model, recipe, steps, device)
         history = []
         if checkpoint:
             history = checkpoint.history
@@ -141,9 +147,9 @@ def _fit(
 class _Learner:
     """All that changes while a network is trained: its weights, the optimiser's memory, the learning rate."""
 
-    def __init__(self, recipe: Recipe, steps: int, device: str) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, steps: int, device: str) -> None:
         # Channels side by side in memory: the same numbers, computed faster.
-        self.model = build(recipe.network).to(device, memory_format=torch.channels_last)
+        self.model = model.to(device, memory_format=torch.channels_last)
         self.label_smoothing = recipe.label_smoothing
         self.optimiser = torch.optim.SGD(
             self.model.parameters(),

@@ -101,14 +101,14 @@ class RunFiles:
         self.weights.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=self.weights.parent).close()  # an unwritable folder is found before the training
 
-    def finished_run(self) -> Run | None:
+    def finished_run(self, network: Callable[[int], nn.Module] | None = None) -> Run | None:
         """The run that these files are named after, if it has come to its end.
 
         Raises ValueError where they are those of another run, which has the same name.
         """
         if self.checkpoint.exists() or not self.weights.exists():
             return None
-        run = load_run(self.weights)
+        run = load_run(self.weights, network)
         self._refuse_another(self.weights, run.recipe, run.record)
         return run
 
@@ -170,8 +170,11 @@ def shipped_run(recipe: str) -> Run:
         return load_run(path)
 
 
-def load_run(path: str | os.PathLike) -> Run:
-    """Read a run back from its .safetensors file. Raises ValueError for a file that `train` did not write."""
+def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None = None) -> Run:
+    """Read a run back from its .safetensors file. network: as in `train`, where one was given there.
+
+    Raises ValueError for a file that `train` did not write.
+    """
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata()
@@ -179,8 +182,9 @@ def load_run(path: str | os.PathLike) -> Run:
         recipe, record, mistakes = (json.loads(metadata[name]) for name in ("recipe", "record", "mistakes"))
         recipe = Recipe.from_dict(recipe)
         history = pd.read_json(io.StringIO(metadata["history"]), orient="table")
-        model = build(recipe.network)
+        model = network(0) if network else build(recipe.network)
         model.load_state_dict(weights)
     except (OSError, KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
-        raise ValueError(f"{path}: not the weights of a run of ours ({error})") from None
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None
     return Run(model.eval(), recipe, history, record, dict(mistakes))

@@ -14,7 +14,7 @@ from cellgrad import checks
 from cellgrad.mnist import Mnist
 from cellgrad.training import loop
 from cellgrad.training.recipes import Recipe
-from cellgrad.training.saving import checkpoint_path, weights_path
+from cellgrad.training.saving import Run, checkpoint_path, weights_path
 from cellgrad.trials.records import Record
 from cellgrad.trials.studies import Study
 
@@ -132,9 +132,13 @@ def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
         if task.weights:
             begun = task.weights.exists() or checkpoint_path(task.weights).exists()
             settings |= {"out": task.weights.parent, "resume": begun}
-        run = loop.train(task.recipe, data, **settings, progress=False)
+        return record_of(task, loop.train(task.recipe, data, **settings, progress=False))
     except Exception:
         return failed_record(task, traceback.format_exc())
+
+
+def record_of(task: Task, run: Run) -> Record:
+    """The record of a run that a task asked for."""
     record = run.record | _about(task) | {"history": run.history.round(5).to_dict("list")}
     if task.blind:
         names = {name: name.replace("test_accuracy", "held_out_accuracy") for name in record}
