@@ -16,6 +16,7 @@ FIGURES = {
     "bowl": (figures.bowl, 150),
     "window": (figures.window, 150),
     "field": (figures.field, 150),
+    "draw": (figures.draw, 300),
 }
 names = pytest.mark.parametrize("name", FIGURES)
 

@@ -6,6 +6,7 @@ that picture to life. They need no kernel, no network and no framework.
 
 # ruff: noqa: F401 (what this package is known by)
 from cellgrad.figures.bowl import bowl
+from cellgrad.figures.draw import draw
 from cellgrad.figures.field import field
 from cellgrad.figures.network import network
 from cellgrad.figures.page import Figure

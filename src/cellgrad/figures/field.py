@@ -168,7 +168,7 @@ def _picture(
             stroke_dasharray="3 3",
         ),
         image(ink(pixels), left, top, width * pixel, height * pixel, class_="cg-ink", data_part="digit"),
-        tag("g", data_part="ways"),
+        tag("g", data_part="ways", shape_rendering="crispEdges"),
         tag("g", square(1, stroke=ORANGE, stroke_width=1.4, stroke_dasharray="3 2"), data_part="neighbour"),
         tag("g", square(0, stroke=RED, stroke_width=2), data_part="field"),
         *(

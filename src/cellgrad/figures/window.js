@@ -206,7 +206,7 @@ function figure(root, data, cg) {
     taps = state.kernel.map(() => cg.draw(part.window, "rect", { width: cell, height: cell, fill: "none", stroke: colours.green, "stroke-width": 1.4 }));
     const answer = side / places;
     answers = Array.from({ length: places * places }, (_, place) => cg.draw(part.answers, "rect", {
-      x: right + answer * (place % places), y: top + answer * Math.floor(place / places), width: answer + 0.05, height: answer + 0.05, stroke: "none",
+      x: right + answer * (place % places), y: top + answer * Math.floor(place / places), width: answer, height: answer, stroke: "none",
     }));
     cg.dress(part.mark, { width: answer, height: answer });
     const { lefts, side: wide, top: high } = data.tables, step = wide / state.size;

@@ -125,7 +125,7 @@ def _picture(
         box(left + inset, top + inset, inner, FAINT, fill="none", stroke_dasharray="3 3", data_part="edge"),
         tag("g", *squares, data_part="window"),
         box(right, top, _SIDE, LINE, fill=PAPER, data_part="output"),
-        tag("g", image(signed(output), right, top, _SIDE, _SIDE), data_part="answers"),
+        tag("g", image(signed(output), right, top, _SIDE, _SIDE), data_part="answers", shape_rendering="crispEdges"),
         box(
             right + answer * place[1],
             top + answer * place[0],
