@@ -5,6 +5,7 @@ from html import escape
 from xml.etree import ElementTree
 
 import pytest
+import samples
 from pages import opened, state_of_text
 
 from cellgrad import figures
@@ -17,6 +18,9 @@ FIGURES = {
     "window": (figures.window, 150),
     "field": (figures.field, 150),
     "draw": (figures.draw, 300),
+    "seeds": (samples.seeds, 150),
+    "frontier": (samples.frontier, 150),
+    "hard_digits": (samples.hard_digits, 150),
 }
 names = pytest.mark.parametrize("name", FIGURES)
 

@@ -8,7 +8,10 @@ that picture to life. They need no kernel, no network and no framework.
 from cellgrad.figures.bowl import bowl
 from cellgrad.figures.draw import draw
 from cellgrad.figures.field import field
+from cellgrad.figures.frontier import frontier
+from cellgrad.figures.hard import hard_digits
 from cellgrad.figures.network import network
 from cellgrad.figures.page import Figure
+from cellgrad.figures.seeds import seeds
 from cellgrad.figures.slope import slope
 from cellgrad.figures.window import window

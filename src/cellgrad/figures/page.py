@@ -41,7 +41,11 @@ class Figure:
     formulas: str = ""
 
     def __repr__(self) -> str:
-        return f"{self.title}. {self.caption}"
+        return f"{self._heading} {self.caption}"
+
+    @property
+    def _heading(self) -> str:
+        return self.title if self.title.endswith("?") else f"{self.title}."
 
     def _repr_html_(self) -> str:
         script = "\n".join([_source("base.js"), self.formulas, _source(f"{self.name}.js")])
@@ -52,7 +56,7 @@ class Figure:
             f"<style>{_source('base.css')}</style>\n"
             f'<div class="cg-stage"><div class="cg-picture">{self.picture}</div><div class="cg-panel"></div></div>\n'
             f'<p class="cg-said" aria-live="polite"></p>\n'
-            f"<figcaption><b>{escape(self.title)}.</b> {escape(self.caption)}</figcaption>\n"
+            f"<figcaption><b>{escape(self._heading)}</b> {escape(self.caption)}</figcaption>\n"
             f'<script>(() => {{\n"use strict";\n{script}\ncellgradStart("{key}", {data}, figure);\n}})();</script>\n'
             "</figure>"
         )
