@@ -509,3 +509,66 @@ def show_crops(image: np.ndarray, row: float, column: float, sizes: Iterable[int
         ax.set(xlim=(column - size / 2, column + size / 2), ylim=(row + size / 2, row - size / 2))
         ax.set_title(f"{size} × {size}", fontsize=12)
     return figure
+
+
+# The spreadsheet's columns, left to right, in the groups that one looks for; each with its colour.
+_SHEET_GROUPS = (
+    ("targets", ["t1", "t2"], "#D9D9D4"),
+    ("inputs", ["i1", "i2"], "#BFDCEF"),
+    ("weights into the hidden units", ["w1", "w2", "w3", "w4"], "#FFE3A8"),
+    ("hidden units", ["h1", "a_h1", "h2", "a_h2"], "#F5C77A"),
+    ("weights into the outputs", ["w5", "w6", "w7", "w8"], "#BFE8D9"),
+    ("outputs", ["o1", "a_o1", "o2", "a_o2"], "#8FD3BB"),
+    ("errors and loss", ["E1", "E2", "E_total"], "#F3BFA3"),
+    ("derivatives", [f"dE_dw{k}" for k in range(1, 9)], "#D9BEDD"),
+)
+
+
+def draw_sheet(ax: Axes | None = None) -> Axes:
+    """The spreadsheet's 31 columns as coloured groups, and how a row's derivatives make the next row's weights."""
+    ax = _blank(ax, (6.6, 4.1))
+    place, middles = 0, {}
+    for name, columns, colour in _SHEET_GROUPS:
+        for row in range(3):
+            for column in range(len(columns)):
+                corner = (place + column, -1.7 * row)
+                ax.add_patch(Rectangle(corner, 1, 1.2, facecolor=colour, edgecolor=PAPER, linewidth=1))
+        middles[name] = place + len(columns) / 2
+        place += len(columns)
+    for row, label in enumerate(("update 0", "update 1", "update 2")):
+        ax.text(-0.4, -1.7 * row + 0.6, label, ha="right", va="center", fontsize=10.5)
+    for row in (0, 1):
+        for name in ("weights into the hidden units", "weights into the outputs"):
+            start, end = (middles["derivatives"], -1.7 * row), (middles[name], -1.7 * (row + 1) + 1.2)
+            ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": INK, "lw": 1.3})
+    letters = [chr(ord("B") + k) if k < 25 else "A" + chr(ord("A") + k - 25) for k in range(place)]
+    left = 0
+    for line, (name, columns, colour) in enumerate(_SHEET_GROUPS):
+        y = -6.4 - 1.75 * line
+        ax.add_patch(Rectangle((-6.4, y), 4.6, 1.35, facecolor=colour, edgecolor="none"))
+        ax.text(-4.1, y + 0.67, f"{letters[left]}–{letters[left + len(columns) - 1]}", ha="center", va="center")
+        shown = "∂E/∂w1 … ∂E/∂w8" if name == "derivatives" else "  ".join(f"${_subscript(c)}$" for c in columns)
+        ax.text(-1.0, y + 0.67, name, va="center", fontsize=11)
+        ax.text(place, y + 0.67, shown, ha="right", va="center", fontsize=11.5)
+        left += len(columns)
+    ax.set(xlim=(-6.6, place + 0.4), ylim=(-19.1, 1.6))
+    return ax
+
+
+def draw_two_gradients(angle: float, ax: Axes | None = None) -> Axes:
+    """Two gradients as arrows, `angle` degrees apart, and the half of all steps that lowers the loss."""
+    ax = _blank(ax, (3.2, 3.2))
+    ax.add_patch(Rectangle((-1.25, -1.25), 2.5, 1.25, facecolor="#DDEFE8", edgecolor="none", zorder=0))
+    ax.text(0, -1.12, "steps here lower the loss", ha="center", fontsize=10.5)
+    turned = np.radians(90 - angle)
+    arrows = {"right gradient": (0, 1, GREEN), "mistaken gradient": (np.cos(turned), np.sin(turned), RED)}
+    for x, y, colour in arrows.values():
+        ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.4})
+    x, y, colour = arrows["mistaken gradient"]
+    step = {"arrowstyle": "-|>", "color": colour, "lw": 2.4, "linestyle": "--"}
+    ax.annotate("", (-0.8 * x, -0.8 * y), (0, 0), arrowprops=step)
+    ax.text(-0.06, 0.95, "right", ha="right", color=GREEN, fontsize=11)
+    ax.text(x + 0.05, y + (0.12 if y > 0 else -0.2), "mistaken", ha="center", color=colour, fontsize=11)
+    ax.text(-0.8 * x - 0.05, -0.8 * y + (0.1 if y < 0 else -0.2), "its step", ha="center", color=colour, fontsize=11)
+    ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.2), title=f"{angle:.0f}° apart")
+    return ax

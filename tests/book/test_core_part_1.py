@@ -17,7 +17,7 @@ import sympy as sp
 from cellgrad.toynet import ToyNetwork
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("0[1-3]-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[1-4]-*.ipynb"))
 
 
 def code(chapter: str, tag: str = "") -> list[str]:
@@ -77,6 +77,29 @@ def test_the_twelve_lines_of_the_backward_walk_are_the_derivatives(typed):
     known = {walked["sp"].Symbol(name, real=True): elsewhere.row()[name] for name in letters}
     numbers = walked["follow"](walked["network"] | walked["backward"], known)
     assert [numbers[name] for name in walked["dE"]] == pytest.approx(elsewhere.gradient(), abs=1e-14)
+
+
+def test_the_loop_over_rows_is_the_sheet_and_the_mistake_hides_and_shows(typed):
+    sheet = typed("04")
+    ours = ToyNetwork().descend(1.0, 100)
+    assert sheet["table"][list(ours)].to_numpy() == pytest.approx(ours.to_numpy(), abs=1e-13)
+    assert sheet["hidden_mistake"]["E_total"].to_numpy() == pytest.approx(ours["E_total"].to_numpy(), abs=1e-4)
+    there = ToyNetwork((1, 2), weights=(-0.15, -0.2, -0.25, -0.3, -4, -4.5, -5, -5.5)).descend(1.0, 100)
+    assert sheet["right"]["E_total"].to_numpy() == pytest.approx(there["E_total"].to_numpy(), abs=1e-13)
+    assert (np.diff(sheet["wrong"]["E_total"]) > 0).all() and round(sheet["apart"]) == 118
+
+
+def test_the_census_counts_what_the_chapter_says():
+    namespace = {}
+    matplotlib.use("agg")
+    with contextlib.redirect_stdout(io.StringIO()):
+        for source in code("04"):
+            exec(source, namespace)
+            if "census" in namespace:
+                break
+    counts = namespace["census"]["workbooks"]
+    assert counts["none"] == 28 and counts["all"] == 70 and counts.drop(["none", "all"]).sum() == 42
+    matplotlib.pyplot.close("all")
 
 
 def solutions_with_output(chapter: Path) -> list[tuple[str, str]]:
