@@ -298,6 +298,17 @@ plotting.plot_intervals(everything, reach=0.6)
 plt.show()
 
 # %% [markdown]
+# How many seeds would be enough? Move the number of pairs, and draw them anew. Watch when the verdict stops jumping.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.seeds(records, "average pool", "base", "unseen")
+
+# %% [markdown]
+# What you saw: with two or three pairs the verdict depends on which ones you happened to draw. That is the reason for the rest of this section.
+
+# %% [markdown]
 # ## What the study cannot say
 #
 # How small a difference could these seeds have shown? That depends on how much the differences vary, which is another number for each comparison:

@@ -173,6 +173,17 @@ for reading, found in (("as it reads", as_recipe), ("read once", single)):
     print(f"fewest of ours with a mean of 99.4 %, {reading}: {there.min():,}")
 
 # %% [markdown]
+# Point at a network, and switch between the recipe's own reading and a single one. Which points move, and how far?
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.frontier(records)
+
+# %% [markdown]
+# What you saw: `source` and `book` are read once anyway and stay; `small` falls furthest, below the line that it reaches with nine readings.
+
+# %% [markdown]
 # The two last lines are the honest comparison. With nine readings of each digit, `small` gets there with fewer than half the parameters of the smallest published network; with a single reading, as the published results presumably have it, the fewest of ours are *more* than theirs. Neither is the same protocol as theirs, one run at its best epoch. A network with as few channels as `small` has not
 # learned to ignore a shift by one pixel, and the average over the shifts does it in its place. At the other end, `best` with nine readings lies above the best published result below 20,000 parameters, and read once, the open circle, a little below.
 #

@@ -104,6 +104,17 @@ image = sample.test.images[0]
 maps = feature_maps(image)
 {name: tuple(m.shape) for name, m in maps.items()}
 
+# %% [markdown]
+# Before you look at the maps: here is the network itself, running in this page. Draw a digit, or pick one and turn, move or cover it, and look at the maps after each layer. Try to find a drawing that is a clear digit to you and something else to the network.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.draw(run)
+
+# %% [markdown]
+# What you saw: the answer changes with how the digit is turned and placed more than with how thick it is, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
+
 # %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first each map shows the digit with one kind of edge brought out; further on the maps become small and blurred and cannot be recognised."}}
 shown = ("relu1", "relu3", "relu5", "relu7")
 figure, axes = plt.subplots(len(shown), 8, figsize=(8.4, 4.4))
@@ -200,6 +211,21 @@ table
 if data.kind == "full":
     labels = data.test.labels[hardest].tolist()
     print("labels:", *(f"{n}: {label}" for n, label in enumerate(labels, start=1)))
+
+# %% [markdown]
+# The same digits as cards: choose one, say what you read, then see the label and how the networks voted. How often do you side with the label?
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+if data.kind == "full":
+    cards = data.test.images[hardest].numpy()
+    votes = [said[row] for row in hardest]
+    shown = figures.hard_digits(cards, labels, votes, networks)
+else:
+    shown = figures.draw(run)
+shown
+
+# %% [markdown]
+# What you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The first kind looks like a clear digit that is labelled as another one; the second is hard to read.
 
 # %% [markdown]
 # How would a person decide? We looked at them one by one and wrote down what we think. Yours may differ.
