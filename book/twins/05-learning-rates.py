@@ -16,13 +16,13 @@
 # # Learning rates
 #
 # The exercise shows six loss curves for six learning rates, and stops there. Why does twice the rate give twice the slope?
-# Where does that end? This chapter predicts the slope that each curve settles into from one number, the curvature of the loss, and then
+# Where does that end? This chapter predicts the pace of each curve from one number, the *curvature* of the loss, found with pencil and paper. Then it
 # goes too far on purpose.
 #
-# **You will be able to** say from a Hessian how fast gradient descent converges, find the largest learning rate that is
+# **You will be able to** say from a curvature how fast gradient descent converges, find the largest learning rate that is
 # stable, and recognise what happens past it.
 #
-# **You need** *The spreadsheet*. It helps to know what an eigenvalue is.
+# **You need** [Slopes](02-slopes.ipynb) and [The spreadsheet](04-the-spreadsheet.ipynb). One section near the end is for readers who know matrices; nothing else depends on it.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -34,143 +34,280 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import sympy as sp
 
-from cellgrad.toynet import learning_rates
 from cellgrad import plotting
-from cellgrad.toynet.descent import compare_learning_rates, descend
-from cellgrad.toynet import ToyNetwork, a_o1, a_o2
+from cellgrad.toynet import ToyNetwork, learning_rates
 
 plotting.use_house_style()
-network = ToyNetwork()
-rates = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
+
+# %% [markdown]
+# The next four cells hold what the chapters before have made: the definitions, the backward walk, and the loop over rows, `descend`.
+
+# %% tags=["hide-input", "core"]
+from functools import cache
+
+
+def symbols(names):
+    return sp.symbols(names, real=True)  # real: ordinary numbers
+
+
+def sigmoid(x):
+    return 1 / (1 + sp.exp(-x))
+
+
+t1, t2, i1, i2 = symbols("t1 t2 i1 i2")
+WEIGHTS = w1, w2, w3, w4, w5, w6, w7, w8 = symbols("w1:9")
+h1, a_h1, h2, a_h2, o1, a_o1, o2, a_o2 = symbols("h1 a_h1 h2 a_h2 o1 a_o1 o2 a_o2")
+E1, E2, E_total = symbols("E1 E2 E_total")
+
+# %% tags=["hide-input", "core"]
+network = {h1: w1 * i1 + w2 * i2, a_h1: sigmoid(h1)}
+network |= {h2: w3 * i1 + w4 * i2, a_h2: sigmoid(h2)}
+network |= {o1: w5 * a_h1 + w6 * a_h2, a_o1: sigmoid(o1)}
+network |= {o2: w7 * a_h1 + w8 * a_h2, a_o2: sigmoid(o2)}
+network |= {E1: (t1 - a_o1) ** 2 / 2, E2: (t2 - a_o2) ** 2 / 2, E_total: E1 + E2}
+
+given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
+given |= dict(zip(WEIGHTS, [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]))
+
+
+@cache
+def compiled(definition):
+    """A definition's letters, and the definition as a fast function of them."""
+    letters = sorted(definition.free_symbols, key=str)
+    return letters, sp.lambdify(letters, definition, "math")
+
+
+def follow(definitions, known):
+    """Put in what is known, from the top; each definition gives one more number."""
+    known = dict(known)
+    for name, definition in definitions.items():
+        letters, compute = compiled(definition)
+        known[name] = float(compute(*(known[letter] for letter in letters)))
+    return known
+
+
+# %% tags=["hide-input", "core"]
+d_o1, d_o2, d_h1, d_h2 = symbols("delta_o1 delta_o2 delta_h1 delta_h2")
+dE = symbols("dE_dw1:9")
+backward = {
+    d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1),
+    d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2),
+    d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1),
+    d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2),
+}
+backward |= {dE[0]: d_h1 * i1, dE[1]: d_h1 * i2, dE[2]: d_h2 * i1, dE[3]: d_h2 * i2}
+backward |= {dE[4]: d_o1 * a_h1, dE[5]: d_o1 * a_h2}
+backward |= {dE[6]: d_o2 * a_h1, dE[7]: d_o2 * a_h2}
+
+# %% tags=["hide-input", "core"]
+sheet = network | backward
+
+
+def descend(given, learning_rate, updates):
+    """The table of a descent: row 0 is the network before the first update."""
+    known, rows = dict(given), []
+    for update in range(updates + 1):
+        row = follow(sheet, known)
+        rows.append({str(name): value for name, value in row.items()})
+        for weight, slope in zip(WEIGHTS, dE):
+            known[weight] = row[weight] - learning_rate * row[slope]
+    return pd.DataFrame(rows).rename_axis("update")
+
 
 # %% [markdown]
 # ## Six curves
 #
 # The same network from the same first weights, six times. On the left as the spreadsheet shows it; on the right the same
-# numbers on a logarithmic axis. Which of the two would you rather read?
+# numbers on an axis where each line stands for a hundredth of the one above. Which of the two would you rather read?
 
-# %% mystnb={"image": {"alt": "The loss over 200 updates for six learning rates from 0.1 to 2. Left, on a linear axis: curves that fall faster for larger rates; the fast ones merge with the axis. Right, on a logarithmic axis: six nearly straight lines that fan out from the same point, the one for rate 2 falling more than eleven orders of magnitude."}}
-losses = compare_learning_rates(network, rates, updates=200)
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+# %% tags=["core"]
+rates = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
+runs = {rate: descend(given, rate, updates=200) for rate in rates}
+losses = pd.DataFrame({rate: run["E_total"] for rate, run in runs.items()})
+
+# %% mystnb={"image": {"alt": "The loss over 200 updates for six learning rates from 0.1 to 2. Left, on a linear axis: curves that fall faster for larger rates; the fast ones merge with the axis. Right, on a logarithmic axis: six nearly straight lines that fan out from the same point, the one for rate 2 falling more than eleven orders of magnitude."}} tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 4))
 plotting.plot_losses(losses, ax=left)
 plotting.plot_losses(losses, log=True, ax=right)
 right.get_legend().remove()
 plt.show()
 
 # %% [markdown]
-# On the right you can read everything: each curve becomes a straight line, so each update removes a fixed share of the
-# loss. By which factor does the loss shrink per update, late in each run? And is the share proportional to the rate?
+# *Figure 5.1. Six learning rates. On the right, every descent is nearly a straight line.*
+#
+# On the right you can read everything: a straight line means that each update removes the same share of the
+# loss. Which share? Take two neighbouring rows of each table, the last two. Is the share proportional to the rate?
 
-# %%
-factor = (losses.loc[200] / losses.loc[190]) ** (1 / 10)
-shrinking = pd.DataFrame({"factor": factor, "share removed": 1 - factor})
-shrinking["share / rate"] = shrinking["share removed"] / shrinking.index
-shrinking.rename_axis("learning rate").round(4)
+# %% tags=["core"]
+two_rows = losses.loc[[199, 200]].T.rename_axis("learning rate")
+two_rows["share removed"] = 1 - two_rows[200] / two_rows[199]
+two_rows["share / rate"] = two_rows["share removed"] / two_rows.index
+two_rows.map("{:.5g}".format)
 
 # %% [markdown]
 # Nearly proportional, but not quite: the last column drifts. Where does its size come from, and where the drift?
 #
-# ## A bowl
+# ## Curvature, and a bowl
 #
-# Close to a minimum, every smooth loss is a bowl: $E \approx \frac12 \lambda\, e^2$, with $e$ the distance from the minimum and
-# $\lambda$ the curvature. Its derivative is $\lambda e$, so one update turns $e$ into
+# A derivative is the slope of a curve. The [curvature](glossary.md#term-curvature), $\lambda$ (read: lambda), says how fast the slope itself changes. A straight line has none.
+# The simplest curve that has one is the bowl
 #
-# $$e - \eta\, \lambda e = (1 - \eta\lambda)\, e .$$
+# $$E = \tfrac12 \lambda \, d^2 ,$$
 #
-# The distance shrinks by $1 - \eta\lambda$, and the loss, which is its square, by $(1 - \eta\lambda)^2$. For a small $\eta$ that removes a
-# share of about $2\eta\lambda$, exactly $2\eta\lambda - \eta^2\lambda^2$. So $\lambda$ should be about half of the last column above, and the column
-# should fall slowly as the rate grows. That is what its last rows do. The first rows are too low for another reason: at a rate of 0.1 the run
-# is not late after 200 updates, a good part of the loss is still there.
+# where $d$ is the distance from the lowest point. Its slope is $\lambda d$: each unit of distance adds $\lambda$ to the slope, at every place the same. One
+# update takes away $\eta$ times the slope, so it turns $d$ into
 #
-# ## The curvature, by SymPy
+# $$d - \eta \lambda d = (1 - \eta\lambda) \, d .$$
 #
-# With eight weights, curvature is an 8 × 8 table of second derivatives, the *Hessian*. SymPy differentiates our
-# eight derivatives once more. We want it where the descent ends, so we first go there: from the last row of the spreadsheet at
-# rate 1 to the nearest weights with zero loss.
+# The distance is *multiplied by* $1 - \eta\lambda$. That is all, and it decides everything. Take $\lambda = 1$ and start at $d = 1$. What will the rates
+# 0.5, 1.5 and 2.1 do?
 
-# %%
-run = descend(network, 1.0, updates=200)
-after = learning_rates.at_update(network, run, 200)
-minimum = learning_rates.nearest_minimum(after)
-hessian = learning_rates.hessian(minimum)
-eigenvalues = np.linalg.eigvalsh(hessian)
-[round(abs(value), 7) for value in eigenvalues[::-1].tolist()]  # −0 becomes 0
+# %% tags=["core"]
+for rate in (0.5, 1.5, 2.1):
+    places = [1.0]
+    for update in range(4):
+        slope = places[-1]  # λ d, with λ = 1
+        places.append(places[-1] - rate * slope)
+    print(rate, [round(d, 4) for d in places])
 
-# %% [markdown]
-# Two curvatures, almost equal, and six times zero. That is no accident. There are two outputs, so only two combinations of
-# the eight weights change them at first order; along the other six directions the loss does not change, to second order. The minimum
-# is not a point but a six-dimensional valley floor. (You met this in the first chapter's exercises: the best weights are far
-# from unique.) And the two are almost equal because at this minimum $w_5 \dots w_8$ are close to zero, so that both outputs see the same
-# hidden activations through the same slope of the sigmoid, one quarter. Each curvature is then close to $(a_{h1}^2 + a_{h2}^2)/16$:
-
-# %%
-values = minimum.row()
-print(f"{(values['a_h1'] ** 2 + values['a_h2'] ** 2) / 16:.7f}")
-
-# %% [markdown]
-#
-# At the minimum both errors are zero, and the Hessian is then $J^\mathsf{T} J$, with $J$ the derivatives of the two
-# outputs by the weights. Is it?
-
-# %%
-J = learning_rates.jacobian(minimum, a_o1, a_o2)
-print("Hessian = JᵀJ:", np.allclose(hessian, J.T @ J, atol=1e-12))
-
-# %% [markdown]
-# ## Predicted and measured
-#
-# Now the test. For each rate, `predicted` is $1 - \eta\lambda$ from the Hessian at the minimum where that run ends, and
-# `measured` is the factor by which the distance, and with it the outputs' miss $a - t$, really shrank in the last updates. The two come from different places: one from
-# second derivatives, the other from the table of the spreadsheet.
-
-# %%
-settled = learning_rates.settle(network, rates, updates=3000)
-settled["difference"] = (settled["predicted"] - settled["measured"]).abs()
-print("largest difference below 1e-6:", bool(settled["difference"].max() < 1e-6))
-settled[["lambda", "predicted", "measured"]].round(6)
-
-# %% mystnb={"image": {"alt": "The factor by which an update shrinks the distance from the minimum, against the learning rate. A line for the prediction one minus eta lambda falls from one; the six measured points lie on it."}}
-eta = np.linspace(0, 2.2, 50)
-predicted = 1 - eta * eigenvalues[-1]
-plt.plot(eta, predicted, color=plotting.FAINT, label="predicted, 1 − ηλ")
-plt.plot(settled["measured"], "o", color=plotting.RED, label="measured")
-plt.xlabel("learning rate η")
-plt.ylabel("factor for the distance, per update")
-plt.legend()
+# %% mystnb={"image": {"alt": "Three bowls with the places of a descent marked by dots and joined by lines. Rate 0.5: the dots walk down one side. Rate 1.5: they jump from side to side, closer each time. Rate 2.1: they jump from side to side and climb out."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(6.8, 2.8), sharey=True)
+d = np.linspace(-1.6, 1.6, 101)
+for ax, rate in zip(axes, (0.5, 1.5, 2.1)):
+    places = (1 - rate) ** np.arange(5)
+    ax.plot(d, d**2 / 2, color=plotting.FAINT)
+    ax.plot(places, places**2 / 2, "o-", color=plotting.RED, linewidth=1)
+    ax.set(title=f"ηλ = {rate}", xlabel="distance d", yticks=[])
+axes[0].set_ylabel("loss")
 plt.show()
 
 # %% [markdown]
-# Six rates, six points on the line. The column `lambda` differs a little from rate to rate, because each run ends at another
-# place of the valley floor.
+# *Figure 5.2. The same bowl with three rates. Below 1 the descent walks down one side; between 1 and 2 it jumps across and comes closer; above 2 it jumps
+# further out each time.*
 #
-# Of the two nearly equal curvatures, the *smaller* one should win in the very end, since its part of the distance shrinks more
-# slowly. They are so close that this never happens before rounding ends the game: nearly all of the loss lies along the first.
+# <!-- figure to touch: the bowl -->
+#
+# The loss goes with the square of the distance, so an update multiplies it by $(1 - \eta\lambda)^2$. The share removed is
+# $1 - (1 - \eta\lambda)^2 = 2\eta\lambda - \eta^2\lambda^2$, which is about $2\eta\lambda$ for small rates. So $\lambda$ should be about half of the last column above, and the column
+# should fall slowly as the rate grows. That is what its last rows do.
+#
+# The first rows are too low for another reason: at a rate of 0.1 the run is not over after 200 updates. Its outputs are still
+# away from 0.5, where the sigmoid is flatter, so the slopes are smaller than they will be. Expect the column to grow during that run:
 
-# %%
-settled[["lambda_1", "lambda_2", "share_1"]].map("{:.7f}".format)
+# %% tags=["core"]
+slow = descend(given, 0.1, 3000)
+for update in (0, 200, 2000):
+    share = 1 - slow["E_total"][update + 1] / slow["E_total"][update]
+    a = slow["a_o1"][update]
+    slope = a * (1 - a)
+    print(f"update {update:4}: share / rate {share / 0.1:.4f}, slope {slope:.4f}")
 
 # %% [markdown]
+# It does, and with it the slope of the first output's sigmoid, which ends at one quarter.
+#
+# ## The curvature, with pencil and paper
+#
+# Can we find $\lambda$ without measuring it? Look at the first output close to the end, where its sum $o_1$ is nearly zero. There the sigmoid is a straight line
+# with slope one quarter, so the miss is $m = o_1 / 4$, and $\delta_{o1} = m \cdot \tfrac14$. One update changes two weights that matter:
+#
+# $$w_5 \text{ by } -\eta \, \tfrac{m}{4} \, a_{h1} \qquad \text{and} \qquad w_6 \text{ by } -\eta \, \tfrac{m}{4} \, a_{h2} .$$
+#
+# The sum $o_1 = w_5 a_{h1} + w_6 a_{h2}$ therefore changes by $-\eta \, \tfrac{m}{4} (a_{h1}^2 + a_{h2}^2)$, and the miss by a quarter of that:
+#
+# $$m \;\leftarrow\; m - \eta \, \frac{a_{h1}^2 + a_{h2}^2}{16} \, m \qquad \text{so} \qquad \lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} .$$
+#
+# The same holds for the second output, with the same hidden activations. (We have left out $w_1 \dots w_4$. Near the end $w_5 \dots w_8$ are nearly zero, and the first
+# four then change nothing.) With both activations a little above one half, expect about $\frac{0.5}{16} \approx 0.03$.
+#
+# ## Predicted and measured
+#
+# Now the test. For each rate, take the last two rows in which the loss is above $10^{-10}$. `measured` is the factor by which the miss $a_{o1} - t_1$ shrank from the one to
+# the other. `predicted` is $1 - \eta\lambda$, from the two hidden activations there.
+
+# %% tags=["core"]
+rows = []
+for rate in rates:
+    run = descend(given, rate, 3000)
+    late = run.index[run["E_total"] > 1e-10].max()
+    miss = run["a_o1"] - 0.5
+    curvature = (run["a_h1"][late] ** 2 + run["a_h2"][late] ** 2) / 16
+    rows.append((late, miss[late - 1], miss[late], curvature, 1 - rate * curvature))
+columns = ["row", "miss before", "miss", "λ", "predicted"]
+settled = pd.DataFrame(rows, columns=columns, index=rates)
+settled["measured"] = settled["miss"] / settled["miss before"]
+settled.rename_axis("rate").map("{:.6g}".format)
+
+# %% mystnb={"image": {"alt": "The factor by which an update multiplies the miss, against the learning rate from 0 to 2.2. A straight line, the prediction one minus eta lambda, falls from 1 to about 0.93; the six measured points lie on it."}} tags=["hide-input"]
+eta = np.linspace(0, 2.2, 50)
+figure, ax = plt.subplots(figsize=(6.4, 3.6))
+predicted = 1 - eta * settled["λ"].iloc[-1]
+ax.plot(eta, predicted, color=plotting.FAINT, label="predicted, 1 − ηλ")
+ax.plot(settled["measured"], "o", color=plotting.RED, label="measured")
+ax.set(xlabel="learning rate η", ylabel="factor for the miss, per update")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Figure 5.3. Six rates, six points on the line.*
+#
+# They agree to five decimal places, at least. Two rows of a table on the one side, two activations and a pencil on the other. The $\lambda$ differs a little from rate to rate, because each run ends at
+# another place. How can it, if all six runs reach the lowest loss?
+#
+# ## A bowl and a trough
+#
+# Because there is more than one lowest place. The loss is zero wherever both outputs are on target, and for the first output this
+# only asks that $w_5 a_{h1} + w_6 a_{h2} = 0$. More of the one weight and less of the other does it as well. Plot the loss over $w_5$ and $w_6$ and you see a *trough* with a flat floor. Over $w_5$ and
+# $w_7$, which serve different outputs, it is a round bowl.
+
+# %% mystnb={"image": {"alt": "Two maps with contour lines of the loss. Left, over w5 and w7: nearly circles around one lowest point, and the path of a descent runs straight into it. Right, over w5 and w6: parallel straight lines, a trough, whose floor runs diagonally; the path crosses them at a right angle and ends on the floor."}} tags=["hide-input"]
+path = descend(given, 1.0, 500)
+end = ToyNetwork(weights=[path[str(weight)][500] for weight in WEIGHTS])
+figure, axes = plt.subplots(1, 2, figsize=(6.8, 3.7), sharey=False)
+x = np.linspace(-0.7, 0.7, 80)
+for ax, second in zip(axes, ("w7", "w6")):
+    height = learning_rates.loss_surface(end, ("w5", second), x, x)
+    ax.contour(x, x, height, levels=20, colors=plotting.FAINT, linewidths=1)
+    ax.plot(path["w5"], path[second], color=plotting.RED)
+    ax.plot(path["w5"][0], path[second][0], "s", color=plotting.INK)
+    ax.plot(path["w5"][500], path[second][500], "o", color=plotting.RED)
+    ax.set(xlabel="$w_5$", ylabel=f"${second[0]}_{second[1]}$", aspect="equal")
+    ax.grid(False)
+axes[0].set_title("a bowl")
+axes[1].set_title("a trough")
+plt.show()
+
+# %% [markdown]
+# *Figure 5.4. The same loss over two pairs of weights, the others held at the end of the descent; square: start, dot: end. In the trough, every point of
+# the floor is a minimum, and the descent ends where it first meets the floor.*
+#
+# Eight weights, but only two outputs to set right: there are two directions in which the loss is curved, and six along which the floor is flat. So the walls have a curvature; along the
+# floor it is zero. (Not every smooth curve is a bowl at its lowest point: exercise 5 has one that is flatter than any bowl.)
+#
 # ## How far can it go?
 #
-# If $\eta\lambda$ is 1, the distance vanishes at once. Between 1 and 2, $1 - \eta\lambda$ is negative: each update jumps to the other side of the
-# bowl, but closer. At 2 it jumps as far out as it came from, and beyond that each jump is longer than the one before. So
-# the largest stable rate is $2/\lambda_{\max}$:
+# The pencil's formula says more than the six rates of the exercise can show. If $\eta\lambda$ is 1, the miss vanishes at once. Between 1 and 2, each update jumps to the other side, but closer.
+# At 2 it jumps as far out as it came from. So the largest stable rate is $2/\lambda$:
 
-# %%
-limit = learning_rates.largest_stable_rate(minimum)
-print(f"2/λ_max = {limit:.2f}")
+# %% tags=["core"]
+curvature = settled["λ"][1.0]
+limit = 2 / curvature
+print(f"1/λ = {1 / curvature:.1f}, 2/λ = {limit:.1f}")
 
 # %% [markdown]
-# That is far above all six rates of the exercise. Start next to the minimum, once below the limit and once above it. The outputs should
+# That is far above all six rates of the exercise. Start next to the place where rate 1 ended, once a little below the limit and once above it. The first output should
 # jump from one side of the target to the other in both cases:
 
-# %%
-nudged = ToyNetwork(weights=np.array(minimum.weights) + 1e-4)
+# %% tags=["core"]
+ended = descend(given, 1.0, 500).loc[500]
+nudged = given | {weight: ended[str(weight)] + 1e-4 for weight in WEIGHTS}
 for share in (0.98, 1.02):
     miss = descend(nudged, share * limit, updates=4)["a_o1"] - 0.5
     print(share, [f"{value:+.8f}" for value in miss])
@@ -178,147 +315,283 @@ for share in (0.98, 1.02):
 # %% [markdown]
 # Below the limit each jump is a little shorter than the one before, above it a little longer. For ever?
 
-# %% mystnb={"image": {"alt": "The loss on a logarithmic axis, from the same start next to the minimum. At 0.98 of the limit it falls along a straight line until rounding ends it. At 1.02 of the limit it rises over some two hundred updates by many orders of magnitude, turns, and then falls more slowly than the other."}}
-for share in (0.98, 1.02):
-    run = descend(nudged, share * limit, updates=500)["E_total"]
-    above_rounding = run.where(run > 1e-25)
-    plt.semilogy(above_rounding, label=rf"{share} · $2/\lambda_\mathrm{{max}}$")
-plt.xlabel("update")
-plt.ylabel(r"loss $E_\mathrm{total}$")
-plt.legend()
+# %% mystnb={"image": {"alt": "The loss on a logarithmic axis, from the same start next to the minimum. At 0.98 of the limit it falls along a straight line until, below 1e-25, it is no longer drawn. At 1.02 of the limit it rises over some two hundred updates by many orders of magnitude, turns, and then falls more slowly than the other."}} tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.4, 3.8))
+runs = {share: descend(nudged, share * limit, 500) for share in (0.98, 1.02)}
+for share, run in runs.items():
+    above_rounding = run["E_total"].where(run["E_total"] > 1e-25)
+    ax.semilogy(above_rounding, label=f"{share} · 2/λ")
+ax.set(xlabel="update", ylabel=r"loss $E_\mathrm{total}$")
+ax.legend()
 plt.show()
 
 # %% [markdown]
-# It grows, as predicted, and then it stops growing. What the bowl picture leaves out: the valley floor is not equally steep
-# everywhere. While the outputs swing wider and wider across the valley, the weights also drift along it, until they are at a
-# place where the walls are flat enough for this rate. There they settle. Check: the product $\eta\lambda_{\max}$ before and after.
+# *Figure 5.5. A little below the limit, and a little above it. (Losses below $10^{-25}$ are rounding and are not drawn.)*
+#
+# It grows, as predicted, and then it turns and falls. What the bowl leaves out: the floor is flat, but the walls beside it are not equally steep everywhere. While the outputs swing
+# wider and wider across the trough, the weights also drift along it, until they come to a place where the walls are flat enough for this rate. There they settle. Compare $\eta\lambda$ before and after:
 
-# %%
-wild = descend(nudged, 1.02 * limit, updates=500)
+# %% tags=["core"]
 for update in (0, 500):
-    there = learning_rates.at_update(nudged, wild, update)
-    sharpness = 1.02 * limit * np.linalg.eigvalsh(learning_rates.hessian(there))[-1]
-    print(f"update {update:3}: ηλ_max = {sharpness:.3f}")
+    row = runs[1.02].loc[update]
+    walls = (row["a_h1"] ** 2 + row["a_h2"] ** 2) / 16
+    print(f"update {update:3}: ηλ = {1.02 * limit * walls:.3f}")
 
 # %% [markdown]
+# Before, it was above 2; after, it is below. The descent has moved on to flatter ground.
+#
 # ## Much too far
 #
-# And from the start of the exercise, with rates that no one would choose? The outputs are sigmoids, so the loss is bounded and
+# And from the start of the exercise, with rates that no one would choose? The outputs are sigmoids, so the loss
 # cannot go to infinity. Guess what happens instead.
 
-# %%
-far_rates = [10, 50, 100, 1000, 3000, 30_000]
-far = learning_rates.outcomes(network, far_rates, updates=3000)
-far[["highest", "last", "rises", "outcome"]].round(6)
+# %% tags=["core"]
+rows = []
+for rate in (10, 50, 100, 1000, 3000, 30_000):
+    loss_of_row = descend(given, rate, 1000)["E_total"]
+    rises = int((loss_of_row.diff() > 1e-22).sum())
+    rows.append((rate, loss_of_row.max(), rises, loss_of_row.iloc[-1]))
+far = pd.DataFrame(rows, columns=["rate", "highest loss", "rises", "last loss"])
+far.set_index("rate").map("{:.3g}".format)
 
 # %% [markdown]
-# Up to quite absurd rates, the descent still finds a minimum, after a few rises. At the last two rates it stalls. What has happened there?
+# Up to quite absurd rates, the descent still finds a minimum, after a few rises. At the last two rates it gets stuck. What has happened there?
 
-# %%
-silent = descend(network, 3000, updates=2)
-silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.3g}".format)
+# %% tags=["core"]
+silent = descend(given, 3000, updates=2)
+silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.2g}".format)
 
 # %% [markdown]
-# The first update throws the weights so far out that the sigmoids are flat: the derivatives are too small to move anything, and the loss stays
+# The first update throws the weights so far out that the sigmoids are flat. The derivatives are then too small to move anything, and the loss stays
 # where it is. A network does not always explode when the rate is too large; it can also fall silent.
 #
 # ## The other targets
 #
-# With targets 0.01 and 0.99, the curves bent. Compare the curvature on the spot, `lambda_now`, which loss and gradient imply
-# ($|\nabla E|^2 / 2E$), with the curvature `lambda` at the end:
+# With targets 0.01 and 0.99, the curves of [The spreadsheet](04-the-spreadsheet.ipynb#other-targets) bent. Now we can say why. The quarter in our formula was the slope $a(1-a)$ at 0.5. At other outputs
+# that slope takes its place, squared, so $\lambda = \big(a (1 - a)\big)^2 (a_{h1}^2 + a_{h2}^2)$. How much smaller is it at the target than at the start?
+
+# %% tags=["core"]
+start = follow(sheet, given)
+hidden = start[a_h1] ** 2 + start[a_h2] ** 2
+for place, a in (("start", start[a_o1]), ("target", 0.01)):
+    slope = a * (1 - a)
+    print(f"{place:7} a (1 - a) = {slope:.4f}, λ = {slope**2 * hidden:.6f}")
+
+# %% [markdown]
+# Some six hundred times smaller. On its way to 0.01 the output comes to ever flatter ground, so each update removes a smaller share than the one before. A line that
+# stays straight over many updates suggests that a descent has settled. These have not.
+#
+# ## For readers who know matrices
+#
+# The curvature in *every* direction is held by the table of all second derivatives, the [Hessian](glossary.md#term-hessian), here 8 × 8. Its
+# [eigenvalues](glossary.md#term-eigenvalue) are the curvatures along its main axes. Where both errors are zero it equals $J^\mathsf{T} J$, with $J$ the 2 × 8 table of the outputs' derivatives; it has rank two at most.
+# That is the exact form of "two curved directions and six flat ones". Open the next cell: it lets SymPy differentiate twice, at the place where rate 1 ends.
+
+# %% tags=["hide-cell", "core"]
+at_the_end = {weight: ended[str(weight)] for weight in WEIGHTS}
+loss = E_total
+for name, definition in reversed(network.items()):
+    loss = loss.subs(name, definition)
+loss = loss.subs({name: given[name] for name in (t1, t2, i1, i2)})
+hessian = np.array(sp.hessian(loss, WEIGHTS).subs(at_the_end), dtype=float)
+eigenvalues = np.linalg.eigvalsh(hessian)[::-1]
+print(*(f"{abs(value):.7f}" for value in eigenvalues))
+
+# %% [markdown]
+# It prints two curvatures, almost equal, and six zeros. The pencil found the larger one to five decimal places; what it left out is the little that $w_1 \dots w_4$ add.
+#
+# The package has all of this in `cellgrad.toynet.learning_rates`. Its `settle` predicts with the exact Hessian where we used the pencil.
 
 # %%
-spread = ToyNetwork(targets=(0.01, 0.99))
-unsettled = learning_rates.settle(spread, rates, updates=200)
-unsettled["lambda_now / lambda"] = unsettled["lambda_now"] / unsettled["lambda"]
-unsettled[["lambda", "lambda_now / lambda", "predicted", "measured"]].round(6)
+exact = learning_rates.settle(ToyNetwork(), rates, updates=3000)
+side_by_side = settled[["λ", "measured"]].add_suffix(", here")
+side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(6)
 
 # %% [markdown]
-# After 200 updates nothing has settled: the ground under the descent is still many times as curved as it will be at the end, where the
-# sigmoids are nearly flat. So `measured` is not what the end predicts, and it hardly depends on the rate: a larger rate has come to flatter
-# ground. A line that stays straight over many updates suggests that a descent has settled. These have not.
-#
-# ## A map
-#
-# Two weights, one from each output, with the other six held where the descent ends; the loss as contour lines in equal steps, and on it the
-# six descents, each with a dot at the place that 50 updates take it to.
-
-# %% mystnb={"image": {"alt": "Contour lines of the loss over w5 and w7: nearly circles around the middle, a bowl. Six paths start at the same point and run the same way down towards the middle; the larger the learning rate, the farther its dot has come in 50 updates."}}
-pair = ("w5", "w7")
-x, y = np.linspace(-0.6, 0.6, 80), np.linspace(-0.6, 0.7, 80)
-height = learning_rates.loss_surface(minimum, pair, x, y)
-plt.contour(x, y, height, levels=25, colors=plotting.FAINT, linewidths=0.8)
-paths = learning_rates.descent_paths(network, pair, rates, updates=50)
-for rate, path in paths.groupby("learning_rate"):
-    plt.plot(path["x"], path["y"], color=plotting.INK, linewidth=0.8)
-    plt.plot(*path[["x", "y"]].iloc[-1], "o", label=f"η = {rate:g}")
-start = paths[["x", "y"]].iloc[0]
-plt.plot(*start, "s", color=plotting.RED, markersize=9, label="start")
-plt.xlabel("weight $w_5$")
-plt.ylabel("weight $w_7$")
-plt.grid(False)
-plt.gca().set_aspect("equal")
-plt.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
-
-# %% [markdown]
-# All six take almost the same way: at small rates, the rate only sets how fast the path is walked.
-#
 # ## Recap
 #
-# - Near a minimum, an update multiplies the distance from it by $1 - \eta\lambda$. On a logarithmic plot of the loss that is a straight line.
-# - $\lambda$ is an eigenvalue of the Hessian. With two outputs there are at most two that are not zero, and a valley of best weights.
-# - Above $2/\lambda_{\max}$ the minimum repels. The descent then moves on to a flatter one, if there is one.
-# - Far too large rates saturate the sigmoids, and learning falls silent.
+# - Curvature is how fast the slope changes. In a bowl with curvature $\lambda$, an update multiplies the distance by $1 - \eta\lambda$.
+# - In this network $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts all six curves.
+# - The best weights are no point but a floor: two curved directions, six flat ones.
+# - Above $2/\lambda$ a minimum repels. The descent may then find a flatter one.
+# - Far too large rates make the sigmoids flat, and learning falls silent.
 #
 # ## Exercises
 #
-# **1.** At which learning rate does the loss near the minimum shrink fastest? Predict it from $\lambda$, then measure on both sides of it.
+# **1.** *On paper.* In a bowl with $\lambda = 2$, start at $d = 1$ with $\eta = 0.25$. Where are you after three updates? And with $\eta = 0.75$?
 #
+# <details>
+# <summary>Hint</summary>
+#
+# What is $1 - \eta\lambda$ in each case?
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# Where $1 - \eta\lambda = 0$, at $\eta = 1/\lambda$, half of the largest stable rate. There the bowl's prediction is that the distance
+# The factor is $\frac12$ in the first case and $-\frac12$ in the second: both are at a distance of one eighth, but on different sides.
+#
+# ```python
+# for rate in (0.25, 0.75):
+#     print(rate, [(1 - rate * 2) ** k for k in range(4)])
+# ```
+#
+# ```text
+# 0.25 [1.0, 0.5, 0.25, 0.125]
+# 0.75 [1.0, -0.5, 0.25, -0.125]
+# ```
+# </details>
+#
+# **2.** At which learning rate does the loss near the minimum shrink fastest? Predict it from $\lambda$, then measure on both sides of it.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Where is $1 - \eta\lambda$ zero?
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# At $\eta = 1/\lambda$, half of the largest stable rate. There the bowl says that the miss
 # vanishes in one update; what is left comes from what the bowl leaves out.
 #
 # ```python
 # for share in (0.4, 0.5, 0.6):
-#     run = descend(nudged, share * limit, updates=3)["E_total"]
-#     print(share, run.tolist())
+#     run = descend(nudged, share * limit, updates=2)["E_total"]
+#     print(share, [f"{value:.0e}" for value in run])
+# ```
+#
+# ```text
+# 0.4 ['6e-10', '3e-11', '1e-12']
+# 0.5 ['6e-10', '2e-19', '7e-29']
+# 0.6 ['6e-10', '3e-11', '1e-12']
 # ```
 # </details>
 #
-# **2.** Multiply the inputs by 10 (0.5 and 1 instead of 0.05 and 0.1). Does the largest stable rate grow or shrink? Why only a little?
+# **3.** How many updates does learning rate 0.1 need to bring the loss below $10^{-6}$? Estimate from $\lambda$, then count.
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Each update multiplies the loss by $(1 - \eta\lambda)^2$. How often must you do that to come from $E_0$ to $10^{-6}$? Take logarithms.
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# It shrinks a little. Larger inputs push the hidden activations up, and the curvature comes from the last four weights, whose derivatives
-# carry those activations. The first four weights carry the larger inputs themselves, but add almost nothing: their derivatives
-# also carry $w_5 \dots w_8$, which are near zero at the minimum.
+# About $\ln(10^{-6} / E_0) / (2 \ln(1 - \eta\lambda))$ updates. The count is larger, because the run starts on flatter ground.
 #
 # ```python
-# for inputs in ((0.05, 0.1), (0.5, 1.0)):
-#     there = learning_rates.nearest_minimum(ToyNetwork(inputs=inputs))
-#     print(inputs, learning_rates.largest_stable_rate(there))
+# factor = settled.loc[0.1, "predicted"]
+# estimate = math.log(1e-6 / start[E_total]) / (2 * math.log(factor))
+# print(f"estimated {estimate:.0f}, counted {(slow['E_total'] < 1e-6).idxmax()}")
+# ```
+#
+# ```text
+# estimated 1477, counted 1496
 # ```
 # </details>
 #
-# **3.** How many updates does learning rate 0.1 need to bring the loss below $10^{-6}$? Estimate from `predicted`, then count.
+# **4.** Multiply the inputs by 10. Does the largest stable rate grow or shrink? Why only a little?
 #
+# <details>
+# <summary>Hint</summary>
+#
+# Where do the inputs stand in $\lambda = (a_{h1}^2 + a_{h2}^2)/16$?
+# </details>
 # <details>
 # <summary>Solution</summary>
 #
-# The loss falls by the factor $(1 - \eta\lambda)^2$ per update, so it takes about $\ln(10^{-6} / E_0) / (2 \ln(1 - \eta\lambda))$ updates.
+# Larger inputs push the hidden activations up, so $\lambda$ grows and the largest rate shrinks; but only a little, since the sums stay below one and the sigmoid squeezes them.
 #
 # ```python
-# slope = 2 * np.log(settled.loc[0.1, "predicted"])
-# estimate = np.log(1e-6 / network.loss()) / slope
-# counted = (descend(network, 0.1, 3000)["E_total"] < 1e-6).idxmax()
-# estimate, counted
+# for inputs in ({i1: 0.05, i2: 0.1}, {i1: 0.5, i2: 1.0}):
+#     there = descend(given | inputs, 1.0, 500).loc[500]
+#     print(f"2/λ = {32 / (there['a_h1'] ** 2 + there['a_h2'] ** 2):.1f}")
+# ```
+#
+# ```text
+# 2/λ = 61.9
+# 2/λ = 51.7
+# ```
+# </details>
+#
+# **5.** The curve $E = d^4$ is smooth and has its lowest point at 0. Run gradient descent on it from $d = 1$ with $\eta = 0.1$. Does each update remove the same share?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# The slope is $4 d^3$. What is the curvature at 0, that is, how fast does this slope change there?
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# No. The curvature at the lowest point is zero, so there is no bowl; the share dwindles, and the descent becomes slower and slower.
+#
+# ```python
+# d = 1.0
+# for update in range(1001):
+#     if update in (0, 10, 100, 1000):
+#         print(f"update {update:4}: share removed {1 - ((d - 0.1 * 4 * d**3) / d) ** 4:.5f}")
+#     d -= 0.1 * 4 * d**3
+# ```
+#
+# ```text
+# update    0: share removed 0.87040
+# update   10: share removed 0.13935
+# update  100: share removed 0.01889
+# update 1000: share removed 0.00198
+# ```
+# </details>
+#
+# **6.** *On paper.* Suppose that the network had $n$ hidden units, all with activations near one half. What is $\lambda$, and what is the largest stable rate? Do wide layers need smaller or larger rates?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# The pencil's formula adds one square for each hidden unit.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# $\lambda \approx \frac{n}{4 \cdot 16} = \frac{n}{64}$, and $2/\lambda \approx 128/n$: wide layers need smaller rates.
+#
+# ```python
+# for n in (2, 10, 100, 1000):
+#     print(f"{n:4} hidden units: 2/λ = {128 / n:g}")
+# ```
+#
+# ```text
+#    2 hidden units: 2/λ = 64
+#   10 hidden units: 2/λ = 12.8
+#  100 hidden units: 2/λ = 1.28
+# 1000 hidden units: 2/λ = 0.128
+# ```
+# </details>
+#
+# **7.** *Design.* From the start of the exercise, bring the loss below $10^{-12}$ in as few updates as you can, with one fixed learning rate.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Which rate would be best if the loss were a bowl? Try rates on both sides of it and count.
+# </details>
+# <details>
+# <summary>Solution</summary>
+#
+# Near $1/\lambda$. It takes a handful of updates, where rate 1 needs hundreds.
+#
+# ```python
+# def needed(rate):
+#     small = descend(given, rate, 400)["E_total"] < 1e-12
+#     return int(small.idxmax()) if small.any() else None
+#
+# print({rate: needed(rate) for rate in (1, 10, 20, 25, 30, 35, 40, 50)})
+# ```
+#
+# ```text
+# {1: 358, 10: 31, 20: 12, 25: 8, 30: 4, 35: 6, 40: 10, 50: 23}
 # ```
 # </details>
 #
 # ## What's next
 #
-# Part I ends here: one network, all of its numbers. Part II asks what changes when a network looks at pictures.
+# Part I ends here: one network, all of its numbers. [Part II](06-convolutions-and-their-cost.ipynb) asks what changes when a network looks at pictures.

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import sympy as sp
 
-from cellgrad.toynet import ToyNetwork
+from cellgrad.toynet import ToyNetwork, learning_rates
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("0[1-4]-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[1-5]-*.ipynb"))
 
 
 def code(chapter: str, tag: str = "") -> list[str]:
@@ -100,6 +100,20 @@ def test_the_census_counts_what_the_chapter_says():
     counts = namespace["census"]["workbooks"]
     assert counts["none"] == 28 and counts["all"] == 70 and counts.drop(["none", "all"]).sum() == 42
     matplotlib.pyplot.close("all")
+
+
+def test_the_pencils_curvature_and_the_hessian_predict_the_measured_pace(typed):
+    pace = typed("05")
+    for update in (0, 1, 10, 50, 100, 200):  # the table of losses against the package's own loop
+        for rate in pace["rates"]:
+            theirs = ToyNetwork().descend(rate, 200)["E_total"][update]
+            assert pace["losses"][rate][update] == pytest.approx(theirs, rel=1e-9, abs=1e-20)
+    settled = pace["settled"]
+    assert settled["measured"].to_numpy() == pytest.approx(settled["predicted"].to_numpy(), abs=2e-6)
+    end = ToyNetwork(weights=[pace["ended"][f"w{k}"] for k in range(1, 9)])
+    assert pace["hessian"] == pytest.approx(learning_rates.hessian(end), abs=1e-13)
+    assert pace["eigenvalues"][0] == pytest.approx(settled["λ"][1.0], abs=2e-6)
+    assert np.abs(pace["eigenvalues"][2:]).max() < 1e-9
 
 
 def solutions_with_output(chapter: Path) -> list[tuple[str, str]]:
