@@ -35,8 +35,10 @@ def press(tab, label, within="figure.cg", times=1):
 
 
 def asked(tab, what, copy=0):
-    """What a figure's `cellgrad` object says, e.g. `values.E_total`."""
-    return tab.evaluate(f"document.querySelectorAll('figure.cg')[{copy}].cellgrad.{what}")
+    """What a figure's `cellgrad` object says once it is drawn, e.g. `values.E_total`."""
+    said = f"document.querySelectorAll('figure.cg')[{copy}].cellgrad.{what}"
+    later = f"requestAnimationFrame(() => requestAnimationFrame(() => done({said})))"
+    return tab.evaluate(f"() => new Promise((done) => {later})")
 
 
 def slide(tab, label, value, copy=0):

@@ -35,6 +35,7 @@ def test_small_the_same_each_time_and_asks_for_nothing(name):
     assert html == made(name)._repr_html_() and repr(made(name)) == repr(made(name))
     assert len(html.encode()) <= 1000 * FIGURES[name][1]
     assert html.count("<script>") == html.count("</script>") == 1
+    html += made(name).picture
     outside = [url for url in re.findall(r"https?://[^\"'`\s)]+", html) if url != "http://www.w3.org/2000/svg"]
     assert outside == []
     assert not re.search(r"\b(require|import|fetch|XMLHttpRequest)\b\(", html)
@@ -45,7 +46,9 @@ def test_the_first_picture_is_complete_without_scripts(name, browser):
     picture = ElementTree.fromstring(made(name).picture)
     assert picture.get("aria-label") and picture.get("role") == "img"
     with opened(browser, made(name), scripts=False) as tab:
-        assert tab.locator("figure.cg svg").bounding_box()["width"] > 300
+        still = tab.locator("figure.cg img.cg-still")
+        assert still.bounding_box()["width"] > 300 and still.bounding_box()["height"] > 100
+        assert still.get_attribute("alt") == picture.get("aria-label")
         assert not tab.locator(".cg-panel").is_visible()
         assert len(tab.locator("figcaption").inner_text()) > 60
 

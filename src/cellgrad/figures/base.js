@@ -6,6 +6,9 @@ function cellgradStart(key, data, figure) {
   const waiting = [...document.querySelectorAll(`figure[data-cg="${key}"]`)].find((one) => !one.cellgrad);
   const root = around || waiting;
   if (!root || root.cellgrad) return;
+  const still = root.querySelector(".cg-still"); // the picture becomes part of the page
+  const picture = atob(still.src.slice(still.src.indexOf(",") + 1));
+  still.outerHTML = new TextDecoder().decode(Uint8Array.from(picture, (letter) => letter.charCodeAt(0)));
   root.cellgrad = {}; // this copy is taken; a figure puts here what it wants to be asked for
   figure(root, data, cellgradBase(root));
   root.classList.add("cg-live");
@@ -22,7 +25,9 @@ function cellgradBase(root) {
   const findAll = (selector) => [...root.querySelectorAll(selector)];
 
   function dress(element, attributes, text) {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+    }
     if (text !== undefined) element.textContent = text;
     return element;
   }
@@ -65,6 +70,17 @@ function cellgradBase(root) {
     };
   }
 
+  // Changes a text only where it differs: the browser lays out again whatever is touched.
+  const put = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+
+  // Fills one square of hundreds, if it is not so already; remembered here, because asking the document costs more.
+  function shade(cell, opacity, fill = cell.cgFill) {
+    if (cell.cgFill !== fill) cell.setAttribute("fill", (cell.cgFill = fill));
+    if (cell.cgShade !== opacity) cell.setAttribute("fill-opacity", (cell.cgShade = opacity));
+  }
+
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   // Calls `frame` until it returns false, `pause` milliseconds apart; with reduced motion, all at once.
@@ -97,10 +113,13 @@ function cellgradBase(root) {
     add(row, "span", { "aria-hidden": "true" }, label);
     const input = add(row, "input", { type: "range", min, max, step, "aria-label": spoken });
     const shown = add(row, "span", { class: "cg-value", "aria-hidden": "true" });
+    let last;
     const set = (to) => {
+      if (to === last) return; // a drag sets every slider of a figure, and moves one
+      last = to;
       input.value = to;
       shown.textContent = show(to);
-      input.setAttribute("aria-valuetext", `${show(to)}`);
+      input.setAttribute("aria-valuetext", shown.textContent);
     };
     set(value);
     input.addEventListener("input", () => {
@@ -154,30 +173,33 @@ function cellgradBase(root) {
     return { set: (to) => { if (Number(input.value) !== to || input.value === "") input.value = to; }, input };
   }
 
-  // Where a pointer is, in the units of the picture.
-  function place(event, picture) {
-    const matrix = picture.getScreenCTM().inverse();
+  // Where a pointer is, in the units of the picture. Asking for the matrix makes the browser lay out: once a drag.
+  function place(event, matrix) {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix);
     return [point.x, point.y];
   }
 
   // Mouse, pen or finger on `target`, pressed and moved; `hover` also tells of a mouse that is not pressed.
   function drag(target, picture, move, hover = false) {
-    let held = false;
+    let held = false, matrix;
+    const look = () => { matrix = picture.getScreenCTM().inverse(); };
     target.style.touchAction = "none";
     target.addEventListener("pointerdown", (event) => {
       held = true;
+      look();
       if (target.setPointerCapture) target.setPointerCapture(event.pointerId);
-      move(...place(event, picture), "down");
+      move(...place(event, matrix), "down");
     });
     target.addEventListener("pointermove", (event) => {
-      if (held || (hover && event.pointerType === "mouse")) move(...place(event, picture), held ? "drag" : "hover");
+      if (!held && !(hover && event.pointerType === "mouse")) return;
+      if (!held) look();
+      move(...place(event, matrix), held ? "drag" : "hover");
     });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
       target.addEventListener(end, (event) => {
         if (held) {
           held = false;
-          if (event.type === "pointerup") move(...place(event, picture), "up");
+          if (event.type === "pointerup") move(...place(event, matrix), "up");
         }
       });
     }
@@ -219,7 +241,7 @@ function cellgradBase(root) {
 
   const picture = find(".cg-picture > svg"), panel = find(".cg-panel");
   return {
-    root, colours, picture, panel, find, findAll, add, draw, dress, number, say, once, calm, play, group, button, slider, select,
-    choice, tick, numeral, place, drag, keys, line, path, clamp,
+    root, colours, picture, panel, find, findAll, add, draw, dress, number, say, put, shade, once, calm, play, group, button, slider, select,
+    choice, tick, numeral, drag, keys, line, path, clamp,
   };
 }

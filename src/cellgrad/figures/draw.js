@@ -16,41 +16,43 @@ function figure(root, data, cg) {
     kernel: 1, stride: 1, padding: 0, dilation: 1, groups: 1, ...layer, input: index ? data.sizes[index - 1] : [1, N, N], output: data.sizes[index],
   }));
   const count = (size) => size.reduce((one, other) => one * other, 1);
-  // Visits each place of a window: where it reads, and where it writes.
-  function slide(layer, visit) {
+  const positions = new Map();
+  // For each place of the window, as runs of one row each: where it begins to read and to write, and how long it goes on.
+  // A run reads every `stride`-th number. The same for every image.
+  function runs(layer) {
+    if (positions.has(layer)) return positions.get(layer);
     const [, high, wide] = layer.input, [, rows, columns] = layer.output;
     const [kh, kw] = pair(layer.kernel), [sh, sw] = pair(layer.stride), [ph, pw] = pair(layer.padding), [dh, dw] = pair(layer.dilation);
+    const lists = [];
     for (let a = 0; a < kh; a++) for (let b = 0; b < kw; b++) {
+      const list = [], shift = b * dw - pw; // column c reads at c · sw + shift
+      const first = Math.max(Math.ceil(-shift / sw), 0), last = Math.min(Math.floor((wide - 1 - shift) / sw), columns - 1);
       for (let row = 0; row < rows; row++) {
         const i = row * sh - ph + a * dh;
-        if (i < 0 || i >= high) continue;
-        for (let column = 0; column < columns; column++) {
-          const j = column * sw - pw + b * dw;
-          if (j >= 0 && j < wide) visit(a * kw + b, i * wide + j, row * columns + column);
-        }
+        if (i >= 0 && i < high && last >= first) list.push(i * wide + first * sw + shift, row * columns + first, last - first + 1);
       }
+      lists.push(Int32Array.from(list));
     }
-  }
-  const positions = new Map();
-  function taps(layer) { // the same for every image: [tap, from, to, …]
-    if (!positions.has(layer)) {
-      const list = [];
-      slide(layer, (tap, from, to) => list.push(tap, from, to));
-      positions.set(layer, Int32Array.from(list));
-    }
+    positions.set(layer, { lists, stride: sw });
     return positions.get(layer);
   }
   const compute = {
     conv(layer, x) {
       const [channels, high, wide] = layer.input, plane = high * wide, places = layer.output[1] * layer.output[2];
       const y = new Float64Array(count(layer.output)), w = weights[`${layer.name}.weight`], bias = weights[`${layer.name}.bias`];
-      const list = taps(layer), each = channels / layer.groups, kernel = count(pair(layer.kernel));
+      const { lists, stride } = runs(layer), each = channels / layer.groups;
       for (let out = 0; out < layer.output[0]; out++) {
         const to = out * places, group = Math.floor((out * layer.groups) / layer.output[0]);
         if (bias) y.fill(bias[out], to, to + places);
         for (let c = 0; c < each; c++) {
-          const from = (group * each + c) * plane, at = (out * each + c) * kernel;
-          for (let k = 0; k < list.length; k += 3) y[to + list[k + 2]] += w[at + list[k]] * x[from + list[k + 1]];
+          const from = (group * each + c) * plane, at = (out * each + c) * lists.length;
+          for (let tap = 0; tap < lists.length; tap++) {
+            const weight = w[at + tap], list = lists[tap];
+            for (let k = 0; k < list.length; k += 3) {
+              const read = from + list[k], write = to + list[k + 1];
+              for (let n = 0; n < list[k + 2]; n++) y[write + n] += weight * x[read + n * stride];
+            }
+          }
         }
       }
       return y;
@@ -76,10 +78,12 @@ function figure(root, data, cg) {
     batch_norm(layer, x) {
       const [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map((name) => weights[`${layer.name}.${name}`]);
       const plane = x.length / layer.input[0];
-      return x.map((one, i) => {
-        const c = Math.floor(i / plane);
-        return ((one - mean[c]) / Math.sqrt(variance[c] + 1e-5)) * scale[c] + shift[c];
-      });
+      const y = new Float64Array(x.length);
+      for (let c = 0; c < mean.length; c++) {
+        const factor = scale[c] / Math.sqrt(variance[c] + 1e-5);
+        for (let i = c * plane; i < (c + 1) * plane; i++) y[i] = (x[i] - mean[c]) * factor + shift[c];
+      }
+      return y;
     },
     dropout: (layer, x) => x,
     flatten: (layer, x) => x,
@@ -93,12 +97,15 @@ function figure(root, data, cg) {
     },
   };
   function pooled(layer, x, start, join) {
-    const [channels, high, wide] = layer.input, places = layer.output[1] * layer.output[2], list = taps(layer);
+    const [channels, high, wide] = layer.input, places = layer.output[1] * layer.output[2];
+    const { lists, stride } = runs(layer);
     const y = new Float64Array(count(layer.output)).fill(start);
     for (let c = 0; c < channels; c++) {
-      for (let k = 0; k < list.length; k += 3) {
-        const to = c * places + list[k + 2];
-        y[to] = join(y[to], x[c * high * wide + list[k + 1]]);
+      for (const list of lists) {
+        for (let k = 0; k < list.length; k += 3) {
+          const read = c * high * wide + list[k], write = c * places + list[k + 1];
+          for (let n = 0; n < list[k + 2]; n++) y[write + n] = join(y[write + n], x[read + n * stride]);
+        }
       }
     }
     return y;
@@ -169,7 +176,7 @@ function figure(root, data, cg) {
   // ---- state and controls
 
   const state = { digit: data.first, strokes: [], turn: 0, right: 0, down: 0, cover: "nothing", layer: 0 };
-  let layersOut = [], seen, scores, stop = () => {};
+  let layersOut = [], seen, scores, mapping, read = { at: 0, took: 0 }, stop = () => {};
   const source = () => (state.digit === null ? (state.strokes.length ? centred(state.strokes) : new Float32Array(N * N)) : testDigit(state.digit));
 
   const buttons = cg.group(cg.panel, "The sheet");
@@ -213,6 +220,8 @@ function figure(root, data, cg) {
     } else if (how === "drag") {
       const stroke = state.strokes.at(-1), [x, y] = stroke.at(-1);
       if (Math.hypot(point[0] - x, point[1] - y) > 0.2) stroke.push(point);
+      // The line follows each movement; the network reads on as often as this machine can, and when the hand lifts.
+      if (performance.now() - read.at < 4 * read.took) return lineSoon();
     }
     renderSoon();
   });
@@ -228,22 +237,25 @@ function figure(root, data, cg) {
   };
   const drawingCells = squares(part["drawing-ink"], left, top, side), seenCells = squares(part["seen-ink"], seenLeft, seenTop, seenSide);
   const matteredCells = squares(part.mattered, seenLeft, seenTop, seenSide);
-  const shade = (cells, pixels) => cells.forEach((cell, i) => {
-    const opacity = (pixels[i] / 255).toFixed(3);
-    if (cell.getAttribute("fill-opacity") !== opacity) cell.setAttribute("fill-opacity", opacity);
-  });
+  const shade = (cells, pixels) => cells.forEach((cell, i) => cg.shade(cell, Math.round(pixels[i]) / 255));
   const bars = Object.fromEntries(["digit", "bar", "chance"].map((name) => [name, cg.findAll(`[data-${name}]`)]));
   const [barLeft, barRight] = data.panels.bars;
 
+  function drawLine() {
+    const scale = side / N;
+    const placed = (stroke) => cg.path([stroke[0], ...stroke].map(([x, y]) => [left + x * scale, top + y * scale]));
+    part.strokes.setAttribute("d", state.strokes.map(placed).join(""));
+  }
+
   function render() {
+    const begun = performance.now();
     stop();
     seen = changed(source(), state);
     layersOut = forward(seen);
     scores = [...layersOut.at(-1)];
     const chances = chancesOf(scores), best = chances.indexOf(Math.max(...chances)), empty = !seen.some((one) => one > 0);
     shade(drawingCells, state.digit === null ? new Float32Array(N * N) : testDigit(state.digit));
-    const scale = side / N;
-    part.strokes.setAttribute("d", state.strokes.map((stroke) => cg.path([stroke[0], ...stroke].map(([x, y]) => [left + x * scale, top + y * scale]))).join(""));
+    drawLine();
     shade(seenCells, seen);
     shade(matteredCells, new Float32Array(N * N));
     chances.forEach((chance, label) => {
@@ -257,7 +269,9 @@ function figure(root, data, cg) {
     const label = state.digit === null ? "" : `A test digit, a ${data.labels[state.digit]}. `;
     words.textContent = empty ? "The sheet is empty." : `${label}The network answers ${best}, ${(100 * chances[best]).toFixed(1)} %.`;
     cg.say(words.textContent);
-    renderMaps();
+    clearTimeout(mapping); // the maps follow when the hand rests
+    mapping = setTimeout(renderMaps, 60);
+    read = { at: performance.now(), took: performance.now() - begun };
     Object.assign(root.cellgrad, { state, seen: [...seen], scores, best });
   }
 
@@ -308,8 +322,7 @@ function figure(root, data, cg) {
       let most = 0;
       for (const one of mean) most = Math.max(most, Math.abs(one));
       matteredCells.forEach((cell, i) => {
-        cell.setAttribute("fill", mean[i] > 0 ? colours.red : colours.blue);
-        cell.setAttribute("fill-opacity", most ? (0.85 * Math.abs(mean[i])) / most : 0);
+        cg.shade(cell, most ? (0.85 * Math.abs(mean[i])) / most : 0, mean[i] > 0 ? colours.red : colours.blue);
       });
       words.textContent = `Orange-red: where covering 4 × 4 pixels lowers the score of ${best}, by up to ${number(Math.max(...result.map(([, , fall]) => fall)), 3)}. Blue: where it raises it.`;
       cg.say(words.textContent);
@@ -318,7 +331,8 @@ function figure(root, data, cg) {
     }, 0);
   }
 
-  const renderSoon = cg.once(render);
+  const renderSoon = cg.once(render), lineSoon = cg.once(drawLine);
   Object.assign(root.cellgrad, { logits, centred: (strokes) => [...centred(strokes)], changed: (pixels, how) => [...changed(pixels, how)], massCentre });
   render();
+  renderMaps();
 }

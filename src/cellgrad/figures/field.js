@@ -282,6 +282,7 @@ function figure(root, data, cg) {
   function buildDots() {
     const bottom = dotY(0) + 22;
     cg.picture.setAttribute("viewBox", `0 0 400 ${bottom}`);
+    cg.find(".cg-ground").setAttribute("height", bottom);
     part.plate.setAttribute("height", bottom - top);
     part.dots.setAttribute("d", levels.map((level, l) => Array.from({ length: places(l, 1) }, (_, i) =>
       `M${dotX(centre(l, 1, i)) - 2} ${dotY(l)}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`).join("")).join(""));
@@ -337,7 +338,7 @@ function figure(root, data, cg) {
       const most = Math.max(...down.values(), 0) * Math.max(...along.values(), 0);
       wayCells.forEach((cell, i) => {
         const count = (down.get(Math.floor(i / width)) || 0) * (along.get(i % width) || 0);
-        cell.setAttribute("fill-opacity", most ? 0.85 * count / most : 0);
+        cg.shade(cell, most ? (0.85 * count) / most : 0);
       });
       root.cellgrad.ways = { down: [...down], along: [...along] };
     }

@@ -62,7 +62,6 @@ def field(
     chosen = drawn[names.index(layer)] if layer else drawn[len(drawn) // 2]
     symbols = sp.symbols("size jump start kernel stride padding dilation", real=True)
     data = {
-        "pixels": pixels.astype(int).flatten().tolist(),
         "input": tuple(input_size),
         "layers": [written(one) for one in layers],
         "chosen": chosen,

@@ -34,7 +34,6 @@ def hard_digits(
         counts = {int(answer): int(count) for answer, count in wrong.items()} | {label: right}
         votes.append([counts.get(digit, 0) for digit in range(10)])
     data = {
-        "images": [image.astype(int).flatten().tolist() for image in images],
         "labels": labels,
         "votes": votes,
         "networks": networks,

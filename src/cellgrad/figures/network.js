@@ -133,22 +133,21 @@ function figure(root, data, cg) {
     for (const one of done) for (const line of one.lines) if (line.name) seen.add(line.name);
     const say = (name, digits) => (seen.has(name) ? number(values[name], digits) : "?");
 
-    for (const [name, part] of Object.entries(weightText)) part.textContent = `${shownAs(name)} ${number(values[name])}`;
+    for (const [name, part] of Object.entries(weightText)) cg.put(part, `${shownAs(name)} ${number(values[name])}`);
     for (const [name, part] of Object.entries(slopeText)) {
-      part.textContent = seen.has(`dE_d${name}`) ? `∂ ${number(values[`dE_d${name}`], 3)}` : "";
+      cg.put(part, seen.has(`dE_d${name}`) ? `∂ ${number(values[`dE_d${name}`], 3)}` : "");
     }
-    for (const [name, part] of Object.entries(valueText)) part.textContent = say(name, 3);
-    for (const [name, part] of Object.entries(sumText)) part.textContent = `${shownAs(name)} = ${say(name)}`;
+    for (const [name, part] of Object.entries(valueText)) cg.put(part, say(name, 3));
+    for (const [name, part] of Object.entries(sumText)) cg.put(part, `${shownAs(name)} = ${say(name)}`);
     for (const [name, part] of Object.entries(deltaText)) {
       const delta = `delta_${name}`;
-      part.textContent = seen.has(delta) ? `${shownAs(delta)} = ${number(values[delta], 3)}` : "";
+      cg.put(part, seen.has(delta) ? `${shownAs(delta)} = ${number(values[delta], 3)}` : "");
     }
-    for (const [name, part] of Object.entries(targetText)) part.textContent = `${shownAs(name)} = ${number(values[name])}`;
+    for (const [name, part] of Object.entries(targetText)) cg.put(part, `${shownAs(name)} = ${number(values[name])}`);
     const light = current && current.way === "backward" ? colours.purple : colours.blue;
     for (const [name, part] of Object.entries(edge)) {
       const lit = current && current.edges.includes(name);
-      part.setAttribute("stroke", lit ? light : colours.line);
-      part.setAttribute("stroke-width", lit ? 5 : 2);
+      cg.dress(part, { stroke: lit ? light : colours.line, "stroke-width": lit ? 5 : 2 });
     }
     for (const [name, part] of Object.entries(node)) {
       const lit = current && current.nodes.includes(name);
@@ -173,18 +172,24 @@ function figure(root, data, cg) {
     root.cellgrad.table = [...state.table, values];
   }
 
+  let lines = [], counted = -1;
   function renderSheet(values, seen) {
-    body.textContent = "";
-    const rows = [...state.table, values];
-    const from = Math.max(0, rows.length - 6);
-    for (let place = from; place < rows.length; place++) {
-      const last = place === rows.length - 1;
-      const line = add(body, "tr", last ? { class: "cg-now" } : {});
-      add(line, "td", {}, String(place));
-      for (const name of data.columns) {
-        add(line, "td", {}, last && !seen.has(name) ? "" : number(rows[place][name], 6));
-      }
+    const rows = [...state.table, values], from = Math.max(0, rows.length - 6);
+    if (counted !== rows.length) {
+      counted = rows.length;
+      body.textContent = "";
+      lines = rows.slice(from).map((_, place) => {
+        const line = add(body, "tr", from + place === rows.length - 1 ? { class: "cg-now" } : {});
+        add(line, "td", {}, String(from + place));
+        return data.columns.map(() => add(line, "td"));
+      });
     }
+    lines.forEach((cells, place) => {
+      const last = from + place === rows.length - 1;
+      data.columns.forEach((name, column) => {
+        cg.put(cells[column], last && !seen.has(name) ? "" : number(rows[from + place][name], 6));
+      });
+    });
   }
 
   function losses(parameters, count, variant) {

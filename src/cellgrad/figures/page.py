@@ -1,8 +1,9 @@
 """A figure to touch: one piece of HTML that works in a notebook and on a static page, with no kernel and no network.
 
-Its markup holds a complete first picture as plain SVG, which is what remains where scripts are stripped. Its one script
-brings that picture to life; it finds its own root element and looks up everything inside it, so that two copies on a
-page, or a cell that runs again, do not disturb each other.
+Its markup holds a complete first picture, an SVG in an image element: it remains where scripts are stripped, and in
+notebooks that are not trusted, where SVG of the page's own is stripped too. Its one script puts that SVG into the page
+and brings it to life; it finds its own root element and looks up everything inside it, so that two copies on a page, or
+a cell that runs again, do not disturb each other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -54,12 +56,17 @@ class Figure:
         return (
             f'<figure class="cg cg-{self.name}" data-cg="{key}" aria-label="{escape(self.title)}">\n'
             f"<style>{_source('base.css')}</style>\n"
-            f'<div class="cg-stage"><div class="cg-picture">{self.picture}</div><div class="cg-panel"></div></div>\n'
+            f'<div class="cg-stage"><div class="cg-picture">{self._still()}</div><div class="cg-panel"></div></div>\n'
             f'<p class="cg-said" aria-live="polite"></p>\n'
             f"<figcaption><b>{escape(self._heading)}</b> {escape(self.caption)}</figcaption>\n"
             f'<script>(() => {{\n"use strict";\n{script}\ncellgradStart("{key}", {data}, figure);\n}})();</script>\n'
             "</figure>"
         )
+
+    def _still(self) -> str:
+        source = f"data:image/svg+xml;base64,{base64.b64encode(self.picture.encode()).decode()}"
+        description = re.search('aria-label="(.*?)"', self.picture)[1]  # already escaped
+        return f'<img class="cg-still" width="600" alt="{description}" src="{source}">'
 
 
 @cache
@@ -94,6 +101,7 @@ def svg(height: int, description: str, *content: str) -> str:
     """The picture: `PICTURE_WIDTH` wide, with a description for those who do not see it."""
     return tag(
         "svg",
+        tag("rect", width=PICTURE_WIDTH, height=height, fill=PAPER, class_="cg-ground"),
         *content,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {PICTURE_WIDTH} {height}",
@@ -125,9 +133,14 @@ def signed(values: np.ndarray, largest: float | None = None) -> np.ndarray:
 def image(colours: np.ndarray, x: float, y: float, width: float, height: float, **attributes: object) -> str:
     """RGBA colours, uint8, shape (rows, columns, 4), as an image in an SVG picture, one square for each pixel."""
     rows, columns, _ = colours.shape
+    black = not colours[..., :3].any()
+    colours = colours[..., 2:] if black else colours  # a shade of grey and an opacity are enough
     lines = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(colours))
     # Level 0 stores without compressing: the same bytes with every version of zlib.
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)), (b"IDAT", zlib.compress(lines, 0))]
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 4 if black else 6, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines, 0)),
+    ]
     png = b"\x89PNG\r\n\x1a\n"
     for kind, content in (*chunks, (b"IEND", b"")):
         png += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -35,7 +35,9 @@ function figure(root, data, cg) {
     return Array.from({ length: data.most }, () =>
       middle + spread * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
   }
-  const valuesOf = (draw) => drawn(draw).map((one) => (state.from === "records" ? recorded[one] : one));
+  const kept = { records: [], bell: [] }; // draws made before
+  const valuesOf = (draw) => (kept[state.from][draw] ||= valuesNew(draw));
+  const valuesNew = (draw) => drawn(draw).map((one) => (state.from === "records" ? recorded[one] : one));
   function interval(values) {
     const middle = mean(values), half = (data.quantiles[values.length - 2] * deviation(values)) / Math.sqrt(values.length);
     return { difference: middle, low: middle - half, high: middle + half };

@@ -244,8 +244,7 @@ function figure(root, data, cg) {
     for (const [place, square] of answers.entries()) {
       const seen = !state.filling || visited[place];
       if (seen) gathered += shown[place];
-      square.setAttribute("fill", shown[place] > 0 ? colours.red : colours.blue);
-      square.setAttribute("fill-opacity", seen && largest ? Math.abs(shown[place]) / largest : 0);
+      cg.shade(square, seen && largest ? Math.abs(shown[place]) / largest : 0, shown[place] > 0 ? colours.red : colours.blue);
     }
 
     const pixels = state.kernel.map((_, tap) => under(here, tap));
