@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from cellgrad.layers import Layer, Size, layer_table
 from cellgrad.receptive import receptive_field
@@ -353,18 +354,21 @@ def draw_window(
 
 
 def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
-    """Loss, and the accuracies in percent, after each epoch; `note` is added to the titles."""
+    """Loss, and the wrong answers in percent, after each epoch, on logarithmic axes; `note` is added to the titles."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
     left.plot(history.index, history["loss"], marker="o", markersize=4)
-    left.set(xlabel="epoch", ylabel="training loss (cross-entropy)", title=f"Loss{note}", yscale="log")
-    for column, label in (
-        ("training_accuracy", "training digits, shifted"),
-        ("validation_accuracy", "validation digits"),
-    ):
-        if column in history:
-            right.plot(history.index, 100 * history[column], marker="o", markersize=4, label=label)
-    right.set(xlabel="epoch", ylabel="right answers (%)", title=f"Accuracy{note}")
-    right.legend(loc="lower right")
+    left.set(xlabel="epoch", ylabel="training loss (cross-entropy)", title=f"Loss{note}")
+    labels = {"training_accuracy": "training digits, shifted", "validation_accuracy": "validation digits"}
+    for column in [column for column in labels if column in history]:
+        right.plot(history.index, 100 * (1 - history[column]), marker="o", markersize=4, label=labels[column])
+    right.set(xlabel="epoch", ylabel="wrong answers (%)", title=f"Mistakes{note}")
+    right.legend()
+    for ax in (left, right):
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
