@@ -371,14 +371,14 @@ places = digit[:26, :26] * delta[0, 0]
 print(f"{places.size} products, their sum {places.sum():.6f}")
 
 # %% mystnb={"image": {"alt": "Three squares of 26 by 26 places side by side. Left: the part of the digit that the upper left weight of the kernel passes over, framed on the whole digit. Middle: the slope of the loss at each place, red above zero and blue below. Right: their product, which is zero wherever there is paper. Its sum is written above it."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.3))
+figure, axes = plt.subplots(1, 3, figsize=(7, 2.7))
 plotting.show_pixels(digit, scale="linear", ax=axes[0])
 plotting.frame(axes[0], row=0, column=0, size=26)
-axes[0].set_title("pixels under the weight x")
+axes[0].set_title("pixels x")
 plotting.show_pixels(delta[0, 0], signed=True, ax=axes[1])
-axes[1].set_title("× slopes of the places δ")
+axes[1].set_title("× slopes δ")
 plotting.show_pixels(places, signed=True, ax=axes[2])
-axes[2].set_title(f"= products, sum {places.sum():.3f}")
+axes[2].set_title(f"sum {places.sum():.3f}")
 plt.show()
 
 # %% [markdown]
@@ -456,7 +456,7 @@ check(convolve, F.conv2d, slide, x=images, w=kernels)
 # ## A kernel that is learned
 #
 # *Convolutions and their cost* took its edge detector from a book and promised that a network learns its own. Here it happens. The network is one convolution; the loss is the one from the picture; the kernel
-# starts at random numbers and takes a thousand steps against its slopes. The rule is Part I's, and the learning rate is the largest round one at which it does not run away:
+# starts at random numbers and takes a thousand steps against its slopes. The rule is Part I's, the learning rate is 2. (Try 3: the loss runs away, for the reason that *Learning rates* gives.)
 
 # %% tags=["core"]
 learned = Value(kernel)
@@ -469,9 +469,9 @@ for update in range(1001):
     kept[update] = learned.numbers
     learned = Value(learned.numbers - 2.0 * learned.slope)
 
-# %% mystnb={"image": {"alt": "Upper row: the kernel of nine numbers after 0, 10, 100 and 1000 updates. It starts with random numbers; after 10 updates its left column is positive and its right column negative; after 1000 it reads 1, 0, minus 1; 2, 0, minus 2; 1, 0, minus 1. Lower row: what each of the four finds on the digit; from the second on, the right edges are red and the left edges blue."}} tags=["hide-input"]
-figure, axes = plt.subplots(2, 4, figsize=(9, 5), height_ratios=[2, 3])
-for (above, below), update in zip(axes.T, [0, 10, 100, 1000]):
+# %% mystnb={"image": {"alt": "Upper row: the kernel of nine numbers after 0, 10 and 1000 updates. It starts with random numbers; after 10 updates its left column is positive and its right column negative; after 1000 it reads 1, 0, minus 1; 2, 0, minus 2; 1, 0, minus 1. Lower row: what each of the three finds on the digit; from the second on, the right edges are red and the left edges blue."}} tags=["hide-input"]
+figure, axes = plt.subplots(2, 3, figsize=(6, 4.4), height_ratios=[3, 4])
+for (above, below), update in zip(axes.T, [0, 10, 1000]):
     numbers = kept[update][0, 0].round(2) + 0.0
     plotting.show_pixels(numbers, values=True, signed=True, ax=above)
     above.set_title(f"{update} updates")
@@ -818,7 +818,7 @@ print(f"{len(ours_all):,} derivatives")
 print(f"largest deviation from autograd {np.abs(ours_all - theirs_all).max():.0e}")
 
 # %% [markdown]
-# And against nudging, which knows no rule at all. Two forward passes for each weight would take a while for all of them, so here are four weights of each array and eight digits. (The book's tests nudge all 14,392.)
+# And against nudging, which knows no rule at all. Two forward passes for each weight would take a while for all of them, so here are two weights of each array and eight digits. (The book's tests nudge all 14,392.)
 
 # %% tags=["nbval-ignore-output"]
 few, few_labels = Value(images[:8]), labels[:8].numpy()
@@ -826,7 +826,7 @@ loss_of_few = lambda: cross_entropy(source_network(few, arrays), few_labels)
 walk_back(loss_of_few())
 far = []
 for array in arrays:
-    for place in generator.integers(array.numbers.size, size=4):
+    for place in generator.integers(array.numbers.size, size=2):
         number = array.numbers.flat[place]
         array.numbers.flat[place] = number + 1e-6
         up = loss_of_few().numbers
@@ -837,7 +837,7 @@ for array in arrays:
 print(f"{len(far)} weights, largest deviation from nudging {max(far):.0e}")
 
 # %% [markdown]
-# The picture that this book's title promises: every derivative by formula or autograd on one axis, ours by one walk on the other. On the diagonal, both say the same.
+# Nudging agrees too, as closely as an approximation can. Now the picture that this book's title promises: every derivative by formula or autograd on one axis, ours by one walk on the other. On the diagonal, both say the same.
 
 # %% mystnb={"image": {"alt": "A cloud of 14,392 blue dots, one for each weight of the convolutional network, exactly on the diagonal between autograd's derivative and ours, from far below a millionth to above a tenth on logarithmic axes; and eight orange dots, the weights of Part I's spreadsheet, on the same diagonal."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 4.6))
