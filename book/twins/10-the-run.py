@@ -156,7 +156,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 10.3. The beginning of a batch. No digit stands quite in the middle any more.*
+# *Figure 10.3. The beginning of a batch. Hardly any digit stands in the middle any more.*
 #
 # ## The loop
 #
@@ -292,7 +292,7 @@ print(f"{mistakes} of {len(data.test):,} wrong")
 print("{epochs} epochs, {seconds:.0f} s on {device}".format(**run.record))
 
 # %% [markdown]
-# One run may land a tenth of a point lower than another, as we shall see. So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
+# (The seconds on this page are from a machine that had other work to do.) One run may land a tenth of a point lower than another, as we shall see. So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
 
 # %%
 floor = 0.993 if data.kind == "full" else 0.95
@@ -422,7 +422,7 @@ wander = curves.mean().std()
 print(f"our curves' means differ by {wander:.2f} (standard deviation)")
 
 # %% [markdown]
-# The last line settles it: a curve of ours lies off the mean of all by about as much, from one seed to the next. So the distance needs no reason but luck. Are the test digits easier than the held-out ones? Our ten networks lean that way, but by less than
+# By the last line, one of our own curves is off the mean of all by about as much. So luck alone may be the reason. Are the test digits easier than the held-out ones? Our ten networks lean that way, but by less than
 # their standard error, so it stays undecided.
 
 # %%
@@ -550,7 +550,7 @@ plt.show()
 # More than a standard deviation over the seeds of `book`: a choice by the digits that one reports on buys as much as a good idea.
 # </details>
 #
-# **5.** A friend's graphics card has room for 64 digits at a time. He adds up the slopes of two halves of a batch before each step, each half's loss divided by two. Does he get the slopes of the whole batch? Try it with our network, and with batch norm taken out.
+# **5.** A friend's graphics card has room for 64 digits at a time. She adds up the slopes of two halves of a batch before each step, each half's loss divided by two. Does she get the slopes of the whole batch? Try it with our network, and with batch norm taken out.
 #
 # <details>
 # <summary>Hint</summary>
