@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -65,3 +66,17 @@ def test_every_picture_draws_extreme_numbers():
     plotting.draw_convnet([conv(8, (3, 5), padding=(1, 2)), batch_norm, max_pool((2, 1)), flatten, linear(10)])
     shown = {text.get_text() for number in plt.get_fignums() for text in plt.figure(number).findobj(plt.Text)}
     assert "target 67,108,864" in shown and "67,108,864" in shown
+
+
+@pytest.mark.parametrize("epochs", [2, 12])
+def test_epochs_are_whole_and_the_last_ones_can_be_read(epochs):
+    """The ticks of a short run were 2.5 and 7.5, and an axis from the first epoch's 84 % hid what came after."""
+    wrong = np.geomspace(0.16, 0.006, epochs)
+    columns = {"loss": 3 * wrong, "training_accuracy": 1 - wrong, "validation_accuracy": 1 - 0.9 * wrong}
+    figure = plotting.plot_history(pd.DataFrame(columns, index=range(1, epochs + 1)))
+    figure.canvas.draw()
+    for ax in figure.axes:
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+        heights = ax.transAxes.inverted().transform(ax.transData.transform(ax.lines[0].get_xydata()))[:, 1]
+        assert np.ptp(np.diff(heights)) < 0.01, "equal ratios are equal steps"
+        assert not {label.get_text() for label in ax.get_yticklabels()} <= {""}

@@ -20,7 +20,7 @@
 # small program that remembers every step of a calculation and walks back along it, and we teach it
 # one backward rule for each *kind* of step. At the end it finds all 14,392 derivatives for a batch of digits, and we compare every one of them with PyTorch's.
 #
-# **You will be able to** write an automatic differentiator, derive the backward rule of every piece of a convolutional
+# **You will be able to** write a program for [automatic differentiation](glossary.md#term-automatic-differentiation), derive the backward rule of every piece of a convolutional
 # network, and check a rule that you do not trust.
 #
 # **You need** the chain rule and the backward walk of [Its derivatives](03-its-derivatives.ipynb), and what a convolution
@@ -268,7 +268,7 @@ print(f"largest difference {np.abs(derived - toy_slopes).max():.1e}")
 # ## Three ways to doubt a rule
 #
 # Each new rule will be checked by three methods that do not know it: SymPy's derivatives, on a case small enough for symbols; *nudging*, which is what Part I called central
-# differences (turn one number a little up and a little down, and divide the change of the loss by the change of the number); and PyTorch's autograd. The first two in code:
+# differences (turn one number a little up and a little down, and divide the change of the loss by the change of the number); and PyTorch's [autograd](glossary.md#term-autograd), which walks back along a record as we do, but with rules that others wrote. The first two in code:
 
 # %% tags=["core"]
 def by_sympy(loss_of, numbers):
@@ -422,8 +422,8 @@ plt.show()
 #
 # $$\frac{\partial E}{\partial x_{rc}} = \sum_{k}\sum_{l} \delta_{r-k,\,c-l}\; w_{kl}$$
 #
-# The minus signs say the same as the picture: it is a convolution of δ with the *turned* kernel. Pixels at the rim have fewer places, so we put a rim of zeros around δ first, wide enough that the
-# kernel may hang over by all but one row. People call this a *full* convolution. With several channels, a pixel collects from every kernel, so channels in and channels out change their roles. That gives our piece:
+# The minus signs say the same as the picture: δ meets the *turned* kernel, which is what mathematics means by a convolution. Pixels at the rim have fewer places, so we put a rim of zeros around δ first, wide enough that the
+# kernel may hang over by all but one row. People call this a [full convolution](glossary.md#term-full-convolution). With several channels, a pixel collects from every kernel, so channels in and channels out change their roles. That gives our piece:
 
 # %% tags=["core"]
 def swapped(numbers):
@@ -455,7 +455,7 @@ check(convolve, F.conv2d, slide, x=images, w=kernels)
 #
 # ## A kernel that is learned
 #
-# *Convolutions and their cost* took its edge detector from a book and promised that a network learns its own. Here it happens. The network is one convolution; the loss is the one from the picture; the kernel
+# *Convolutions and their cost* took its edge detector from Sobel and said that a network learns its own. Here it happens. The network is one convolution; the loss is the one from the picture; the kernel
 # starts at random numbers and takes a thousand steps against its slopes. The rule is Part I's, the learning rate is 2. (Try 3: the loss runs away, for the reason that *Learning rates* gives.)
 
 # %% tags=["core"]
@@ -493,7 +493,7 @@ print(f"largest distance from the wanted kernel {distance:.6f}")
 # ## ReLU
 #
 # A ReLU passes a positive number on as it is and makes a negative one zero. So the slope passes where the number was positive, and stops where it was not: a little more of a negative number is still zero. At exactly
-# zero there is a corner and no derivative; like PyTorch, we stop the slope there. SymPy says the same in one word, Heaviside's step, which is 1 above zero and 0 below:
+# zero there is a corner and no derivative; like PyTorch, we stop the slope there. SymPy says the same with one letter, θ, Heaviside's step, which is 1 above zero and 0 below:
 
 # %%
 z = sp.Symbol("z", real=True)
@@ -585,12 +585,18 @@ check(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
 #
 # $$\hat x_i = \frac{x_i - \mu}{s}, \qquad y_i = \gamma\,\hat x_i + \beta$$
 #
-# $\gamma$ and $\beta$ are shared weights, so their slopes are sums over all $N$ numbers. The $x_i$ are the interesting ones: each acts on *all* results of its channel, because it moves the mean and the deviation. Let every $x_i$ grow by a little $dx_i$. The mean grows by
-# the average of the $dx_i$. For the deviation, $s^2 = v + \epsilon$ gives $2s\,ds = dv$, and with $dv = \frac2N \sum (x_i - \mu)\,dx_i$ that is $ds = \frac1N\sum \hat x_i\,dx_i$. So
+# $\gamma$ and $\beta$ are shared weights, so their slopes are sums over all $N$ numbers. The $x_i$ are the interesting ones: each acts on *all* results of its channel, because it moves the mean and the deviation. Let every $x_i$ grow by a little $dx_i$, and follow what happens step by step.
+#
+# - The mean grows by the average of the growths, $d\mu = \frac1N\sum dx_i$.
+# - The variance is the mean of the $(x_i - \mu)^2$, so it grows by $dv = \frac2N\sum (x_i - \mu)(dx_i - d\mu)$. Here $d\mu$ drops out, because the distances from the mean add up to zero: $dv = \frac2N\sum (x_i - \mu)\,dx_i$.
+# - From $s^2 = v + \epsilon$ follows $2s\,ds = dv$, so $ds = \frac1N\sum \frac{x_i - \mu}{s}\,dx_i = \frac1N\sum \hat x_i\,dx_i$.
+# - A quotient $\hat x_j = (x_j - \mu)/s$ grows by $(dx_j - d\mu)/s$ through its numerator, and by $-\hat x_j\,ds/s$ through its denominator.
+#
+# All together:
 #
 # $$d\hat x_j = \frac1s\Big(dx_j - \frac1N\sum_i dx_i - \hat x_j\,\frac1N\sum_i \hat x_i\, dx_i\Big)$$
 #
-# Let $g_j = \gamma\,\delta_j$ be the slope that arrives at $\hat x_j$. Multiply by $g_j$, add up over $j$, and collect what stands before each $dx_i$:
+# Let $g_j = \gamma\,\delta_j$ be the slope that arrives at $\hat x_j$. The loss grows by $\sum_j g_j\,d\hat x_j$. In the second term every $dx_i$ is met by all $g_j$, divided by $N$, which is the mean of $g$; in the third by $\hat x_i$ times the mean of the products $g_j \hat x_j$. So what stands before each $dx_i$ is
 #
 # $$\frac{\partial E}{\partial x_i} = \frac1s\Big(g_i - \text{mean}(g) - \hat x_i\;\text{mean}(g\,\hat x)\Big)$$
 #
@@ -640,8 +646,8 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 #
 # ## Ten scores and a label: *p* − *y*
 #
-# The network ends in ten scores, one for each digit, also called [logits](glossary.md#term-logits). The *softmax* makes probabilities of them: exponentials, so that all are positive, divided by their sum, so that they add up to 1.
-# The loss is the *cross-entropy*: minus the logarithm of the probability $p_c$ of the right class $c$. It is zero when the network is sure and right, and grows without bound when it is sure and wrong:
+# The network ends in ten scores, one for each digit, also called [logits](glossary.md#term-logits). The [softmax](glossary.md#term-softmax) makes probabilities of them: exponentials, so that all are positive, divided by their sum, so that they add up to 1.
+# The loss is the [cross-entropy](glossary.md#term-cross-entropy): minus the logarithm of the probability $p_c$ of the right class $c$. It is zero when the network is sure and right, and grows without bound when it is sure and wrong:
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
 #
@@ -711,11 +717,13 @@ theirs = lambda scores: F.cross_entropy(scores, torch.tensor(labels))
 check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 
 # %% [markdown]
+# Rounding errors, and the last of the five rules is found.
+#
 # ## A step with momentum and decay
 #
 # Two more things belong to the training of the next chapter. They change no slope; they change what a step makes of it.
 #
-# *Momentum*: a weight has a velocity $v$. Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
+# [Momentum](glossary.md#term-momentum): a weight has a velocity $v$. Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
 
 # %% tags=["core"]
 velocity, steps_taken = 0.0, []
@@ -729,7 +737,7 @@ np.round(steps_taken, 2)[[0, 1, 2, 9, 49]]
 # They approach ten times the slope: where a velocity of 10 loses a tenth, it loses 1, which is just what the slope adds. Where slopes change their sign from batch to batch, they cancel in the velocity.
 # So momentum is quick along a valley and calm across it.
 #
-# *Weight decay*: we add $\frac\lambda2 w^2$ to the loss for every weight, with a small $\lambda$. That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for one array of weights:
+# [Weight decay](glossary.md#term-weight-decay): we add $\frac\lambda2 w^2$ to the loss for every weight, with a small $\lambda$. That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for one array of weights:
 
 # %% tags=["core"]
 def step(weights, slopes, velocities, rate, momentum=0.9, decay=1e-4):
@@ -742,7 +750,7 @@ def step(weights, slopes, velocities, rate, momentum=0.9, decay=1e-4):
 
 
 # %% [markdown]
-# PyTorch's optimiser `SGD` should do the same. The name means *stochastic gradient descent*, the descent by batches that are drawn at random. Five updates of twelve weights with the same random slopes:
+# PyTorch's optimiser `SGD` should do the same. The name means [stochastic gradient descent](glossary.md#term-stochastic-gradient-descent), the descent by batches that are drawn at random. Five updates of twelve weights with the same random slopes:
 
 # %% tags=["nbval-ignore-output"]
 weights, velocities = [generator.normal(size=(3, 4))], [np.zeros((3, 4))]
@@ -778,7 +786,7 @@ def source_network(images, arrays, pool=max_pool):
 
 
 # %% [markdown]
-# PyTorch's own first weights, in double precision so that rounding stays far behind the comma; 128 digits; and both walks back, PyTorch's and ours:
+# PyTorch's own first weights, in double precision so that rounding stays far behind the decimal point; 128 digits; and both walks back, PyTorch's and ours:
 
 # %%
 torch.manual_seed(0)
