@@ -497,7 +497,8 @@ written = file.write_text(SOMEBODYS)
 # %% tags=["nbval-ignore-output"]
 own = own_network(f"{file}:Net", {}, RECIPES["book"])
 sample = mnist.sample()
-mine = training.train(own.recipe, sample, epochs=4, network=own.make, progress=False)
+options = {"network": own.make, "progress": False}
+mine = training.train(own.recipe, sample, epochs=4, **options)
 
 
 def right(batch):
