@@ -1,15 +1,18 @@
 """What holds for each figure: size, still picture, two copies, a cell that runs again, narrow pages, dark, keyboard."""
 
 import re
+from base64 import b64decode
 from html import escape
+from io import BytesIO
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import samples
 from pages import opened, state_of_text
 
 from cellgrad import figures
-from cellgrad.figures.page import _json
+from cellgrad.figures.page import _json, image, ink, number, signed
 
 FIGURES = {
     "network": (figures.network, 150),
@@ -133,3 +136,30 @@ def test_a_sandboxed_frame_shows_it_too(name, browser):
 
 def test_json_can_stand_inside_a_script():
     assert "<" not in _json({"a": "</script><!--"}) and "\u2028" not in _json("\u2028")
+
+
+@pytest.mark.parametrize("name", ["network", "slope", "bowl", "draw"])
+def test_the_living_picture_begins_as_the_still_one(name, browser):
+    """Python and JavaScript write the same numbers: what stands in the still picture stands in the living one."""
+    texts = [one.text for one in ElementTree.fromstring(made(name).picture).iter("{http://www.w3.org/2000/svg}text")]
+    with opened(browser, made(name)) as tab:
+        tab.wait_for_timeout(100)
+        living = tab.evaluate("[...document.querySelectorAll('.cg-picture > svg text')].map(e => e.textContent)")
+        assert living == [text or "" for text in texts]
+
+
+def test_pixels_are_a_png_that_others_read():
+    image_module = pytest.importorskip("PIL.Image")
+    values = np.array([[-4.0, 0.0, 2.0], [1.0, 4.0, -1.0]])
+    for colours in (ink(np.array([[0, 100], [255, 7], [1, 2]], dtype=np.uint8)), signed(values)):
+        source = re.search('base64,([^"]+)', image(colours, 0, 0, 1, 1))[1]
+        with image_module.open(BytesIO(b64decode(source))) as picture:
+            assert (np.array(picture.convert("RGBA")) == colours).all()
+    assert signed(values)[..., 3].tolist() == [[255, 0, 128], [64, 255, 64]]
+
+
+@pytest.mark.parametrize(
+    "value, words", [(0.0, "0"), (-0.0, "0"), (-0.00012344, "−0.0001234"), (1234567, "1.235e6"), (0.05, "0.05")]
+)
+def test_numbers_as_text(value, words):
+    assert number(value) == words

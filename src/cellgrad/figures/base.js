@@ -18,8 +18,15 @@ function cellgradBase(root) {
   const svgSpace = "http://www.w3.org/2000/svg";
   // The names of colours in a picture; base.css says what they are by day and by night.
   const colours = {
-    blue: "#0072B2", orange: "#A65F00", green: "#007A5A", red: "#C24E00", purple: "#96487C",
-    ink: "#2B2B2B", faint: "#6F6F6A", line: "#C9C9C3", paper: "#FCFCFA",
+    blue: "#0072B2",
+    orange: "#A65F00",
+    green: "#007A5A",
+    red: "#C24E00",
+    purple: "#96487C",
+    ink: "#2B2B2B",
+    faint: "#6F6F6A",
+    line: "#C9C9C3",
+    paper: "#FCFCFA",
   };
   const find = (selector) => root.querySelector(selector);
   const findAll = (selector) => [...root.querySelectorAll(selector)];
@@ -41,9 +48,13 @@ function cellgradBase(root) {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
     if (value === 0) return "0"; // −0 too
     const size = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(digits)))));
-    const short = size < -4 || size >= digits
-      ? value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e")
-      : String(Number(value.toPrecision(digits)));
+    const short =
+      size < -4 || size >= digits
+        ? value
+            .toExponential(digits - 1)
+            .replace(/\.?0+e/, "e")
+            .replace("e+", "e")
+        : String(Number(value.toPrecision(digits)));
     return short.replace(/-/g, "−");
   }
 
@@ -93,7 +104,9 @@ function cellgradBase(root) {
     if (calm()) {
       for (let guard = 0; guard < 10000 && frame() !== false; guard++);
     } else next();
-    return () => { stopped = true; };
+    return () => {
+      stopped = true;
+    };
   }
 
   const group = (parent, label, extra = "") => {
@@ -136,7 +149,12 @@ function cellgradBase(root) {
     for (const [key, words] of Object.entries(options)) add(input, "option", { value: key }, words);
     input.value = value;
     input.addEventListener("change", () => change(input.value));
-    return { set: (to) => { input.value = to; }, input };
+    return {
+      set: (to) => {
+        input.value = to;
+      },
+      input,
+    };
   }
 
   // One of a few: radio buttons, side by side. Their common name has to be this copy's own.
@@ -152,7 +170,13 @@ function cellgradBase(root) {
       input.addEventListener("change", () => change(key));
       return input;
     });
-    return { set: (to) => { for (const input of inputs) input.checked = input.value === to; }, box, inputs };
+    return {
+      set: (to) => {
+        for (const input of inputs) input.checked = input.value === to;
+      },
+      box,
+      inputs,
+    };
   }
 
   function tick(parent, { label, value, change }) {
@@ -161,7 +185,12 @@ function cellgradBase(root) {
     input.checked = value;
     add(row, "span", {}, label);
     input.addEventListener("change", () => change(input.checked));
-    return { set: (to) => { input.checked = to; }, input };
+    return {
+      set: (to) => {
+        input.checked = to;
+      },
+      input,
+    };
   }
 
   function numeral(parent, { label, value, step = "any", change }) {
@@ -170,7 +199,12 @@ function cellgradBase(root) {
     input.addEventListener("input", () => {
       if (input.value !== "" && Number.isFinite(Number(input.value))) change(Number(input.value));
     });
-    return { set: (to) => { if (Number(input.value) !== to || input.value === "") input.value = to; }, input };
+    return {
+      set: (to) => {
+        if (Number(input.value) !== to || input.value === "") input.value = to;
+      },
+      input,
+    };
   }
 
   // Where a pointer is, in the units of the picture. Asking for the matrix makes the browser lay out: once a drag.
@@ -181,8 +215,11 @@ function cellgradBase(root) {
 
   // Mouse, pen or finger on `target`, pressed and moved; `hover` also tells of a mouse that is not pressed.
   function drag(target, picture, move, hover = false) {
-    let held = false, matrix;
-    const look = () => { matrix = picture.getScreenCTM().inverse(); };
+    let held = false,
+      matrix;
+    const look = () => {
+      matrix = picture.getScreenCTM().inverse();
+    };
     target.style.touchAction = "none";
     target.addEventListener("pointerdown", (event) => {
       held = true;
@@ -218,19 +255,25 @@ function cellgradBase(root) {
   }
 
   const line = (from, to) => {
-    const [d0, d1] = from, [r0, r1] = to;
+    const [d0, d1] = from,
+      [r0, r1] = to;
     const scale = (x) => r0 + ((x - d0) / (d1 - d0)) * (r1 - r0);
     scale.back = (y) => d0 + ((y - r0) / (r1 - r0)) * (d1 - d0);
     return scale;
   };
   const path = (points) => {
     let broken = true;
-    return points.map(([x, y]) => {
-      if (!Number.isFinite(x) || !Number.isFinite(y)) { broken = true; return ""; }
-      const move = broken ? "M" : "L";
-      broken = false;
-      return `${move}${x.toFixed(2)} ${y.toFixed(2)}`;
-    }).join("");
+    return points
+      .map(([x, y]) => {
+        if (!Number.isFinite(x) || !Number.isFinite(y)) {
+          broken = true;
+          return "";
+        }
+        const move = broken ? "M" : "L";
+        broken = false;
+        return `${move}${x.toFixed(2)} ${y.toFixed(2)}`;
+      })
+      .join("");
   };
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
@@ -239,9 +282,36 @@ function cellgradBase(root) {
     if (event.target.matches("input, select, textarea, button")) event.stopPropagation();
   });
 
-  const picture = find(".cg-picture > svg"), panel = find(".cg-panel");
+  const picture = find(".cg-picture > svg"),
+    panel = find(".cg-panel");
   return {
-    root, colours, picture, panel, find, findAll, add, draw, dress, number, say, put, shade, once, calm, play, group, button, slider, select,
-    choice, tick, numeral, drag, keys, line, path, clamp,
+    root,
+    colours,
+    picture,
+    panel,
+    find,
+    findAll,
+    add,
+    draw,
+    dress,
+    number,
+    say,
+    put,
+    shade,
+    once,
+    calm,
+    play,
+    group,
+    button,
+    slider,
+    select,
+    choice,
+    tick,
+    numeral,
+    drag,
+    keys,
+    line,
+    path,
+    clamp,
   };
 }

@@ -22,28 +22,66 @@ function figure(root, data, cg) {
   // ---- the controls
 
   cg.choice(cg.panel, {
-    label: "The loss is", options: { bowl: "a bowl", trough: "a trough" }, value: "bowl",
-    change: (key) => { state.trough = key === "trough"; state.shown = data.updates; stop(); render(); },
+    label: "The loss is",
+    options: { bowl: "a bowl", trough: "a trough" },
+    value: "bowl",
+    change: (key) => {
+      state.trough = key === "trough";
+      state.shown = data.updates;
+      stop();
+      render();
+    },
   });
   const most = 2.4;
   const rate = cg.slider(cg.panel, {
-    label: "η", spoken: "learning rate", min: 0.02, max: most, step: 0.02, value: state.rate * curvature,
+    label: "η",
+    spoken: "learning rate",
+    min: 0.02,
+    max: most,
+    step: 0.02,
+    value: state.rate * curvature,
     show: (product) => number(product / curvature, 3),
     change: (product) => setRate(product / curvature),
   });
   const exact = cg.group(cg.panel, "Learning rates with a name");
-  for (const [label, product] of [["η = 0.1/λ", 0.1], ["η = 1/λ", 1], ["η = 1.9/λ", 1.9], ["η = 2/λ", 2], ["η = 2.1/λ", 2.1]]) {
+  for (const [label, product] of [
+    ["η = 0.1/λ", 0.1],
+    ["η = 1/λ", 1],
+    ["η = 1.9/λ", 1.9],
+    ["η = 2/λ", 2],
+    ["η = 2.1/λ", 2.1],
+  ]) {
     cg.button(exact, label, () => setRate(product / curvature));
   }
   const start = cg.slider(cg.panel, {
-    label: "start", spoken: "where the ball starts", min: -data.reach, max: data.reach, step: 0.05, value: state.steep,
-    change: (value) => { state.steep = value; renderSoon(); },
+    label: "start",
+    spoken: "where the ball starts",
+    min: -data.reach,
+    max: data.reach,
+    step: 0.05,
+    value: state.steep,
+    change: (value) => {
+      state.steep = value;
+      renderSoon();
+    },
   });
   const going = cg.group(cg.panel, "Updates");
   cg.button(going, "Roll", roller, { class: "cg-main" });
-  cg.button(going, "One update", () => { stop(); state.shown = state.shown >= data.updates ? 1 : state.shown + 1; render(); });
-  cg.button(going, "To the start", () => { stop(); state.shown = 0; render(); });
-  cg.button(going, "All updates", () => { stop(); state.shown = data.updates; render(); });
+  cg.button(going, "One update", () => {
+    stop();
+    state.shown = state.shown >= data.updates ? 1 : state.shown + 1;
+    render();
+  });
+  cg.button(going, "To the start", () => {
+    stop();
+    state.shown = 0;
+    render();
+  });
+  cg.button(going, "All updates", () => {
+    stop();
+    state.shown = data.updates;
+    render();
+  });
   const words = cg.add(cg.panel, "div", { class: "cg-words" });
 
   function setRate(value) {
@@ -86,13 +124,16 @@ function figure(root, data, cg) {
   cg.keys(part.ball, {
     ArrowRight: () => (state.trough ? go("along", 1, data.far) : go("steep", 1, data.reach))(),
     ArrowLeft: () => (state.trough ? go("along", -1, data.far) : go("steep", -1, data.reach))(),
-    ArrowUp: go("steep", 1, data.reach), ArrowDown: go("steep", -1, data.reach),
+    ArrowUp: go("steep", 1, data.reach),
+    ArrowDown: go("steep", -1, data.reach),
   });
 
   // ---- the picture
 
-  const lossX = cg.line([0, data.updates], panels.loss.x), lossY = cg.line(data.exponents, panels.loss.y);
-  function lossHeight(loss) { // a loss off the axis breaks the line
+  const lossX = cg.line([0, data.updates], panels.loss.x),
+    lossY = cg.line(data.exponents, panels.loss.y);
+  function lossHeight(loss) {
+    // a loss off the axis breaks the line
     const exponent = Math.log10(loss);
     return exponent < data.exponents[0] || exponent > data.exponents[1] ? NaN : lossY(exponent);
   }
@@ -101,9 +142,12 @@ function figure(root, data, cg) {
   function drawContours() {
     part.contours.textContent = "";
     for (const level of contourLevels) {
-      const rx = Math.sqrt((2 * level) / flat), ry = Math.sqrt((2 * level) / curvature), points = [];
+      const rx = Math.sqrt((2 * level) / flat),
+        ry = Math.sqrt((2 * level) / curvature),
+        points = [];
       for (let i = 0; i <= 120; i++) {
-        const x = rx * Math.cos((i * Math.PI) / 60), y = ry * Math.sin((i * Math.PI) / 60);
+        const x = rx * Math.cos((i * Math.PI) / 60),
+          y = ry * Math.sin((i * Math.PI) / 60);
         const inside = Math.abs(x) <= data.far && Math.abs(y) <= tall;
         points.push(inside ? [centre[0] + unit * x, centre[1] - unit * y] : [NaN, NaN]);
       }
@@ -120,31 +164,44 @@ function figure(root, data, cg) {
   }
 
   function render() {
-    const steep = places(state.steep, curvature), along = places(state.along, flat);
-    const product = state.rate * curvature, shown = state.shown + 1;
+    const steep = places(state.steep, curvature),
+      along = places(state.along, flat);
+    const product = state.rate * curvature,
+      shown = state.shown + 1;
     const losses = steep.map((one, i) => one.loss + (state.trough ? along[i].loss : 0));
     const inside = (i) => Math.abs(steep[i].distance) <= (state.trough ? tall : data.reach) + 1e-9;
     let last = 0;
     while (last + 1 < shown && inside(last + 1)) last += 1;
-    const spot = (i) => (state.trough
-      ? [centre[0] + unit * along[i].distance, centre[1] - unit * steep[i].distance]
-      : [bowlX(steep[i].distance), bowlY(steep[i].loss)]);
+    const spot = (i) =>
+      state.trough
+        ? [centre[0] + unit * along[i].distance, centre[1] - unit * steep[i].distance]
+        : [bowlX(steep[i].distance), bowlY(steep[i].loss)];
     const spots = Array.from({ length: last + 1 }, (_, i) => spot(i));
 
     part.curve.setAttribute("visibility", state.trough ? "hidden" : "visible");
     part.contours.setAttribute("visibility", state.trough ? "visible" : "hidden");
     part.path.setAttribute("d", cg.path(spots));
-    part.dots.setAttribute("d", spots.map(([x, y]) => `M${x - 2.5} ${y}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0`).join(""));
+    part.dots.setAttribute(
+      "d",
+      spots.map(([x, y]) => `M${x - 2.5} ${y}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0`).join(""),
+    );
     const [x, y] = state.shown >= data.updates ? spots[0] : spots[last];
     cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": state.steep, "aria-valuetext": number(state.steep, 3) });
     part.up.textContent = state.trough ? "steep direction" : "loss E";
     part.along.textContent = state.trough ? "flat direction" : "distance from the bottom e";
-    part.said.textContent = `ηλ = ${number(product, 3)}` + (state.trough ? `  and  ${number(state.rate * flat, 3)}` : "");
+    part.said.textContent =
+      `ηλ = ${number(product, 3)}` + (state.trough ? `  and  ${number(state.rate * flat, 3)}` : "");
     part.loss.setAttribute("d", cg.path(losses.slice(0, shown).map((loss, i) => [lossX(i), lossHeight(loss)])));
-    part.second.setAttribute("d", state.trough ? cg.path(along.slice(0, shown).map((one, i) => [lossX(i), lossHeight(one.loss)])) : "");
+    part.second.setAttribute(
+      "d",
+      state.trough ? cg.path(along.slice(0, shown).map((one, i) => [lossX(i), lossHeight(one.loss)])) : "",
+    );
 
     rate.set(product);
-    rate.input.setAttribute("aria-valuetext", `${number(state.rate, 3)}, ${number(product, 3)} divided by the curvature`);
+    rate.input.setAttribute(
+      "aria-valuetext",
+      `${number(state.rate, 3)}, ${number(product, 3)} divided by the curvature`,
+    );
     start.set(state.steep);
     words.textContent = "";
     const factors = state.trough

@@ -3,12 +3,41 @@
 function figure(root, data, cg) {
   const { number, colours } = cg;
   const part = Object.fromEntries(cg.findAll("[data-part]").map((one) => [one.dataset.part, one]));
-  const { square, side, margin, top, row: rowHeight, dots: [dotsLeft, dotsRight], beside } = data.panels;
+  const {
+    square,
+    side,
+    margin,
+    top,
+    row: rowHeight,
+    dots: [dotsLeft, dotsRight],
+    beside,
+  } = data.panels;
   const [inputChannels, height, width] = data.input;
   const pair = (extent) => (Array.isArray(extent) ? extent : [extent, extent]);
   const product = (list) => list.reduce((one, other) => one * other, 1);
-  const defaults = { channels: 0, kernel: 1, stride: 1, padding: 0, dilation: 1, groups: 1, bias: false, probability: 0, name: "" };
-  const kinds = ["conv", "max_pool", "avg_pool", "global_avg_pool", "pixel_unshuffle", "relu", "batch_norm", "dropout", "flatten", "linear"];
+  const defaults = {
+    channels: 0,
+    kernel: 1,
+    stride: 1,
+    padding: 0,
+    dilation: 1,
+    groups: 1,
+    bias: false,
+    probability: 0,
+    name: "",
+  };
+  const kinds = [
+    "conv",
+    "max_pool",
+    "avg_pool",
+    "global_avg_pool",
+    "pixel_unshuffle",
+    "relu",
+    "batch_norm",
+    "dropout",
+    "flatten",
+    "linear",
+  ];
   const windowed = ["conv", "max_pool", "avg_pool"];
 
   // ---- arithmetic: what cellgrad.layers and cellgrad.receptive say of a layer list
@@ -17,19 +46,25 @@ function figure(root, data, cg) {
   const written = (size) => `(${size.join(", ")}${size.length === 1 ? "," : ""})`;
   function needsImage(layer, size) {
     if (size.length !== 3) {
-      throw new Unfit(`${layer.name}: works on channels, height and width, but its input has the size ${written(size)}; `
-        + "give input_size as three numbers, and put it before flatten");
+      throw new Unfit(
+        `${layer.name}: works on channels, height and width, but its input has the size ${written(size)}; ` +
+          "give input_size as three numbers, and put it before flatten",
+      );
     }
     return size;
   }
   function slidden(layer, size) {
     const [channels, ...pixels] = needsImage(layer, size);
     const places = pixels.map((n, axis) => {
-      const [kernel, stride, padding, dilation] = ["kernel", "stride", "padding", "dilation"].map((name) => pair(layer[name])[axis]);
+      const [kernel, stride, padding, dilation] = ["kernel", "stride", "padding", "dilation"].map(
+        (name) => pair(layer[name])[axis],
+      );
       const reach = dilation * (kernel - 1) + 1;
       if (reach > n + 2 * padding) {
-        throw new Unfit(`${layer.name}: its window is ${reach} pixels wide, but its input with padding is only ${n + 2 * padding}; `
-          + "use a smaller kernel, more padding or fewer layers before it");
+        throw new Unfit(
+          `${layer.name}: its window is ${reach} pixels wide, but its input with padding is only ${n + 2 * padding}; ` +
+            "use a smaller kernel, more padding or fewer layers before it",
+        );
       }
       return Math.floor((n + 2 * padding - reach) / stride) + 1;
     });
@@ -37,7 +72,9 @@ function figure(root, data, cg) {
   }
   function pooled(layer, size) {
     if ([0, 1].some((axis) => 2 * pair(layer.padding)[axis] > pair(layer.kernel)[axis])) {
-      throw new Unfit(`${layer.name}: padding ${pythonic(layer.padding)} is more than half of kernel ${pythonic(layer.kernel)}`);
+      throw new Unfit(
+        `${layer.name}: padding ${pythonic(layer.padding)} is more than half of kernel ${pythonic(layer.kernel)}`,
+      );
     }
     if (layer.kind === "avg_pool" && pair(layer.dilation).some((one) => one !== 1)) {
       throw new Unfit(`${layer.name}: an average pool has no dilation, got ${pythonic(layer.dilation)}; give 1`);
@@ -47,8 +84,10 @@ function figure(root, data, cg) {
   const outputSize = {
     conv(layer, size) {
       if (size[0] % layer.groups || layer.channels % layer.groups) {
-        throw new Unfit(`${layer.name}: ${layer.groups} groups do not divide ${size[0]} input and ${layer.channels} output channels; `
-          + "choose a number of groups that divides both");
+        throw new Unfit(
+          `${layer.name}: ${layer.groups} groups do not divide ${size[0]} input and ${layer.channels} output channels; ` +
+            "choose a number of groups that divides both",
+        );
       }
       return slidden(layer, size);
     },
@@ -56,9 +95,12 @@ function figure(root, data, cg) {
     avg_pool: pooled,
     global_avg_pool: (layer, size) => [needsImage(layer, size)[0], 1, 1],
     pixel_unshuffle(layer, size) {
-      const [channels, high, wide] = needsImage(layer, size), block = layer.kernel;
+      const [channels, high, wide] = needsImage(layer, size),
+        block = layer.kernel;
       if (layer.kernel !== layer.stride || high % block || wide % block) {
-        throw new Unfit(`${layer.name}: ${high}×${wide} pixels cannot be cut into blocks of ${block}×${block}; pad or pool before it`);
+        throw new Unfit(
+          `${layer.name}: ${high}×${wide} pixels cannot be cut into blocks of ${block}×${block}; pad or pool before it`,
+        );
       }
       return [channels * block ** 2, high / block, wide / block];
     },
@@ -68,16 +110,24 @@ function figure(root, data, cg) {
     flatten: (layer, size) => [product(size)],
     linear: (layer) => [layer.channels],
   };
-  function learned(layer, size) { // weights, biases, batch norm's
+  function learned(layer, size) {
+    // weights, biases, batch norm's
     if (layer.kind === "conv") {
-      return [layer.channels * Math.floor(size[0] / layer.groups) * product(pair(layer.kernel)), layer.channels * layer.bias, 0];
+      return [
+        layer.channels * Math.floor(size[0] / layer.groups) * product(pair(layer.kernel)),
+        layer.channels * layer.bias,
+        0,
+      ];
     }
     if (layer.kind === "linear") return [layer.channels * product(size), layer.channels * layer.bias, 0];
     return [0, 0, layer.kind === "batch_norm" ? 2 * size[0] : 0];
   }
-  function windowOf(layer, size) { // what slides no window has a kernel of 1
+  function windowOf(layer, size) {
+    // what slides no window has a kernel of 1
     const pixels = size.length > 1 ? size.slice(1) : [1, 1];
-    const window = Object.fromEntries(["kernel", "stride", "padding", "dilation"].map((name) => [name, pair(layer[name])]));
+    const window = Object.fromEntries(
+      ["kernel", "stride", "padding", "dilation"].map((name) => [name, pair(layer[name])]),
+    );
     if (layer.kind === "global_avg_pool") return { ...window, kernel: pixels, stride: pixels };
     return layer.kind === "flatten" || layer.kind === "linear" ? { ...window, kernel: pixels } : window;
   }
@@ -92,16 +142,31 @@ function figure(root, data, cg) {
   // A row for each layer, as far as they fit; and which one does not, and why.
   function table(layers) {
     const rows = [];
-    let size = [...data.input], axes = [[1, 1, 0.5], [1, 1, 0.5]], problem = null;
+    let size = [...data.input],
+      axes = [
+        [1, 1, 0.5],
+        [1, 1, 0.5],
+      ],
+      problem = null;
     for (const [index, layer] of named(layers).entries()) {
       try {
-        const output = outputSize[layer.kind](layer, size), window = windowOf(layer, size);
-        axes = axes.map((axis, a) => step(...axis, ...["kernel", "stride", "padding", "dilation"].map((name) => window[name][a])));
+        const output = outputSize[layer.kind](layer, size),
+          window = windowOf(layer, size);
+        axes = axes.map((axis, a) =>
+          step(...axis, ...["kernel", "stride", "padding", "dilation"].map((name) => window[name][a])),
+        );
         const parts = learned(layer, size);
         rows.push({
-          name: layer.name, kind: layer.kind, window, input: size, output, parameters: parts[0] + parts[1] + parts[2],
+          name: layer.name,
+          kind: layer.kind,
+          window,
+          input: size,
+          output,
+          parameters: parts[0] + parts[1] + parts[2],
           multiplications: parts[0] * product(output.slice(1)),
-          size: axes.map((one) => one[0]), jump: axes.map((one) => one[1]), start: axes.map((one) => one[2]),
+          size: axes.map((one) => one[0]),
+          jump: axes.map((one) => one[1]),
+          start: axes.map((one) => one[2]),
         });
         size = output;
       } catch (error) {
@@ -115,20 +180,31 @@ function figure(root, data, cg) {
 
   // ---- the list as Python writes it
 
-  const pythonic = (value) => (Array.isArray(value) ? `(${value.join(", ")})` : value === true ? "True" : value === false ? "False" : String(value));
+  const pythonic = (value) =>
+    Array.isArray(value)
+      ? `(${value.join(", ")})`
+      : value === true
+        ? "True"
+        : value === false
+          ? "False"
+          : String(value);
   function options(layer, names) {
     const given = names.filter((name) => pythonic(layer[name]) !== pythonic(defaults[name]));
-    return given.map((name) => `, ${name}=${name === "name" ? JSON.stringify(layer.name) : pythonic(layer[name])}`).join("");
+    return given
+      .map((name) => `, ${name}=${name === "name" ? JSON.stringify(layer.name) : pythonic(layer[name])}`)
+      .join("");
   }
   function inPython(layer) {
-    if (layer.kind === "conv") return `conv(${layer.channels}, ${pythonic(layer.kernel)}${options(layer, ["stride", "padding", "dilation", "groups", "bias", "name"])})`;
+    if (layer.kind === "conv")
+      return `conv(${layer.channels}, ${pythonic(layer.kernel)}${options(layer, ["stride", "padding", "dilation", "groups", "bias", "name"])})`;
     if (layer.kind === "max_pool" || layer.kind === "avg_pool") {
       const stride = pythonic(layer.stride) === pythonic(layer.kernel) ? "" : `, ${pythonic(layer.stride)}`;
       return `${layer.kind}(${pythonic(layer.kernel)}${stride}${options(layer, ["padding", "dilation", "name"])})`;
     }
     if (layer.kind === "pixel_unshuffle") return `pixel_unshuffle(${layer.kernel}${options(layer, ["name"])})`;
     if (layer.kind === "dropout") return `dropout(${layer.probability})`;
-    if (layer.kind === "linear") return `linear(${layer.channels}${layer.bias ? "" : ", bias=False"}${options(layer, ["name"])})`;
+    if (layer.kind === "linear")
+      return `linear(${layer.channels}${layer.bias ? "" : ", bias=False"}${options(layer, ["name"])})`;
     return layer.name ? `Layer("${layer.kind}"${options(layer, ["name"])})` : layer.kind;
   }
   const listInPython = () => `layers = (\n${state.layers.map((layer) => `    ${inPython(layer)},\n`).join("")})`;
@@ -136,7 +212,8 @@ function figure(root, data, cg) {
   // ---- state
 
   const state = { layers: [], level: 0, row: 0, column: 0, effective: false };
-  let found, levels = [];
+  let found,
+    levels = [];
   function load(layers) {
     state.layers = layers.map((layer) => ({ ...defaults, ...layer }));
     refresh();
@@ -160,16 +237,26 @@ function figure(root, data, cg) {
   }
   const nearest = (level, axis, at) => Math.round((at - levels[level].start[axis]) / levels[level].jump[axis]);
   const centre = (level, axis, unit) => levels[level].start[axis] + unit * levels[level].jump[axis];
-  function changeLevel(way) { // to the unit of the other layer that stands over the same place
+  function changeLevel(way) {
+    // to the unit of the other layer that stands over the same place
     const to = cg.clamp(state.level + way, 0, levels.length - 1);
-    pointAt(to, nearest(to, 0, centre(state.level, 0, state.row)), nearest(to, 1, centre(state.level, 1, state.column)));
+    pointAt(
+      to,
+      nearest(to, 0, centre(state.level, 0, state.row)),
+      nearest(to, 1, centre(state.level, 1, state.column)),
+    );
   }
 
   // ---- the controls
 
   cg.choice(cg.panel, {
-    label: "On the digit", options: { theory: "all pixels that can matter", ways: "how many ways lead from each" }, value: "theory",
-    change: (key) => { state.effective = key === "ways"; render(); },
+    label: "On the digit",
+    options: { theory: "all pixels that can matter", ways: "how many ways lead from each" },
+    value: "theory",
+    change: (key) => {
+      state.effective = key === "ways";
+      render();
+    },
   });
   const words = cg.add(cg.panel, "div", { class: "cg-words" });
   const adding = cg.group(cg.panel, "Add a layer at the end");
@@ -178,29 +265,58 @@ function figure(root, data, cg) {
     ["+ convolution", [block, { kind: "relu" }, { kind: "batch_norm" }]],
     ["+ max-pool", [{ kind: "max_pool", kernel: 2, stride: 2 }]],
     ["+ scores", [{ kind: "conv", channels: 10, name: "scores" }, { kind: "flatten" }]],
-  ]) cg.button(adding, label, () => load([...state.layers, ...layers]));
+  ])
+    cg.button(adding, label, () => load([...state.layers, ...layers]));
   const whole = cg.group(cg.panel, "The whole list");
   cg.button(whole, "Empty", () => load([]));
   cg.button(whole, "As it was", () => load(data.layers));
   cg.button(whole, "Copy as Python", copy, { class: "cg-main" });
-  const code = cg.add(cg.panel, "textarea", { rows: "4", readonly: "", "aria-label": "The layer list in Python", class: "cg-code" });
+  const code = cg.add(cg.panel, "textarea", {
+    rows: "4",
+    readonly: "",
+    "aria-label": "The layer list in Python",
+    class: "cg-code",
+  });
 
   async function copy() {
     code.value = listInPython();
     code.select();
     let done = false;
-    try { // a sandboxed frame may not; then the text stands selected, to be copied by hand
+    try {
+      // a sandboxed frame may not; then the text stands selected, to be copied by hand
       await navigator.clipboard.writeText(code.value);
       done = true;
-    } catch { done = false; }
+    } catch {
+      done = false;
+    }
     cg.say(done ? "The layer list is copied." : "The layer list is selected below.");
   }
 
-  const scroll = cg.add(root, "div", { class: "cg-scroll cg-tall", tabindex: "0", role: "region", "aria-label": "The layers" });
+  const scroll = cg.add(root, "div", {
+    class: "cg-scroll cg-tall",
+    tabindex: "0",
+    role: "region",
+    "aria-label": "The layers",
+  });
   root.insertBefore(scroll, cg.find(".cg-said"));
   const sheet = cg.add(scroll, "table");
   const head = cg.add(cg.add(sheet, "thead"), "tr");
-  const columns = ["layer", "kind", "channels", "kernel", "stride", "padding", "dilation", "size", "sees", "jump", "parameters", "multiplications", "", ""];
+  const columns = [
+    "layer",
+    "kind",
+    "channels",
+    "kernel",
+    "stride",
+    "padding",
+    "dilation",
+    "size",
+    "sees",
+    "jump",
+    "parameters",
+    "multiplications",
+    "",
+    "",
+  ];
   for (const name of columns) cg.add(head, "th", { scope: "col" }, name);
   const body = cg.add(sheet, "tbody");
   let cells = [];
@@ -214,22 +330,37 @@ function figure(root, data, cg) {
   function buildEditor() {
     body.textContent = "";
     cells = state.layers.map((layer, index) => {
-      const line = cg.add(body, "tr"), name = cg.add(line, "td");
+      const line = cg.add(body, "tr"),
+        name = cg.add(line, "td");
       const kind = cg.add(cg.add(line, "td"), "select", { "aria-label": `kind of layer ${index + 1}` });
       for (const one of kinds) cg.add(kind, "option", { value: one }, one);
       kind.value = layer.kind;
       kind.addEventListener("change", () => {
-        const start = { conv: { channels: 16, kernel: 3 }, max_pool: { kernel: 2, stride: 2 }, avg_pool: { kernel: 2, stride: 2 }, pixel_unshuffle: { kernel: 2, stride: 2 }, linear: { channels: 10, bias: true }, dropout: { probability: 0.1 } };
+        const start = {
+          conv: { channels: 16, kernel: 3 },
+          max_pool: { kernel: 2, stride: 2 },
+          avg_pool: { kernel: 2, stride: 2 },
+          pixel_unshuffle: { kernel: 2, stride: 2 },
+          linear: { channels: 10, bias: true },
+          dropout: { probability: 0.1 },
+        };
         state.layers[index] = { ...defaults, kind: kind.value, ...start[kind.value] };
         refresh();
       });
       for (const setting of ["channels", "kernel", "stride", "padding", "dilation"]) {
         const cell = cg.add(line, "td");
-        const has = setting === "channels" ? ["conv", "linear"].includes(layer.kind)
-          : windowed.includes(layer.kind) || (layer.kind === "pixel_unshuffle" && setting === "kernel");
+        const has =
+          setting === "channels"
+            ? ["conv", "linear"].includes(layer.kind)
+            : windowed.includes(layer.kind) || (layer.kind === "pixel_unshuffle" && setting === "kernel");
         if (!has) continue;
         const least = setting === "padding" ? 0 : 1;
-        const input = cg.add(cell, "input", { type: "text", inputmode: "numeric", class: "cg-numeral", "aria-label": `${setting} of layer ${index + 1}` });
+        const input = cg.add(cell, "input", {
+          type: "text",
+          inputmode: "numeric",
+          class: "cg-numeral",
+          "aria-label": `${setting} of layer ${index + 1}`,
+        });
         input.value = asText(layer[setting]);
         input.addEventListener("input", () => {
           const value = parsed(input.value, least);
@@ -244,8 +375,24 @@ function figure(root, data, cg) {
         });
       }
       const results = ["size", "sees", "jump", "parameters", "multiplications"].map(() => cg.add(line, "td"));
-      cg.button(cg.add(line, "td"), "copy", () => { state.layers.splice(index, 0, { ...layer, name: "" }); refresh(); }, { "aria-label": `insert a copy of layer ${index + 1}` });
-      cg.button(cg.add(line, "td"), "×", () => { state.layers.splice(index, 1); refresh(); }, { "aria-label": `remove layer ${index + 1}` });
+      cg.button(
+        cg.add(line, "td"),
+        "copy",
+        () => {
+          state.layers.splice(index, 0, { ...layer, name: "" });
+          refresh();
+        },
+        { "aria-label": `insert a copy of layer ${index + 1}` },
+      );
+      cg.button(
+        cg.add(line, "td"),
+        "×",
+        () => {
+          state.layers.splice(index, 1);
+          refresh();
+        },
+        { "aria-label": `remove layer ${index + 1}` },
+      );
       return { line, name, results };
     });
   }
@@ -255,9 +402,17 @@ function figure(root, data, cg) {
       const row = found.rows[index];
       name.textContent = names[index].name;
       const texts = row
-        ? [row.output.join("×"), asText(same(row.size)), asText(same(row.jump)), row.parameters.toLocaleString("en"), row.multiplications.toLocaleString("en")]
+        ? [
+            row.output.join("×"),
+            asText(same(row.size)),
+            asText(same(row.jump)),
+            row.parameters.toLocaleString("en"),
+            row.multiplications.toLocaleString("en"),
+          ]
         : ["–", "–", "–", "–", "–"];
-      texts.forEach((text, place) => { results[place].textContent = text; });
+      texts.forEach((text, place) => {
+        results[place].textContent = text;
+      });
       line.style.color = found.problem && index >= found.problem.index ? "var(--red)" : "";
     }
     code.value = listInPython();
@@ -267,34 +422,59 @@ function figure(root, data, cg) {
   // ---- the picture
 
   const pixel = side / (Math.max(height, width) + 2 * margin);
-  const left = square[0] + margin * pixel, upper = square[1] + margin * pixel;
+  const left = square[0] + margin * pixel,
+    upper = square[1] + margin * pixel;
   const across = (dotsRight - dotsLeft) / (width + 2 * beside);
   const dotX = (at) => dotsLeft + (beside + at) * across;
   const dotY = (level) => top + rowHeight * (levels.length - 1 - level);
   const fieldBox = cg.draw(part.field, "rect", { fill: "none", stroke: colours.red, "stroke-width": 2 });
-  const neighbourBox = cg.draw(part.neighbour, "rect", { fill: "none", stroke: colours.orange, "stroke-width": 1.4, "stroke-dasharray": "3 2" });
+  const neighbourBox = cg.draw(part.neighbour, "rect", {
+    fill: "none",
+    stroke: colours.orange,
+    "stroke-width": 1.4,
+    "stroke-dasharray": "3 2",
+  });
   part.field.firstElementChild.remove();
   part.neighbour.firstElementChild.remove();
-  const wayCells = Array.from({ length: height * width }, (_, i) => cg.draw(part.ways, "rect", {
-    x: left + pixel * (i % width), y: upper + pixel * Math.floor(i / width), width: pixel, height: pixel, fill: colours.red,
-  }));
+  const wayCells = Array.from({ length: height * width }, (_, i) =>
+    cg.draw(part.ways, "rect", {
+      x: left + pixel * (i % width),
+      y: upper + pixel * Math.floor(i / width),
+      width: pixel,
+      height: pixel,
+      fill: colours.red,
+    }),
+  );
 
   function buildDots() {
     const bottom = dotY(0) + 22;
     cg.picture.setAttribute("viewBox", `0 0 400 ${bottom}`);
     cg.find(".cg-ground").setAttribute("height", bottom);
     part.plate.setAttribute("height", bottom - top);
-    part.dots.setAttribute("d", levels.map((level, l) => Array.from({ length: places(l, 1) }, (_, i) =>
-      `M${dotX(centre(l, 1, i)) - 2} ${dotY(l)}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`).join("")).join(""));
+    part.dots.setAttribute(
+      "d",
+      levels
+        .map((level, l) =>
+          Array.from(
+            { length: places(l, 1) },
+            (_, i) => `M${dotX(centre(l, 1, i)) - 2} ${dotY(l)}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`,
+          ).join(""),
+        )
+        .join(""),
+    );
     part.names.textContent = "";
-    levels.forEach((level, l) => cg.draw(part.names, "text", { x: 4, y: dotY(l) + 3, "font-size": 9, fill: colours.ink }, level.name));
+    levels.forEach((level, l) =>
+      cg.draw(part.names, "text", { x: 4, y: dotY(l) + 3, "font-size": 9, fill: colours.ink }, level.name),
+    );
   }
 
   // How many ways lead from each place of the input to one unit, along one axis.
   function ways(level, unit, axis) {
     let now = new Map([[unit, 1]]);
     for (let l = level; l > 0; l--) {
-      const { window } = levels[l], below = new Map(), count = places(l - 1, axis);
+      const { window } = levels[l],
+        below = new Map(),
+        count = places(l - 1, axis);
       for (const [i, weight] of now) {
         for (let t = 0; t < window.kernel[axis]; t++) {
           const j = i * window.stride[axis] - window.padding[axis] + window.dilation[axis] * t;
@@ -307,18 +487,24 @@ function figure(root, data, cg) {
   }
 
   function render() {
-    const { level, row, column } = state, layer = levels[level];
+    const { level, row, column } = state,
+      layer = levels[level];
     const sees = (shift) => {
-      const y = centre(level, 0, row) - layer.size[0] / 2, x = centre(level, 1, column + shift) - layer.size[1] / 2;
+      const y = centre(level, 0, row) - layer.size[0] / 2,
+        x = centre(level, 1, column + shift) - layer.size[1] / 2;
       return { x: left + x * pixel, y: upper + y * pixel, width: layer.size[1] * pixel, height: layer.size[0] * pixel };
     };
-    const shift = column + 1 < places(level, 1) ? 1 : -1, alone = places(level, 1) < 2;
+    const shift = column + 1 < places(level, 1) ? 1 : -1,
+      alone = places(level, 1) < 2;
     cg.dress(fieldBox, sees(0));
     cg.dress(neighbourBox, { ...sees(shift), visibility: alone ? "hidden" : "visible" });
 
-    let lines = "", lit = new Set([column]);
+    let lines = "",
+      lit = new Set([column]);
     for (let l = level; l > 0; l--) {
-      const { window } = levels[l], below = new Set(), count = places(l - 1, 1);
+      const { window } = levels[l],
+        below = new Set(),
+        count = places(l - 1, 1);
       for (const i of lit) {
         for (let t = 0; t < window.kernel[1]; t++) {
           const j = i * window.stride[1] - window.padding[1] + window.dilation[1] * t;
@@ -334,7 +520,8 @@ function figure(root, data, cg) {
 
     part.ways.setAttribute("visibility", state.effective ? "visible" : "hidden");
     if (state.effective) {
-      const down = ways(level, row, 0), along = ways(level, column, 1);
+      const down = ways(level, row, 0),
+        along = ways(level, column, 1);
       const most = Math.max(...down.values(), 0) * Math.max(...along.values(), 0);
       wayCells.forEach((cell, i) => {
         const count = (down.get(Math.floor(i / width)) || 0) * (along.get(i % width) || 0);
@@ -357,36 +544,61 @@ function figure(root, data, cg) {
     });
     part.multiplications.textContent = `${multiplications.toLocaleString("en")} multiplications`;
     words.textContent = "";
-    if (found.problem) cg.add(words, "div", { role: "alert" }, `This does not fit. ${found.problem.message}.`);
-    else if (parameters > data.budget) cg.add(words, "div", {}, `${(parameters - data.budget).toLocaleString("en")} parameters too many.`);
-    else cg.add(words, "div", {}, `Everything fits: ${(data.budget - parameters).toLocaleString("en")} of ${data.budget.toLocaleString("en")} parameters are left.`);
+    if (found.problem) cg.add(words, "div", {}, `This does not fit. ${found.problem.message}.`);
+    else if (parameters > data.budget)
+      cg.add(words, "div", {}, `${(parameters - data.budget).toLocaleString("en")} parameters too many.`);
+    else
+      cg.add(
+        words,
+        "div",
+        {},
+        `Everything fits: ${(data.budget - parameters).toLocaleString("en")} of ${data.budget.toLocaleString("en")} parameters are left.`,
+      );
     part.plate.setAttribute("aria-label", `${part.said0.textContent} ${part.said1.textContent}`);
-    cg.say(`${part.said0.textContent}: ${part.said1.textContent}`);
+    cg.say(found.problem ? words.textContent : `${part.said0.textContent}: ${part.said1.textContent}`);
     Object.assign(root.cellgrad, { state, levels, parameters, multiplications, problem: found.problem });
   }
 
   // ---- the hand on the picture
 
-  for (const name of ["dots", "paths", "unit", "names", "digit", "ways", "field", "neighbour"]) part[name].style.pointerEvents = "none";
+  for (const name of ["dots", "paths", "unit", "names", "digit", "ways", "field", "neighbour"])
+    part[name].style.pointerEvents = "none";
   cg.dress(part.plate, { class: "cg-cross", role: "group", "aria-roledescription": "units" });
   cg.dress(part.square, { class: "cg-cross" });
-  cg.drag(part.plate, cg.picture, (px, py) => {
-    const level = cg.clamp(levels.length - 1 - Math.round((py - top) / rowHeight), 0, levels.length - 1);
-    const row = level === state.level ? state.row : nearest(level, 0, centre(state.level, 0, state.row));
-    pointAt(level, row, nearest(level, 1, (px - dotsLeft) / across - beside));
-  }, true);
-  cg.drag(part.square, cg.picture, (px, py) => {
-    pointAt(state.level, nearest(state.level, 0, (py - upper) / pixel), nearest(state.level, 1, (px - left) / pixel));
-  }, true);
+  cg.drag(
+    part.plate,
+    cg.picture,
+    (px, py) => {
+      const level = cg.clamp(levels.length - 1 - Math.round((py - top) / rowHeight), 0, levels.length - 1);
+      const row = level === state.level ? state.row : nearest(level, 0, centre(state.level, 0, state.row));
+      pointAt(level, row, nearest(level, 1, (px - dotsLeft) / across - beside));
+    },
+    true,
+  );
+  cg.drag(
+    part.square,
+    cg.picture,
+    (px, py) => {
+      pointAt(state.level, nearest(state.level, 0, (py - upper) / pixel), nearest(state.level, 1, (px - left) / pixel));
+    },
+    true,
+  );
   cg.keys(part.plate, {
     ArrowLeft: () => pointAt(state.level, state.row, state.column - 1),
     ArrowRight: () => pointAt(state.level, state.row, state.column + 1),
-    ArrowUp: () => changeLevel(1), ArrowDown: () => changeLevel(-1),
-    PageUp: () => pointAt(state.level, state.row - 1, state.column), PageDown: () => pointAt(state.level, state.row + 1, state.column),
+    ArrowUp: () => changeLevel(1),
+    ArrowDown: () => changeLevel(-1),
+    PageUp: () => pointAt(state.level, state.row - 1, state.column),
+    PageDown: () => pointAt(state.level, state.row + 1, state.column),
   });
 
   const renderSoon = cg.once(render);
-  Object.assign(root.cellgrad, { load, table: (layers) => table(layers.map((layer) => ({ ...defaults, ...layer }))), pointAt, listInPython });
+  Object.assign(root.cellgrad, {
+    load,
+    table: (layers) => table(layers.map((layer) => ({ ...defaults, ...layer }))),
+    pointAt,
+    listInPython,
+  });
   load(data.layers);
   const first = levels.findIndex((one) => one === found.rows[data.chosen]);
   pointAt(first, Math.floor(places(first, 0) / 2), Math.floor(places(first, 1) / 2));

@@ -72,19 +72,37 @@ function figure(root, data, cg) {
 
   const sliders = {};
   const box = cg.group(cg.panel, "Weights, inputs, targets, biases", "cg-sliders");
-  const ranges = { w: [-6, 6, 0.05, "weight"], i: [-2, 2, 0.05, "input"], t: [0, 1, 0.01, "target"], b: [-2, 2, 0.05, "bias"] };
+  const ranges = {
+    w: [-6, 6, 0.05, "weight"],
+    i: [-2, 2, 0.05, "input"],
+    t: [0, 1, 0.01, "target"],
+    b: [-2, 2, 0.05, "bias"],
+  };
   const order = [...weights, ...data.parameters.filter((name) => name[0] !== "w" && name[0] !== "t"), "t1", "t2"];
   for (const name of order) {
     const [min, max, by, kind] = ranges[name[0]];
     sliders[name] = cg.slider(box, {
-      label: shownAs(name), spoken: `${kind} ${name}`, min, max, step: by, value: state.now[name],
+      label: shownAs(name),
+      spoken: `${kind} ${name}`,
+      min,
+      max,
+      step: by,
+      value: state.now[name],
       show: (value) => number(value, 3),
       change: (value) => setParameter(name, value),
     });
   }
   cg.slider(box, {
-    label: "η", spoken: "learning rate", min: 0.1, max: 10, step: 0.1, value: state.rate,
-    change: (value) => { state.rate = value; renderSoon(); },
+    label: "η",
+    spoken: "learning rate",
+    min: 0.1,
+    max: 10,
+    step: 0.1,
+    value: state.rate,
+    change: (value) => {
+      state.rate = value;
+      renderSoon();
+    },
   });
   const variants = Object.fromEntries(Object.entries(data.variants).map(([key, variant]) => [key, variant.label]));
   const chooser = cg.select(cg.panel, { label: "Derivatives by", options: variants, value: "right", change: choose });
@@ -105,12 +123,25 @@ function figure(root, data, cg) {
 
   // ---- the picture
 
-  const parts = (name) => Object.fromEntries(
-    cg.findAll(`.cg-picture [data-${name}]`).map((part) => [part.getAttribute(`data-${name}`), part]));
-  const edge = parts("edge"), node = parts("node"), weightText = parts("weight"), slopeText = parts("slope");
-  const valueText = parts("value"), sumText = parts("sum"), deltaText = parts("delta"), targetText = parts("target");
-  const [curve] = cg.findAll("[data-curve]"), [ghost] = cg.findAll("[data-ghost]"), [ahead] = cg.findAll("[data-ahead]"), [dot] = cg.findAll("[data-dot]");
-  const [top] = cg.findAll("[data-top]"), [axis] = cg.findAll("[data-axis]"), legend = parts("legend");
+  const parts = (name) =>
+    Object.fromEntries(
+      cg.findAll(`.cg-picture [data-${name}]`).map((part) => [part.getAttribute(`data-${name}`), part]),
+    );
+  const edge = parts("edge"),
+    node = parts("node"),
+    weightText = parts("weight"),
+    slopeText = parts("slope");
+  const valueText = parts("value"),
+    sumText = parts("sum"),
+    deltaText = parts("delta"),
+    targetText = parts("target");
+  const [curve] = cg.findAll("[data-curve]"),
+    [ghost] = cg.findAll("[data-ghost]"),
+    [ahead] = cg.findAll("[data-ahead]"),
+    [dot] = cg.findAll("[data-dot]");
+  const [top] = cg.findAll("[data-top]"),
+    [axis] = cg.findAll("[data-axis]"),
+    legend = parts("legend");
   const plain = Object.fromEntries(Object.entries(node).map(([name, circle]) => [name, circle.getAttribute("stroke")]));
 
   function written(line, values) {
@@ -160,7 +191,12 @@ function figure(root, data, cg) {
       const place = `${state.walked + 1} of ${walk.length}, ${current.way === "forward" ? "forwards" : "backwards"}: `;
       current.lines.forEach((line, i) => add(words, "div", {}, (i ? "" : place) + written(line, values)));
     } else {
-      add(words, "div", {}, `Row ${state.table.length}: the loss is ${number(values.E_total, 6)}. Step walks through this row.`);
+      add(
+        words,
+        "div",
+        {},
+        `Row ${state.table.length}: the loss is ${number(values.E_total, 6)}. Step walks through this row.`,
+      );
     }
     stepButton.textContent = state.walked === walk.length - 1 ? "Update all eight" : "Step";
     failing.hidden = !data.variants[state.variant].start;
@@ -172,9 +208,11 @@ function figure(root, data, cg) {
     root.cellgrad.table = [...state.table, values];
   }
 
-  let lines = [], counted = -1;
+  let lines = [],
+    counted = -1;
   function renderSheet(values, seen) {
-    const rows = [...state.table, values], from = Math.max(0, rows.length - 6);
+    const rows = [...state.table, values],
+      from = Math.max(0, rows.length - 6);
     if (counted !== rows.length) {
       counted = rows.length;
       body.textContent = "";
@@ -203,13 +241,16 @@ function figure(root, data, cg) {
   }
 
   function renderCurve(values) {
-    const count = state.table.length, mistaken = state.variant !== "right";
+    const count = state.table.length,
+      mistaken = state.variant !== "right";
     const so = [...state.table.map((one) => one.E_total), values.E_total];
     const next = losses(state.now, Math.max(data.ahead - count, 0), state.variant);
     // where other formulas are chosen: the right ones, from the same start, as far
     const right = mistaken ? losses(state.start, Math.max(count, data.ahead), "right") : [];
-    const highest = 1.05 * Math.max(...so, ...next, ...right, 1e-12), last = Math.max(count, data.ahead);
-    const x = cg.line([0, last], [34, 390]), y = cg.line([0, highest], [384, 306]);
+    const highest = 1.05 * Math.max(...so, ...next, ...right, 1e-12),
+      last = Math.max(count, data.ahead);
+    const x = cg.line([0, last], [40, 390]),
+      y = cg.line([0, highest], [384, 306]);
     const points = (list, from = 0) => cg.path(list.map((loss, place) => [x(from + place), y(loss)]));
     curve.setAttribute("d", points(so));
     ahead.setAttribute("d", points(next, count));

@@ -202,18 +202,18 @@ def _picture(network: ToyNetwork, learning_rate: float) -> str:
     ]
     losses = network.descend(learning_rate, _AHEAD)["E_total"].to_numpy()
     highest = float(losses.max()) * 1.05 or 1.0
-    ahead = " ".join(f"{34 + 3.56 * k:.1f},{384 - 78 * loss / highest:.1f}" for k, loss in enumerate(losses))
+    ahead = " ".join(f"{40 + 3.5 * k:.1f},{384 - 78 * loss / highest:.1f}" for k, loss in enumerate(losses))
     curve = [
-        tag("line", x1=34, y1=384, x2=390, y2=384, stroke=LINE),
-        tag("line", x1=34, y1=304, x2=34, y2=384, stroke=LINE),
-        text(30, 312, number(highest, 2), 9, FAINT, text_anchor="end", data_top="1"),
-        text(30, 387, "0", 9, FAINT, text_anchor="end"),
-        text(212, 399, f"update 0 to {_AHEAD}", 9.5, FAINT, data_axis="1"),
-        text(40, 301, "loss E", 9.5, FAINT, text_anchor="start"),
+        tag("line", x1=40, y1=384, x2=390, y2=384, stroke=LINE),
+        tag("line", x1=40, y1=304, x2=40, y2=384, stroke=LINE),
+        text(37, 312, number(highest, 2), 9, FAINT, text_anchor="end", data_top="1"),
+        text(37, 387, "0", 9, FAINT, text_anchor="end"),
+        text(215, 399, f"update 0 to {_AHEAD}", 9.5, FAINT, data_axis="1"),
+        text(44, 301, "loss E", 9.5, FAINT, text_anchor="start"),
         tag("path", d=f"M{ahead}", fill="none", stroke=FAINT, stroke_width=1.2, stroke_dasharray="1 3", data_ahead="1"),
         tag("path", d="", fill="none", stroke=GREEN, stroke_width=1.8, stroke_dasharray="5 3", data_ghost="1"),
         tag("path", d="", fill="none", stroke=RED, stroke_width=2.2, data_curve="1"),
-        tag("circle", cx=34.0, cy=384 - 78 * float(losses[0]) / highest, r=3.5, fill=RED, data_dot="1"),
+        tag("circle", cx=40.0, cy=384 - 78 * float(losses[0]) / highest, r=3.5, fill=RED, data_dot="1"),
         text(390, 314, f"loss now: {number(values['E_total'], 3)}", 10, RED, text_anchor="end", data_legend="mistaken"),
         text(390, 328, "", 10, GREEN, text_anchor="end", data_legend="right"),
     ]

@@ -6,7 +6,8 @@ function figure(root, data, cg) {
   const state = { weight: data.weight, at: start[data.weight], nudge: data.nudge, central: false };
   const part = Object.fromEntries(cg.findAll("[data-part]").map((one) => [one.dataset.part, one]));
   const { curve: big, glass, error } = data.panels;
-  const [widest, narrowest] = data.nudges, [least, most] = data.errors;
+  const [widest, narrowest] = data.nudges,
+    [least, most] = data.errors;
 
   const rowAt = (value) => row({ ...start, [state.weight]: value });
   const lossAt = (value) => rowAt(value).E_total;
@@ -19,17 +20,37 @@ function figure(root, data, cg) {
 
   const names = Object.fromEntries(Object.entries(data.names).map(([name, pretty]) => [name, pretty]));
   cg.select(cg.panel, {
-    label: "The curve of", options: names, value: state.weight,
-    change: (weight) => { Object.assign(state, { weight, at: start[weight] }); drawCurve(); render(); },
+    label: "The curve of",
+    options: names,
+    value: state.weight,
+    change: (weight) => {
+      Object.assign(state, { weight, at: start[weight] });
+      drawCurve();
+      render();
+    },
   });
   const atSlider = cg.slider(cg.panel, {
-    label: "weight", min: -data.reach, max: data.reach, step: 0.05, value: state.at,
-    change: (value) => { state.at = value; renderSoon(); },
+    label: "weight",
+    min: -data.reach,
+    max: data.reach,
+    step: 0.05,
+    value: state.at,
+    change: (value) => {
+      state.at = value;
+      renderSoon();
+    },
   });
   const nudgeSlider = cg.slider(cg.panel, {
-    label: "nudge h", min: narrowest, max: widest, step: 0.05, value: Math.log10(state.nudge),
+    label: "nudge h",
+    min: narrowest,
+    max: widest,
+    step: 0.05,
+    value: Math.log10(state.nudge),
     show: (exponent) => number(10 ** exponent, 3),
-    change: (exponent) => { state.nudge = 10 ** exponent; renderSoon(); },
+    change: (exponent) => {
+      state.nudge = 10 ** exponent;
+      renderSoon();
+    },
   });
   const nearer = cg.group(cg.panel, "Nudge");
   const by = (factor) => () => {
@@ -39,11 +60,19 @@ function figure(root, data, cg) {
   cg.button(nearer, "Ten times closer", by(0.1), { class: "cg-main" });
   cg.button(nearer, "Ten times farther", by(10));
   cg.choice(cg.panel, {
-    label: "Second point", options: { one: "on one side", both: "on both sides" }, value: "one",
-    change: (key) => { state.central = key === "both"; render(); },
+    label: "Second point",
+    options: { one: "on one side", both: "on both sides" },
+    value: "one",
+    change: (key) => {
+      state.central = key === "both";
+      render();
+    },
   });
   const words = cg.add(cg.panel, "div", { class: "cg-words" });
-  const table = cg.add(cg.add(cg.panel, "div", { class: "cg-scroll", tabindex: "0", role: "region", "aria-label": "Nudges" }), "table");
+  const table = cg.add(
+    cg.add(cg.panel, "div", { class: "cg-scroll", tabindex: "0", role: "region", "aria-label": "Nudges" }),
+    "table",
+  );
   const head = cg.add(cg.add(table, "thead"), "tr");
   for (const name of ["nudge", "secant's slope", "off by"]) cg.add(head, "th", { scope: "col" }, name);
   const body = cg.add(table, "tbody");
@@ -57,25 +86,37 @@ function figure(root, data, cg) {
   const points = {
     first: {
       label: "the point",
-      move: (value) => { state.at = value; },
-      by: (way) => { state.at = cg.clamp(state.at + 0.05 * way, -data.reach, data.reach); },
+      move: (value) => {
+        state.at = value;
+      },
+      by: (way) => {
+        state.at = cg.clamp(state.at + 0.05 * way, -data.reach, data.reach);
+      },
     },
     second: {
       label: "the second point",
-      move: (value) => { state.nudge = cg.clamp(Math.abs(value - state.at), 0.01, 10 ** widest); },
-      by: (way) => { state.nudge = cg.clamp(state.nudge * 10 ** (0.05 * way), 10 ** narrowest, 10 ** widest); },
+      move: (value) => {
+        state.nudge = cg.clamp(Math.abs(value - state.at), 0.01, 10 ** widest);
+      },
+      by: (way) => {
+        state.nudge = cg.clamp(state.nudge * 10 ** (0.05 * way), 10 ** narrowest, 10 ** widest);
+      },
     },
   };
   part.frame.setAttribute("class", "cg-drag");
   cg.drag(part.frame, cg.picture, (px, py, how) => {
     const value = cg.clamp(x.back(px), -data.reach, data.reach);
-    if (how === "down") held = Math.abs(value - state.at) < Math.abs(value - state.at - state.nudge) ? "first" : "second";
+    if (how === "down")
+      held = Math.abs(value - state.at) < Math.abs(value - state.at - state.nudge) ? "first" : "second";
     points[held].move(value);
     renderSoon();
   });
   for (const [name, { label, by: nudgeBy }] of Object.entries(points)) {
     cg.dress(part[name], { role: "slider", "aria-label": label });
-    const go = (way) => () => { nudgeBy(way); render(); };
+    const go = (way) => () => {
+      nudgeBy(way);
+      render();
+    };
     cg.keys(part[name], { ArrowRight: go(1), ArrowUp: go(1), ArrowLeft: go(-1), ArrowDown: go(-1) });
   }
   for (const name of ["curve", "tangent", "secant", "first", "second"]) part[name].style.pointerEvents = "none";
@@ -94,32 +135,49 @@ function figure(root, data, cg) {
 
   // The part of a straight line through (value, loss) that lies inside the panel.
   function straight(value, loss, rise) {
-    const ends = rise ? [value - loss / rise, value + (highest - loss) / rise].sort((a, b) => a - b) : [-Infinity, Infinity];
+    const ends = rise
+      ? [value - loss / rise, value + (highest - loss) / rise].sort((a, b) => a - b)
+      : [-Infinity, Infinity];
     const inside = ends.map((end) => cg.clamp(end, -data.reach, data.reach));
     return cg.path(inside.map((end) => [x(end), y(loss + rise * (end - value))]));
   }
 
   const move = (dot, px, py) => cg.dress(dot, { cx: px, cy: py });
   const ten = (exponent, ends) => cg.line(exponent, ends);
-  const errorX = ten(data.nudges, error.x), errorY = ten(data.errors, error.y);
+  const errorX = ten(data.nudges, error.x),
+    errorY = ten(data.errors, error.y);
   const errorHeight = (off) => errorY(cg.clamp(Math.log10(Math.abs(off) || 1e-300), least, most));
 
   function render() {
     const { at, nudge, central } = state;
-    const here = rowAt(at), loss = here.E_total, tangent = here[`dE_d${state.weight}`];
-    const from = central ? at - nudge : at, to = at + nudge;
-    const fromLoss = lossAt(from), toLoss = lossAt(to), secant = secantAt(nudge);
+    const here = rowAt(at),
+      loss = here.E_total,
+      tangent = here[`dE_d${state.weight}`];
+    const from = central ? at - nudge : at,
+      to = at + nudge;
+    const fromLoss = lossAt(from),
+      toLoss = lossAt(to),
+      secant = secantAt(nudge);
 
     part.tangent.setAttribute("d", straight(at, loss, tangent));
     part.secant.setAttribute("d", straight(from, fromLoss, secant));
     move(part.first, x(at), y(loss));
     move(part.second, x(cg.clamp(to, -data.reach, data.reach)), y(lossAt(cg.clamp(to, -data.reach, data.reach))));
 
-    const near = Array.from({ length: 61 }, (_, i) => at + (i / 15 - 2) * nudge), nearLosses = near.map(lossAt);
-    const low = Math.min(...nearLosses), high = Math.max(...nearLosses);
-    const glassX = cg.line([at - 2 * nudge, at + 2 * nudge], glass.x), glassY = cg.line([low, high > low ? high : low + 1e-300], glass.y);
+    const near = Array.from({ length: 61 }, (_, i) => at + (i / 15 - 2) * nudge),
+      nearLosses = near.map(lossAt);
+    const low = Math.min(...nearLosses),
+      high = Math.max(...nearLosses);
+    const glassX = cg.line([at - 2 * nudge, at + 2 * nudge], glass.x),
+      glassY = cg.line([low, high > low ? high : low + 1e-300], glass.y);
     part.near.setAttribute("d", cg.path(near.map((value, i) => [glassX(value), glassY(nearLosses[i])])));
-    part["near-secant"].setAttribute("d", cg.path([[glassX(from), glassY(fromLoss)], [glassX(to), glassY(toLoss)]]));
+    part["near-secant"].setAttribute(
+      "d",
+      cg.path([
+        [glassX(from), glassY(fromLoss)],
+        [glassX(to), glassY(toLoss)],
+      ]),
+    );
     move(part["near-first"], glassX(at), glassY(loss));
     move(part["near-second"], glassX(to), glassY(toLoss));
     part["near-axis"].textContent = `${data.names[state.weight]} ± ${number(2 * nudge, 3)}`;
@@ -128,7 +186,10 @@ function figure(root, data, cg) {
     part.errors.setAttribute("d", cg.path(exponents.map((e) => [errorX(e), errorHeight(secantAt(10 ** e) - tangent)])));
     move(part.error, errorX(Math.log10(nudge)), errorHeight(secant - tangent));
 
-    for (const [handle, value] of [[part.first, at], [part.second, nudge]]) {
+    for (const [handle, value] of [
+      [part.first, at],
+      [part.second, nudge],
+    ]) {
       cg.dress(handle, { "aria-valuenow": value, "aria-valuetext": number(value, 3) });
     }
     atSlider.set(at);
@@ -139,10 +200,14 @@ function figure(root, data, cg) {
     cg.add(words, "div", {}, `Difference: ${number(secant - tangent, 3)}`);
     body.textContent = "";
     for (const exponent of [0, -1, -2, -3, -6, -9, -12]) {
-      const slope = secantAt(10 ** exponent), line = cg.add(body, "tr");
-      for (const cell of [number(10 ** exponent, 2), number(slope, 8), number(slope - tangent, 2)]) cg.add(line, "td", {}, cell);
+      const slope = secantAt(10 ** exponent),
+        line = cg.add(body, "tr");
+      for (const cell of [number(10 ** exponent, 2), number(slope, 8), number(slope - tangent, 2)])
+        cg.add(line, "td", {}, cell);
     }
-    cg.say(`With a nudge of ${number(nudge, 3)} the secant's slope is ${number(secant)}, the tangent's ${number(tangent)}.`);
+    cg.say(
+      `With a nudge of ${number(nudge, 3)} the secant's slope is ${number(secant)}, the tangent's ${number(tangent)}.`,
+    );
     Object.assign(root.cellgrad, { at, nudge, loss, tangent, secant });
   }
 
