@@ -52,10 +52,10 @@ plotting.use_house_style()
 # ## The whole of it
 #
 # Read the picture from left to right. Every circle is a number, and every line carries a number to the right. The two circles on the left are the
-# *inputs*: they are given. A line with a weight multiplies what it carries by that weight. The next four circles are the *units*:
+# [inputs](glossary.md#term-input): they are given. A line with a weight multiplies what it carries by that weight. The next four circles are the [units](glossary.md#term-unit):
 # each adds up what arrives and bends the sum, in a way that we shall see. The result is the unit's
-# [activation](glossary.md#term-activation), and this is what the circle shows. The units in the middle are called *hidden*, since nobody outside
-# the network gives or asks for their numbers. The last three circles measure how far the outputs are from their *targets*,
+# [activation](glossary.md#term-activation), and this is what the circle shows. The units in the middle are called [hidden](glossary.md#term-hidden-unit), since nobody outside
+# the network gives or asks for their numbers. The last three circles measure how far the [outputs](glossary.md#term-output) are from their [targets](glossary.md#term-target),
 # the numbers that we want there.
 
 # %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}} tags=["hide-input"]
@@ -142,7 +142,7 @@ o1, a_o1, o2, a_o2 = sp.symbols("o1 a_o1 o2 a_o2")
 E1, E2, E_total = sp.symbols("E1 E2 E_total")
 
 # %% [markdown]
-# The *error* of an output is half the square of its distance from the target. Too high and too low count alike, and a miss twice as large
+# The [error](glossary.md#term-error) of an output is half the square of its distance from the target. Too high and too low count alike, and a miss twice as large
 # counts four times. (The half is there for convenience: it cancels a 2 in the next chapter.) The [loss](glossary.md#term-loss) is the sum
 # of both errors.
 
@@ -193,7 +193,7 @@ pd.Series(shown, name="value").round(6).to_frame()
 
 # %% [markdown]
 # These are the numbers of Figure 1.1. Both hidden activations are a little above one half, both outputs are a little above 0.6,
-# and the loss is about 0.014. To go through the network in this way is called the *forward pass*.
+# and the loss is about 0.014. To go through the network in this way is called the [forward pass](glossary.md#term-forward-pass).
 #
 # This book comes with a package, `cellgrad`, that has the same eleven definitions; later chapters use it. Its formulas have room for two
 # more numbers: a [bias](glossary.md#term-bias) is a constant that is added to a unit's sum. The exercise has none, so they are zero here. How far apart are our numbers and the package's?

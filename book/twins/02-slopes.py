@@ -17,7 +17,7 @@
 #
 # [The network](01-the-network.ipynb) ended with a question: if a weight grows a little, by how much does the loss change? This
 # chapter answers it with a pocket calculator. It turns one knob by smaller and smaller amounts, watches the answer settle, and
-# gives the settled number its name: a *derivative*. Nothing is needed beyond school algebra, and at the end you have
+# gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have
 # all the calculus that backpropagation asks for.
 #
 # **You will be able to** say what a derivative and a [gradient](glossary.md#term-gradient) are, measure them by nudging, draw a tangent,
@@ -122,7 +122,7 @@ for h in (0.1, 0.01, 0.001):
 # ## The tangent
 #
 # On paper, the ratio is a slope: so much up for so much to the right. The line through our point with the
-# settled slope is the *tangent*. Far from the point it leaves the curve; close to the point, the two should be hard to tell
+# settled slope is the [tangent](glossary.md#term-tangent). Far from the point it leaves the curve; close to the point, the two should be hard to tell
 # apart. The frame on the left marks what the right panel enlarges.
 
 # %% mystnb={"image": {"alt": "Left: the loss against w5, a curve that falls, has its lowest point at a negative w5 and rises; at w5 = 0.4 the tangent, a straight line with slope 0.0129, touches it and leaves it on both sides. Right: the neighbourhood of that point, enlarged thirty times; curve and tangent lie on one another."}} tags=["hide-input"]
@@ -153,7 +153,7 @@ plt.show()
 #
 # $$\frac{(x + h)^2 - (x - h)^2}{2h} = \frac{4xh}{2h} = 2x$$
 #
-# This is called a *central difference*. Our loss is not a parabola, so some remainder will stay, but expect far less of it.
+# This is called a [central difference](glossary.md#term-central-difference). Our loss is not a parabola, so some remainder will stay, but expect far less of it.
 
 # %% tags=["core"]
 def slope(name, nudge=1e-5):
@@ -251,7 +251,7 @@ product = 0.1065 * 0.2387 * 0.5069
 print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 
 # %% [markdown]
-# They agree as well as four decimal places allow. This is the *chain rule*: **along a chain, derivatives multiply.** If you see it as
+# They agree as well as four decimal places allow. This is the [chain rule](glossary.md#term-chain-rule): **along a chain, derivatives multiply.** If you see it as
 # fractions, it is hardly more than cancelling:
 #
 # $$\frac{\text{change of } E}{\text{change of } w_5} = \frac{\text{change of } E}{\text{change of } a_{o1}} \cdot

@@ -122,12 +122,12 @@ factors = [
 sp.Tuple(*factors)
 
 # %% [markdown]
-# The first factor is $a_{o1} - t_1$, the *miss*. The last one is $a_{h1}$, the number that $w_5$ is multiplied by.
+# The first factor is $a_{o1} - t_1$, the [miss](glossary.md#term-miss). The last one is $a_{h1}$, the number that $w_5$ is multiplied by.
 # The middle one looks worse than it is. Split it in two:
 #
 # $$\frac{e^{-x}}{(1 + e^{-x})^2} = \frac{1}{1 + e^{-x}} \cdot \frac{e^{-x}}{1 + e^{-x}} = \sigma(x) \, (1 - \sigma(x))$$
 #
-# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found with nudges:
+# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found:
 # the way back reuses what the way forward has computed. With the numbers of the forward pass, expect the three rates of that chapter.
 
 # %% tags=["core"]
@@ -259,7 +259,7 @@ pd.Series(count, name="operations").to_frame()
 # forward pass has computed. From the second to the third, the gain is *sharing*: each $\delta$ is computed once and serves all weights
 # before it. That second step is backpropagation. All eight derivatives together then cost no more than one forward pass.
 #
-# In this tiny network the sharing saves a factor of three. Its worth grows with the network. Nudging takes two forward passes *per
+# In this tiny network the sharing saves a factor of nearly three. Its worth grows with the network. Nudging takes two forward passes *per
 # weight*; the walk back takes about one, for however many weights. This is why networks with millions of weights can be trained at all
 # (the argument is old; [Rumelhart, Hinton and Williams](references.md) made it famous).
 #
@@ -528,3 +528,6 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ## What's next
 #
 # [The spreadsheet](04-the-spreadsheet.ipynb): use the eight derivatives, again and again, and watch the loss fall.
+#
+# To read on: chapter 2 of Michael Nielsen's [Neural Networks and Deep Learning](http://neuralnetworksanddeeplearning.com/chap2.html) proves the same rules for
+# networks of any size, and asks what each of them means.

@@ -17,7 +17,7 @@
 #
 # Now we use the eight derivatives. Start from the given weights, move each a little against its derivative, and
 # compute everything anew; then again, and again. In the class that this exercise comes from, that is a spreadsheet
-# with a row for each update. Here it is a loop first, and then a real spreadsheet with live formulas. After that we go looking for mistakes:
+# with a row for each [update](glossary.md#term-update). Here it is a loop first, and then a real spreadsheet with live formulas. After that we go looking for mistakes:
 # one that a loss curve hides, seventy workbooks of other people, and a number in a well-known tutorial that would not agree.
 #
 # **You will be able to** write gradient descent in a few lines, read the spreadsheet's 31 columns, build a live workbook
@@ -328,11 +328,11 @@ compare(table, hidden_mistake)
 # *Figure 4.5. Right and mistaken, at the exercise's weights. The curves cannot be told apart.*
 #
 # Why does it fall all the same? [Slopes](02-slopes.ipynb#and-all-eight-knobs) gives the answer: the change of the loss is foretold by the sum of
-# each *true* derivative times the turn of its weight. The turn here is $-\eta$ times the *mistaken* derivative. So the loss falls as long as the sum
+# each *true* derivative times the turn of its weight. The turn here is $-\eta$ times the *mistaken* derivative. So the loss falls, if the steps are small enough, as long as the sum
 #
 # $$\sum_k \text{right}_k \times \text{mistaken}_k$$
 #
-# is positive. With two weights, one can draw both gradients as arrows, and the sum is positive when they are less than 90° apart. One keeps that picture and the word
+# is positive. With two weights, one can draw both gradients as arrows, and the sum is positive when they are less than 90° apart. We keep that picture and the word
 # *angle* for eight weights: the sum, divided by the lengths of both lists, is the cosine of the angle between them.
 
 # %% mystnb={"image": {"alt": "Two panels, each with an upward arrow, the right gradient, and a second arrow, a mistaken one; the lower half, where steps lower the loss, is shaded. Left, the arrows are 40 degrees apart and the step against the mistaken one ends in the shaded half. Right, they are 118 degrees apart, and the step ends outside of it."}} tags=["hide-input"]
@@ -411,7 +411,7 @@ check["mistaken / nudged"] = check["mistaken"] / check["nudged"]
 check.set_axis([str(weight) for weight in WEIGHTS]).round(5)
 
 # %% [markdown]
-# The last column should be 1 everywhere, and in the first four rows it is not. The other way reads the spreadsheet itself: `cellgrad audit FILE.xlsx` finds the table in a
+# The last column should be 1 everywhere, and in the first four rows it is not. The other way is an [audit](glossary.md#term-audit), which reads the spreadsheet itself: `cellgrad audit FILE.xlsx` finds the table in a
 # workbook, wherever it stands and however its columns are labelled, reads the *formulas*, turns each into a SymPy
 # expression and compares it with the derivation. We write our mistake into a copy of the file and let it look at both.
 
@@ -477,7 +477,7 @@ for a in (a_h1, a_h2):
     print(f"{a} (1 - {a}) = {row_0[a] * (1 - row_0[a]):.5f}")
 
 # %% [markdown]
-# The last factors should be those of the *second* hidden unit, $a_{h2} (1 - a_{h2})$: the formula was copied from the column for $w_1$ and not adapted. At the weights
+# The last factors should be those of the *second* hidden unit, $a_{h2} (1 - a_{h2})$: it looks like the formula for $w_1$, copied and not adapted to the end. At the weights
 # of the exercise both activations are near one half, and the two products differ by less than one part in a thousand. Elsewhere they differ by more:
 
 # %% tags=["core"]
@@ -503,7 +503,7 @@ for name, formulas_used in (("right", sheet), ("copied", common)):
 mazur = ToyNetwork(targets=(0.01, 0.99), biases=(0.35, 0.6))
 plain = mazur.descend(learning_rate=0.5, updates=10_000)
 print(f"before {plain['E_total'][0]:.9f}")
-print(f"after the first {plain['E_total'][1]:.9f}")
+print(f"after the first {plain['E_total'][1]:.9f}, w1 {plain['w1'][1]:.9f}")
 print(f"after 10,000 {plain['E_total'][10_000]:.10f}")
 print(f"outputs {plain['a_o1'][10_000]:.9f} {plain['a_o2'][10_000]:.9f}")
 
@@ -511,7 +511,7 @@ print(f"outputs {plain['a_o1'][10_000]:.9f} {plain['a_o2'][10_000]:.9f}")
 # The first number agrees to all digits. The second differs in the seventh decimal place, far more than rounding can explain. Which of the two is right? Ours has four witnesses: the walk,
 # SymPy, nudges and autograd. So we look for a slip that gives *his* number, and one suggests itself: to update $w_5 \dots w_8$
 # first, and then to use the *already updated* weights in the derivatives of $w_1 \dots w_4$. His page says that one must not do so, and the weights
-# that it lists after the first update are those of the right way. But does the slip give its loss?
+# that it lists after the first update, such as 0.149780716 for $w_1$, are those of the right way. But does the slip give its loss?
 
 # %%
 first = sp.lambdify([*given, *network], [formulas[name] for name in dE[:4]])

@@ -143,3 +143,13 @@ def test_every_solution_has_a_hint_before_it(chapter):
     folds = re.findall(r"<summary>(Hint|Solution)</summary>", text)
     assert 6 <= len(folds) / 2 <= 8
     assert folds == ["Hint", "Solution"] * (len(folds) // 2)
+
+
+def test_the_glossarys_terms_of_part_one_are_linked_both_ways():
+    text = (BOOK / "glossary.md").read_text(encoding="utf-8")
+    entries = [block.split("\n") for block in text.split("```{glossary}\n")[1].split("\n\n")]
+    terms = [lines[0] for lines in entries if re.search(r"\(0[1-5]-[\w-]+\.ipynb", " ".join(lines[1:]))]
+    assert {"loss", "derivative", "chain rule", "backpropagation", "Hessian", "eigenvalue"} <= set(terms)
+    chapters = "".join(path.read_text(encoding="utf-8") for path in (BOOK / "twins").glob("0[1-5]-*.py"))
+    linked = set(re.findall(r"\(glossary\.md#term-([\w-]+)\)", chapters))
+    assert not [term for term in terms if term.replace(" ", "-") not in linked]
