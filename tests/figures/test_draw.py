@@ -80,6 +80,7 @@ def test_turned_moved_covered(browser):
     with opened(browser, figures.draw(run)) as tab:
 
         def seen():
+            tab.wait_for_timeout(250)  # while a slider moves, the network reads as often as the machine can
             return np.array(asked(tab, "seen")).reshape(28, 28)
 
         slide(tab, "turned by", 90)

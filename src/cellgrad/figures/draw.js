@@ -267,6 +267,7 @@ function figure(root, data, cg) {
     scores,
     mapping,
     read = { at: 0, took: 0 },
+    reading,
     stop = () => {};
   const source = () =>
     state.digit === null
@@ -309,7 +310,7 @@ function figure(root, data, cg) {
       show: (value) => `${number(value)}°`,
       change: (value) => {
         state.turn = value;
-        renderSoon();
+        followSoon();
       },
     }),
     right: cg.slider(cg.panel, {
@@ -320,7 +321,7 @@ function figure(root, data, cg) {
       value: 0,
       change: (value) => {
         state.right = value;
-        renderSoon();
+        followSoon();
       },
     }),
     down: cg.slider(cg.panel, {
@@ -331,7 +332,7 @@ function figure(root, data, cg) {
       value: 0,
       change: (value) => {
         state.down = value;
-        renderSoon();
+        followSoon();
       },
     }),
   };
@@ -391,8 +392,7 @@ function figure(root, data, cg) {
       const stroke = state.strokes.at(-1),
         [x, y] = stroke.at(-1);
       if (Math.hypot(point[0] - x, point[1] - y) > 0.2) stroke.push(point);
-      // The line follows each movement; the network reads on as often as this machine can, and when the hand lifts.
-      if (performance.now() - read.at < 4 * read.took) return lineSoon();
+      return followSoon();
     }
     renderSoon();
   });
@@ -426,7 +426,17 @@ function figure(root, data, cg) {
     part.strokes.setAttribute("d", state.strokes.map(placed).join(""));
   }
 
+  // The picture follows each movement; the network reads as often as this machine can, and when the hand rests.
+  function follow() {
+    clearTimeout(reading);
+    if (performance.now() - read.at > 3 * read.took) return render();
+    if (state.digit === null) drawLine();
+    else shade(seenCells, changed(source(), state));
+    reading = setTimeout(render, 3 * read.took);
+  }
+
   function render() {
+    clearTimeout(reading);
     const begun = performance.now();
     stop();
     seen = changed(source(), state);
@@ -538,7 +548,7 @@ function figure(root, data, cg) {
   }
 
   const renderSoon = cg.once(render),
-    lineSoon = cg.once(drawLine);
+    followSoon = cg.once(follow);
   Object.assign(root.cellgrad, {
     logits,
     centred: (strokes) => [...centred(strokes)],
