@@ -87,7 +87,7 @@ def as_value(x):
 
 # %% [markdown]
 # Now the kinds of steps, each with its backward rule. A sum passes its slope to both of its terms as it is: if one of them grows by a little, so does the sum. In a product, each factor
-# gets the slope times the *other* factor, as every weight of Part I got the activation at its left end. The power $a^n$ has the derivative $n\,a^{n-1}$, and the exponential is its own derivative.
+# gets the slope times the *other* factor, as every weight of Part I got the activation at its left end.
 
 # %% tags=["core"]
 def add(a, b):
@@ -103,6 +103,10 @@ def multiply(a, b):
     return Value(a.numbers * b.numbers, [(a, to_a), (b, to_b)])
 
 
+# %% [markdown]
+# The power $a^n$ has the derivative $n\,a^{n-1}$, and the exponential is its own derivative:
+
+# %% tags=["core"]
 def power(a, n):
     a = as_value(a)
     to_a = lambda slope: slope * n * a.numbers ** (n - 1)
@@ -268,7 +272,7 @@ print(f"largest difference {np.abs(derived - toy_slopes).max():.1e}")
 # ## Three ways to doubt a rule
 #
 # Each new rule will be checked by three methods that do not know it: SymPy's derivatives, on a case small enough for symbols; *nudging*, which is what Part I called central
-# differences (turn one number a little up and a little down, and divide the change of the loss by the change of the number); and PyTorch's [autograd](glossary.md#term-autograd), which walks back along a record as we do, but with rules that others wrote. The first two in code:
+# differences (turn one number a little up and a little down, and divide the change of the loss by the change of the number); and PyTorch's [autograd](glossary.md#term-autograd), which walks back along a record as we do, but with rules that others wrote. SymPy first:
 
 # %% tags=["core"]
 def by_sympy(loss_of, numbers):
@@ -280,6 +284,10 @@ def by_sympy(loss_of, numbers):
     return np.reshape(slopes, numbers.shape)
 
 
+# %% [markdown]
+# Nudging needs nothing but the forward pass:
+
+# %% tags=["core"]
 def by_nudging(loss_of, numbers, step=1e-5):
     """Turn each number a little up and a little down."""
     slopes = np.zeros_like(numbers)
@@ -301,6 +309,10 @@ def total(x):
     return Value(x.numbers.sum(), [(x, to_x)])
 
 
+# %% [markdown]
+# SymPy and nudging look at one input of the piece at a time, so they get the loss as it depends on that one:
+
+# %% tags=["core"]
 def loss_of_one(piece, inputs, k, pull):
     """The loss as it depends on input number k, the others staying as they are."""
     before, after = inputs[:k], inputs[k + 1 :]
@@ -627,13 +639,14 @@ def batch_norm(x, scale, shift, tiny=1e-5):
 # %% [markdown]
 # SymPy gets the definition in letters, for one channel of four numbers:
 
-# %% tags=["nbval-ignore-output"]
+# %%
 def norm_in_letters(x, scale, shift):
     mean = x.sum() / x.size
     deviation = sp.sqrt(((x - mean) ** 2).sum() / x.size + 1e-5)
     return scale[0] * (x - mean) / deviation + shift[0]
 
 
+# %% tags=["nbval-ignore-output"]
 def norm_in_torch(x, scale, shift):
     return F.batch_norm(x, None, None, scale, shift, training=True)
 
@@ -702,7 +715,7 @@ def cross_entropy(scores, labels):
     return Value(each.mean(), [(scores, to_scores)])
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 labels = np.array([1, 0])
 
 
@@ -712,6 +725,7 @@ def entropy_in_letters(scores):
     return sum(each) / len(labels)
 
 
+# %% tags=["nbval-ignore-output"]
 ours = lambda scores: cross_entropy(scores, labels)
 theirs = lambda scores: F.cross_entropy(scores, torch.tensor(labels))
 check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
