@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 import sympy as sp
 
-from cellgrad.toynet import ToyNetwork, learning_rates
+from cellgrad import plotting
+from cellgrad.spreadsheet import workbook
+from cellgrad.toynet import COLUMNS, ToyNetwork, learning_rates
 
 BOOK = Path(__file__).parents[2] / "book"
 CHAPTERS = sorted(BOOK.glob("0[1-5]-*.ipynb"))
@@ -153,3 +155,22 @@ def test_the_glossarys_terms_of_part_one_are_linked_both_ways():
     chapters = "".join(path.read_text(encoding="utf-8") for path in (BOOK / "twins").glob("0[1-5]-*.py"))
     linked = set(re.findall(r"\(glossary\.md#term-([\w-]+)\)", chapters))
     assert not [term for term in terms if term.replace(" ", "-") not in linked]
+
+
+@pytest.mark.parametrize("network", [ToyNetwork(), ToyNetwork((1, 2), (0.1, 0.9), (2, -1, 0.5, 1, -4, 3, 1, -2))])
+def test_the_picture_of_the_backward_pass_shows_the_derivatives(network):
+    matplotlib.use("agg")
+    shown = "\n".join(text.get_text() for text in plotting.draw_backward_pass(network).texts)
+    for slope in network.gradient():
+        assert f"= {slope:.5f}" in shown
+    matplotlib.pyplot.close("all")
+
+
+def test_the_picture_of_the_sheet_has_its_columns():
+    matplotlib.use("agg")
+    shown = [text.get_text() for text in plotting.draw_sheet().texts]
+    assert [c for _, columns, _ in plotting._SHEET_GROUPS for c in columns] == list(COLUMNS)
+    first, _ = workbook.column_formulas()
+    assert ("N–Q" in shown and "*N{row}" in first["o1"]) or "N{row}*" in first["o1"]  # w5 stands in column N
+    assert shown[-2:] == ["derivatives", "∂E/∂w1 … ∂E/∂w8"] and "Y–AF" in shown
+    matplotlib.pyplot.close("all")
