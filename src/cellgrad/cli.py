@@ -47,6 +47,10 @@ def _audit(options: argparse.Namespace) -> int:
     from cellgrad.spreadsheet.audit import audit
 
     report = audit(options.file)
+    if options.html:
+        from cellgrad.spreadsheet.audit.page import write_page
+
+        write_page(report, options.html)
     print(json.dumps(report.to_dict()) if options.json else report)
     return 0 if report.all_right else 1
 
@@ -270,8 +274,14 @@ def _arguments() -> argparse.ArgumentParser:
         workbook.add_argument(f"--{name}", type=float, nargs=count, metavar=name[0].upper())
     workbook.set_defaults(run=_workbook)
 
-    audit = commands.add_parser("audit", help="check the formulas of somebody's spreadsheet against the derivation")
-    audit.add_argument("file", metavar="FILE.xlsx")
+    audit = commands.add_parser(
+        "audit",
+        help="check the formulas of somebody's spreadsheet against the derivation",
+        epilog="Exit code 0: all right, warnings at most. 1: something is wrong, or could not be checked. 2: not "
+        "readable, or no such table in it.",
+    )
+    audit.add_argument("file", metavar="FILE.xlsx", help="or .ods and .xls where LibreOffice is installed")
+    audit.add_argument("--html", metavar="OUT.html", help="write the report as a page, with both loss curves")
     audit.add_argument("--json", action="store_true", help="print one line, an object with all findings")
     audit.set_defaults(run=_audit)
 

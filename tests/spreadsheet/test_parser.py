@@ -11,6 +11,7 @@ import sympy as sp
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from cellgrad.spreadsheet.audit.cells import Pattern
 from cellgrad.spreadsheet.parser import (
     PRECISE,
     FormulaError,
@@ -18,7 +19,6 @@ from cellgrad.spreadsheet.parser import (
     evaluate,
     parse,
     read_reference,
-    relative,
     tokenize,
 )
 
@@ -105,9 +105,11 @@ def test_filled_down_formulas_look_alike_and_others_do_not(row, column, down, ac
     text = "=1/(1+EXP(-{}))*{}+LOG10({})-1E5"
     cells = [Reference(row, column), Reference(row + 3, column, row_fixed=True), Reference(9, 9, True, True)]
     moved = [cell.moved(down, across) for cell in cells]
-    here, there = relative(text.format(*cells), row, column), relative(text.format(*moved), row + down, column + across)
-    assert here == there
-    assert relative(text.format(*moved), row + down + 1, column + across) != here
+    here = Pattern(text.format(*cells)[1:], row, column)
+    assert here.text(row, column) == text.format(*cells)
+    assert here.text(row + down, column + across) == text.format(*moved)
+    assert here.key == Pattern(text.format(*moved)[1:], row + down, column + across).key
+    assert here.key != Pattern(text.format(*moved)[1:], row + down + 1, column + across).key
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_evaluation_keeps_to_the_numbers_of_excel():
 def test_no_text_does_more_than_raise_its_error(text):
     with contextlib.suppress(FormulaError):
         parse(text)
-    assert isinstance(relative(text, 5, 5), str)
+    assert Pattern(text, 5, 5).text(5, 5).casefold() == f"={text}".casefold()
 
 
 # --- against LibreOffice ---------------------------------------------------------------------------------------------

@@ -58,7 +58,6 @@ class Reference:
 
 
 _CELL = re.compile(r"(\$?)([A-Za-z]{1,3})(\$?)([1-9][0-9]{0,6})")
-_CELL_IN_TEXT = re.compile(r"(?<![\w.$])" + _CELL.pattern + r"(?![\w(!])")
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
       | (?P<cell>(?:(?P<sheet>'(?:[^']|'')*'|(?:\[\w+\])?[\w.]+)!)?\$?[A-Za-z]{1,3}\$?[1-9][0-9]{0,6}(?![\w(!.]))
@@ -91,13 +90,23 @@ def tokenize(formula: str) -> list[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise FormulaError(f"contains {text[position]!r}, which is not arithmetic on cells and numbers")
+            raise FormulaError(_stranger(text, position))
         if match.lastgroup == "error":
             raise FormulaError(f"contains {match['error']}, an error in the place of a cell or a value")
         if match.lastgroup != "space":
             tokens.append(Token(match.lastgroup, match[0], match["sheet"]))
         position = match.end()
     return [*tokens, Token("end", "the end")]
+
+
+def _stranger(text: str, position: int) -> str:
+    """Words for what is no arithmetic: by the name of the function or of the table where there is one."""
+    if text[position] in "[@":
+        return "reads a table by its name, as in Table1[…]; write its cells"
+    called = [name for name in re.findall(r"([A-Za-z][\w.]*)\(", text[:position]) if name.upper() not in FUNCTIONS]
+    if called:
+        return f"uses the function {called[-1].upper()}, which this audit does not know"
+    return f"contains {text[position]!r}, which is not arithmetic on cells and numbers"
 
 
 def read_reference(text: str, sheet: str | None = None) -> Reference:
@@ -115,21 +124,6 @@ def read_reference(text: str, sheet: str | None = None) -> Reference:
     if int(match[4]) > MAX_ROW or (len(match[2]) == 3 and match[2].upper() > LAST_COLUMN):
         raise FormulaError(f"reads {text}, which lies outside an Excel sheet")
     return Reference(int(match[4]), column_index_from_string(match[2]), bool(match[3]), bool(match[1]), sheet)
-
-
-def relative(formula: str, row: int, column: int) -> str:
-    """The formula with every cell written relative to its home: equal for a formula and its filled-down copies."""
-
-    def offset(match: re.Match) -> str:
-        letters, number = column_index_from_string(match[2]), int(match[4])
-        return (f"R{number}" if match[3] else f"R[{number - row}]") + (
-            f"C{letters}" if match[1] else f"C[{letters - column}]"
-        )
-
-    try:
-        return _CELL_IN_TEXT.sub(offset, formula)
-    except ValueError:  # letters beyond the last column: not a cell, and the parser will say so
-        return formula
 
 
 def cell_symbol(reference: Reference) -> sp.Symbol:

@@ -3,80 +3,187 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, agrees, bracketed, definition, difference, explain
-from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Verdict
+from cellgrad.spreadsheet.audit.mistakes import (
+    SYMBOLS,
+    Point,
+    agrees,
+    bracketed,
+    column_symbol,
+    definition,
+    difference,
+    explain,
+    same,
+)
+from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, parse, tokenize
-from cellgrad.spreadsheet.workbook import excel_formula
-from cellgrad.toynet import COLUMNS
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, tokenize
+from cellgrad.spreadsheet.printer import excel_formula
+from cellgrad.toynet import COLUMNS, DELTAS, chain_rule
 
+COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
 MOST_EXPLAINED = 60  # distinct wrong formulas for which the mistake is searched; the rest is reported without words
 
 
-def check_computed(context: Context) -> list[Verdict]:
-    """Judge every formula of the computed columns, each distinct one once."""
-    verdicts: list[Verdict] = []
-    uses: dict[int, dict[str, frozenset[str]]] = defaultdict(dict)  # row: column: columns of the same row
-    wrong = itertools.count(1)
-    for name in context.layout.columns:
-        if name in (*CONSTANT, *WEIGHT):
-            continue
-        judged: dict[Formula, Verdict | None] = {}
-        for row, content in context.reader.cells(name, context.layout.rows):
-            if isinstance(content, Verdict):
-                verdicts.append(content)
-            elif isinstance(content, Formula):
-                uses[row][name] = content.same_row
-                if content not in judged:
-                    judged[content] = _judge(context, name, row, content, wrong)
-                if verdict := judged[content]:
-                    verdicts.append(replace(verdict, row=row))
-    return verdicts + list(_circles(context, uses, {(verdict.row, verdict.column) for verdict in verdicts}))
+class Computed:
+    """Judges every formula of the computed columns, each distinct one once."""
 
+    def __init__(self, context: Context):
+        self.context = context
+        self.explained = 0
+        self.wrong: list[tuple[Judgement, Formula]] = []
 
-def _judge(context: Context, name: str, row: int, reading: Formula, wrong: Iterator[int]) -> Verdict | None:
-    """Hold one formula against the definition of its column; `wrong` counts those whose mistake is searched."""
-    right = definition(name, context.bias)
-    expression = context.in_table(reading.expression)
-    if expression == right:
-        return None
-    expected, found = _in_cells(context, right, row), context.found(name, row, reading)
-    outside, texts = context.reader.outside(expression), context.reader.texts
-    at = context.points_with(outside)
-    if read := expression.free_symbols & texts.keys():
-        words = "; ".join(f"reads {cell}, which holds the text {texts[cell]!r}" for cell in read)
-    elif SYMBOLS[name] in expression.free_symbols:
-        words = f"{name} is computed from itself, in a circle"
-    elif agrees(expression, name, at):
-        numbers = outside - context.bias_cells
-        if agrees(expression, name, context.points_with(numbers, shift=1)):
+    def judgements(self) -> list[Judgement]:
+        """What is wrong with the computed columns; a helper column that spoils several is said once."""
+        other: list[Judgement] = []
+        for name in self.context.layout.columns:
+            if name not in (*CONSTANT, *WEIGHT):
+                other += self._column(name)
+        helpers = list(self._helpers())
+        found = other + helpers + [judgement for judgement, _ in self.wrong]
+        faulty = {(row, judgement.column) for judgement in found for row in judgement.rows}
+        return found + list(_circles(self.context, faulty))
+
+    def _column(self, name: str) -> Iterator[Judgement]:
+        reader, judged = self.context.reader, {}
+        for run, content in reader.runs(name):
+            if isinstance(content, Judgement):
+                yield content
+            if not isinstance(content, Formula):
+                continue
+            try:
+                parts = list(self.context.expanded(run, content))
+            except FormulaError as error:
+                yield replace(reader.unread(error, name, run.start), rows=run)
+                continue
+            for rows, expression in parts:
+                key = content, expression
+                if key not in judged:
+                    judged[key] = self._judge(name, rows.start, content, expression)
+                if judgement := judged[key]:
+                    judgement = replace(judgement, rows=rows)
+                    if judgement.severity == WARNING:
+                        yield judgement
+                    else:
+                        self.wrong.append((judgement, content))
+
+    def _judge(self, name: str, row: int, reading: Formula, expression: sp.Expr) -> Judgement | None:
+        """Hold one formula against the definition of its column."""
+        context, reader = self.context, self.context.reader
+        right = definition(name, context.bias)
+        here = range(row, row + 1)
+        outside = context.reader.outside(expression)
+        text_cells = expression.free_symbols & reader.texts.keys()
+        if expression == right:
             return None
-        cells = ", ".join(sorted(f"{cell} holds {float(context.reader.values[cell]):g}" for cell in numbers))
-        words = f"right only as long as {cells}, outside the table"
-        return Verdict(name, row, reading.pattern, words, expected, f"={reading.text}", WARNING)
-    elif words := _stood_in(context, expression, name, at):
-        return Verdict(name, row, reading.pattern, words, "", f"={reading.text}", WARNING)
-    elif next(wrong) > MOST_EXPLAINED:
-        words = f"differs from the derivation, as more than {MOST_EXPLAINED} other formulas do, each in its own way"
-        return Verdict(name, row, "one of many", words, expected, found)
-    else:
-        words = (
-            _elsewhere(context, expression, name, at)
+        expected, found = in_cells(context, right, row), context.found(name, row, reading)
+        at = context.points_with(outside)
+        severity = "error"
+        if not_numbers := text_cells - reader.values.keys():
+            words = "; ".join(f"reads {cell}, which holds the text {reader.texts[cell]!r}" for cell in not_numbers)
+        elif SYMBOLS[name] in expression.free_symbols:
+            words = f"{name} is computed from itself, in a circle"
+        elif agrees(expression, name, at):
+            numbers = outside - context.bias_cells
+            if agrees(expression, name, context.points_with(numbers, shift=1)):
+                return None
+            cells = ", ".join(sorted(f"{cell} holds {float(reader.values[cell]):g}" for cell in numbers))
+            words, severity = f"right only as long as {cells}, outside the table", WARNING
+        elif words := _stood_in(context, expression, name, at):
+            expected, severity = "", WARNING
+        else:
+            words = self._words(name, row, expression, right, at)
+            words += _numbers_shown(context, name, row, right)
+        found = f"={reading.text}" if severity == WARNING else found
+        return Judgement(name, here, reading.pattern, words, expected, found, severity)
+
+    def _words(self, name: str, row: int, expression: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) -> str:
+        self.explained += 1
+        if self.explained > MOST_EXPLAINED:
+            return f"differs from the derivation, as more than {MOST_EXPLAINED} other formulas do, each in its own way"
+        return (
+            _elsewhere(self.context, expression, name, at)
             or explain(name, expression, right, at)
-            or _brackets(context, name, row, at)
+            or _brackets(self.context, name, row, at)
             or difference(expression, name, at)
         )
-    return Verdict(name, row, reading.pattern, words + _numbers_shown(context, name, row, right), expected, found)
+
+    def _helpers(self) -> Iterator[Judgement]:
+        """The helper columns whose one mistake explains several wrong columns, which are then not wrong themselves."""
+        while True:
+            blamed = [
+                (name, needed, users) for name in self.context.layout.beside for needed, users in self._blame(name)
+            ]
+            if not blamed:
+                return
+            name, needed, users = max(blamed, key=lambda found: len(found[2]))
+            self.wrong = [pair for pair in self.wrong if pair not in users]
+            for run, content in self.context.reader.runs(name):
+                if isinstance(content, Formula):
+                    yield self._helper(name, run, content, needed, [pair[0].column for pair in users])
+
+    def _blame(self, helper: str) -> Iterator[tuple[list, list]]:
+        """What a helper column would have to be at each random network for its users to be right, and its users."""
+        symbol, at = column_symbol(helper), self.context.points_with([])
+        users, wanted = [], []
+        for judgement, formula in self.wrong:
+            try:
+                kept = self.context.with_helper(formula.expression, judgement.rows.start, helper)
+                if symbol not in kept.free_symbols:
+                    continue
+                needed = [_needed(kept, symbol, judgement.column, point) for point in at]
+            except (FormulaError, KeyError):
+                continue
+            if all(value is not None for value in needed):
+                users.append((judgement, formula))
+                wanted.append(needed)
+        agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
+        if len({judgement.column for judgement, _ in users}) > 1 and agree:
+            yield wanted[0], users
+
+    def _helper(self, name: str, run: range, reading: Formula, needed: list, users: list[str]) -> Judgement:
+        symbol, row = column_symbol(name), run.start
+        at = tuple({**point, symbol: value} for point, value in zip(self.context.points_with([]), needed, strict=True))
+        right = next((part for part in _parts() if agrees(part, name, at)), None)
+        words = "is not what the columns need that are computed from it"
+        if right is not None:
+            expression = next(self.context.expanded(run, reading))[1]
+            words = explain(name, expression, right, at) or words
+        head = self.context.layout.sheet.value(self.context.layout.heading, self.context.layout.column(name))
+        head = f" ({head[1:20]})" if isinstance(head, str) and head.startswith("'") else ""
+        words = f"the helper column {name}{head}: {words}; it spoils {', '.join(dict.fromkeys(users))}"
+        expected = in_cells(self.context, right, row) if right is not None else ""
+        return Judgement(name, run, reading.pattern, words, expected, self.context.found(name, row, reading))
 
 
-def _in_cells(context: Context, right: sp.Expr, row: int) -> str:
+def _needed(expression: sp.Expr, symbol: sp.Symbol, column: str, point: Point):
+    """The number in a helper's place that makes a formula right, where it enters as a factor; otherwise None."""
+    zero, one, two = (evaluate(expression, {**point, symbol: PRECISE.mpf(value)}) for value in (0, 1, 2))
+    if one == zero or not same(two - one, one - zero):
+        return None
+    return (point[SYMBOLS[column]] - zero) / (one - zero)
+
+
+def _parts() -> list[sp.Expr]:
+    """What people compute in helper columns: the deltas, the slopes of the activations, the errors."""
+    steps = chain_rule()
+    outputs = {name: steps[name] for name in DELTAS.values()}
+    deltas = [slope.subs(outputs) for slope in outputs.values()]
+    activations = [
+        (SYMBOLS[f"a_{unit}"], SYMBOLS[f"t{unit[1]}"] if unit[0] == "o" else None) for unit in map(str, DELTAS)
+    ]
+    slopes = [a * (1 - a) for a, _ in activations]
+    errors = [a - t for a, t in activations if t is not None]
+    sums = [sp.Add(*(delta for delta in slope.args)) for slope in deltas if slope.is_Add]
+    return [*deltas, *slopes, *errors, *[-error for error in errors], *sums]
+
+
+def in_cells(context: Context, right: sp.Expr, row: int) -> str:
     """A definition as a formula that could be typed into that row."""
     layout, names = context.layout, {symbol: str(symbol) for symbol in right.free_symbols}
     cells = {symbol: layout.address(name, row) if name in layout.columns else name for symbol, name in names.items()}
@@ -86,8 +193,8 @@ def _in_cells(context: Context, right: sp.Expr, row: int) -> str:
 
 def _numbers_shown(context: Context, name: str, row: int, right: sp.Expr) -> str:
     """What the cell shows and what it should, where the file remembers the results of its formulas."""
-    stored = {SYMBOLS[other]: context.stored().value(row, column) for other, column in context.layout.columns.items()}
-    values = {symbol: value for symbol, value in stored.items() if isinstance(value, float | int)}
+    stored = {SYMBOLS[other]: context.stored().cell(row, column) for other, column in context.layout.columns.items()}
+    values = {symbol: value for symbol, value in stored.items() if isinstance(value, float)}
     if not right.free_symbols | {SYMBOLS[name]} <= values.keys():
         return ""
     try:
@@ -131,7 +238,7 @@ def _elsewhere(context: Context, expression: sp.Expr, name: str, at: tuple[Point
         return f"reads {', '.join(empty)}, which is empty" if empty else None
     offset = int(next(iter(moved.values()))[2])
     where = "the row above" if offset == -1 else "the row below" if offset == 1 else f"{abs(offset)} rows away"
-    here = expression.xreplace({symbol: SYMBOLS[match[1]] for symbol, match in moved.items()})
+    here = expression.xreplace({symbol: column_symbol(match[1]) for symbol, match in moved.items()})
     names = ", ".join(sorted(match[1] for match in moved.values()))
     beyond = "" if agrees(here, name, at) else ", and is not right otherwise either"
     return f"takes {names} from {where} and not from its own{beyond}"
@@ -139,14 +246,14 @@ def _elsewhere(context: Context, expression: sp.Expr, name: str, at: tuple[Point
 
 def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> str | None:
     """Words for a formula that one more pair of brackets makes right."""
-    tokens = tokenize(context.layout.cell(name, row))
+    tokens = tokenize(context.layout.value(name, row))
     if len(tokens) > 100:
         return None
     reader = context.reader
     for candidate in bracketed(tokens):
         text = "".join(token.text for token in candidate[:-1])
         try:
-            expression = parse(text, lambda cell: reader.meaning(cell, row), reader.book.names)
+            expression = reader.parsed_with(text, row, {})
         except FormulaError:
             continue
         if agrees(context.in_table(expression), name, at):
@@ -157,24 +264,21 @@ def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> s
 # Circles
 
 
-def _circles(
-    context: Context, uses: Mapping[int, Mapping[str, frozenset[str]]], faulty: set[tuple[int, str]]
-) -> Iterator[Verdict]:
+def _circles(context: Context, faulty: set[tuple[int, str]]) -> Iterator[Judgement]:
     """Formulas that each agree with the derivation but together go in a circle, h1 from a_h1 from h1."""
-    circular: dict[frozenset, list[str]] = {}
-    for row, used in uses.items():
-        shape = frozenset(used.items())
-        if shape not in circular:
-            circular[shape] = [name for name in used if _leads_back(name, used)]
-        for name in circular[shape]:
-            later = [other for other in used[name] if COLUMNS.index(other) >= COLUMNS.index(name)]
-            if later and (row, name) not in faulty:
+    for rows, used in context.uses():
+        for name in used:
+            if name not in COMPUTED or not leads_back(name, used) or (rows.start, name) in faulty:
+                continue
+            place = COLUMNS.index(name)
+            later = [other for other in used[name] if other not in COLUMNS or COLUMNS.index(other) >= place]
+            if later:
                 words = f"circular: {name} is computed from {', '.join(sorted(later))}, which rests on {name}"
-                right = _in_cells(context, definition(name, context.bias), row)
-                yield Verdict(name, row, "circle", words, right, context.layout.cell(name, row))
+                right = in_cells(context, definition(name, context.bias), rows.start)
+                yield Judgement(name, rows, "circle", words, right, context.layout.typed(name, rows.start))
 
 
-def _leads_back(name: str, uses: Mapping[str, frozenset[str]]) -> bool:
+def leads_back(name: str, uses: Mapping[str, frozenset[str]]) -> bool:
     """Whether a column rests on itself within its row."""
     reached: set[str] = set()
     while more := set(uses[name]).union(*(uses.get(other, ()) for other in reached)) - reached:

@@ -2,67 +2,111 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import sympy as sp
 
-from cellgrad.spreadsheet.audit.reading import Formula, Reader, Verdict, rational, to_mpf
+from cellgrad.spreadsheet.audit.reading import (
+    CONSTANT_ELSEWHERE,
+    WARNING,
+    Formula,
+    Judgement,
+    RandomNumber,
+    Reader,
+    rational,
+    to_mpf,
+)
 from cellgrad.spreadsheet.audit.tables import CONSTANT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate
 
-_CONSTANT_ELSEWHERE = re.compile(r"(\w+)\[([-+]\d+|row \d+)\]")
-
 Numbers = dict[str, dict[int, sp.Rational]]  # column: row: number
+_DRIFT = 1e-12  # relative to the number: what filling down a series leaves of rounding
 
 
-def check_constants(reader: Reader) -> tuple[Numbers, list[Verdict]]:
+def check_constants(reader: Reader, trained: frozenset[str]) -> tuple[Numbers, list[Judgement]]:
     """Read the constant columns: each cell is typed, or copied from a row above or from elsewhere, and never changes.
 
-    Returns their numbers and what is wrong with them.
+    Returns their numbers and what is wrong with them; of `trained` biases the first numbers only.
     """
     numbers: Numbers = {name: {} for name in reader.layout.columns if name in CONSTANT}
-    return numbers, [verdict for name in numbers for verdict in _check_column(reader, name, numbers)]
-
-
-def _check_column(reader: Reader, name: str, numbers: Numbers) -> list[Verdict]:
-    """Judge one column and add what it holds to `numbers`."""
-    layout, values, verdicts = reader.layout, numbers[name], []
-    cells = [layout.cell(name, row) for row in layout.rows]
-    typed = Counter(rational(value) for value in cells if isinstance(value, int | float))
-    usual = typed.most_common(1)[0][0] if typed else None
-    for row, content in reader.cells(name, layout.rows, constants_by_row=True):
-        if isinstance(content, Verdict):
-            verdicts.append(content)
-            continue
-        if isinstance(content, Formula):
-            try:
-                number = _copied(reader, name, row, content, numbers)
-            except FormulaError as error:
-                verdicts.append(reader.unread(error, name, row))
-                continue
+    judgements = []
+    for name in numbers:
+        if name in trained:
+            first = reader.first(name)
+            numbers[name] = {reader.layout.first: rational(first)} if isinstance(first, float) else {}
         else:
-            number = rational(content)
-        if number is None:
-            words = f"{name} is not carried on from the row above"
-            expected = f"={layout.address(name, max(row - 1, layout.first))}"
-            verdicts.append(Verdict(name, row, "copied", words, expected, f"={content.text}"))
+            judgements += _check_column(reader, name, numbers)
+    return numbers, judgements
+
+
+def _check_column(reader: Reader, name: str, numbers: Numbers) -> list[Judgement]:
+    """Judge one column and add what it holds to `numbers`."""
+    layout, values, judgements = reader.layout, numbers[name], []
+    runs = reader.runs(name)
+    typed = Counter()
+    for rows, content in runs:
+        if isinstance(content, float):
+            typed[rational(content)] += len(rows)
+    usual = typed.most_common(1)[0][0] if typed else None
+    for run, content in runs:
+        if isinstance(content, Judgement):
+            unused = content.kind == "empty" and run.start > layout.first and not _read_in(reader, name, run)
+            words = "empty, which is right as long as every formula takes the first row's number"
+            judgements.append(Judgement(name, run, "unused", words, severity=WARNING) if unused else content)
             continue
-        usual = number if usual is None else usual
-        # A copy of a changed number is no second change.
-        if number != usual and not (isinstance(content, Formula) and number == values.get(row - 1)):
-            what, right = (f"{float(value):.15g}" for value in (number, usual))
-            words = f"{name} changes on the way; it must be the same in every row"
-            verdicts.append(Verdict(name, row, ("changed", what), words, right, what))
-        values[row] = number
-    return verdicts
+        if isinstance(content, RandomNumber):
+            continue
+        number = rational(content) if isinstance(content, float) else None
+        for row in run:
+            if isinstance(content, Formula):
+                try:
+                    number = _copied(reader, name, row, content, numbers)
+                except FormulaError as error:
+                    judgements.append(reader.unread(error, name, row))
+                    continue
+            here = range(row, row + 1)
+            if number is None:
+                words = f"{name} is not carried on from the row above"
+                expected = f"={layout.address(name, max(row - 1, layout.first))}"
+                judgements.append(Judgement(name, here, "copied", words, expected, f"={content.text}"))
+                continue
+            usual = number if usual is None else usual
+            before = values.get(row - 1)
+            values[row] = number
+            # A copy of a changed number is no second change.
+            if not _same(number, usual) and not (isinstance(content, Formula) and number == before):
+                what, right = (f"{float(value):.15g}" for value in (number, usual))
+                words = f"{name} changes on the way; it must be the same in every row"
+                judgements.append(Judgement(name, here, ("changed", what), words, right, what))
+    return judgements
+
+
+def _same(number: sp.Rational, usual: sp.Rational) -> bool:
+    return number == usual or abs(float(number - usual)) <= _DRIFT * abs(float(usual))
+
+
+def _read_in(reader: Reader, name: str, rows: range) -> bool:
+    """Whether any formula of these rows reads the column's cell of its own row, or of another that may be empty."""
+    layout = reader.layout
+    for other in (*layout.columns, *layout.beside):
+        if other == name:
+            continue
+        for run, content in reader.runs(other):
+            if isinstance(content, Formula) and run.stop > rows.start and run.start < rows.stop + 1:
+                for symbol in content.exact.free_symbols:
+                    match = CONSTANT_ELSEWHERE.fullmatch(str(symbol))
+                    if match and match[1] == name and match[2] != f"row {layout.first}":
+                        return True
+    return False
 
 
 def _copied(reader: Reader, name: str, row: int, reading: Formula, numbers: Numbers) -> sp.Rational | None:
     """The number that a formula in a constant column comes to, or None if it is no copy of what it should be."""
+    if str(reading.exact) == f"{name}[-1]":
+        return numbers[name].get(row - 1)
     known: dict[sp.Symbol, sp.Rational | None] = {}
-    for symbol in reading.expression.free_symbols:
-        match = _CONSTANT_ELSEWHERE.fullmatch(str(symbol))
+    for symbol in reading.exact.free_symbols:
+        match = CONSTANT_ELSEWHERE.fullmatch(str(symbol))
         if symbol in reader.values and symbol not in reader.empty:
             known[symbol] = reader.values[symbol]
         elif match:
@@ -70,14 +114,14 @@ def _copied(reader: Reader, name: str, row: int, reading: Formula, numbers: Numb
             source = int(place[4:]) if place.startswith("row") else row + int(place)
             # From another column only if that is how this column begins: t2 copies t1, say.
             if other != name and row > reader.layout.first:
-                first = reader.first_formula(name, constants_by_row=True)
-                if not first or f"{other}[" not in str(first.expression):
+                first = reader.first(name)
+                if not isinstance(first, Formula) or f"{other}[" not in str(first.exact):
                     return None
             known[symbol] = numbers.get(other, {}).get(source)
-    if any(known.get(symbol) is None for symbol in reading.expression.free_symbols):
+    if any(known.get(symbol) is None for symbol in reading.exact.free_symbols):
         return None
-    exact = reading.expression.xreplace(known)
+    exact = reading.exact.xreplace(known)
     if exact.is_Rational:
         return exact
-    number = evaluate(reading.expression, {symbol: to_mpf(value) for symbol, value in known.items()})
+    number = evaluate(reading.exact, {symbol: to_mpf(value) for symbol, value in known.items()})
     return sp.Rational(PRECISE.nstr(number, 30))

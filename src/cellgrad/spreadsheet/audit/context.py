@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,17 +11,34 @@ import sympy as sp
 
 from cellgrad.spreadsheet.audit.cells import Sheet
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, points
-from cellgrad.spreadsheet.audit.reading import Formula, Reader, to_mpf
+from cellgrad.spreadsheet.audit.reading import (
+    CONSTANT_ELSEWHERE,
+    ELSEWHERE,
+    Content,
+    Formula,
+    Judgement,
+    Reader,
+    in_row,
+    rational,
+    to_mpf,
+)
 from cellgrad.spreadsheet.audit.tables import Layout
+from cellgrad.spreadsheet.parser import FormulaError
+
+DEEPEST = 20  # helper columns that rest on one another
 
 
 @dataclass(frozen=True)
 class Context:
-    """One table: its formulas, the results that the file remembers, the numbers of its constant columns by row."""
+    """One table: its formulas, the results that the file remembers, the numbers of its constant columns by row.
+
+    `stand_ins` are cells elsewhere, or columns beside the table, that hold what a missing column should.
+    """
 
     reader: Reader
     stored: Callable[[], Sheet]
     constants: dict[str, dict[int, sp.Rational]]
+    stand_ins: dict[sp.Symbol, sp.Symbol]
 
     @property
     def layout(self) -> Layout:
@@ -32,27 +49,107 @@ class Context:
     def usual(self) -> dict[str, sp.Rational]:
         """What each constant column holds in most rows."""
         counts = {name: Counter(numbers.values()) for name, numbers in self.constants.items() if numbers}
-        return {name: count.most_common(1)[0][0] for name, count in counts.items()}
+        held = {name: count.most_common(1)[0][0] for name, count in counts.items()}
+        for cell, symbol in self.stand_ins.items():
+            if cell in self.reader.values:
+                held[str(symbol)] = self.reader.values[cell]
+        return held
 
     @cached_property
     def aliases(self) -> dict[sp.Symbol, sp.Symbol]:
         """The cells elsewhere that exactly one of the constant columns copies, and that column."""
         sources = defaultdict(list)
         for name in self.constants:
-            first = self.reader.first_formula(name, constants_by_row=True)
-            if first and first.expression in self.reader.values:
-                sources[first.expression].append(name)
+            first = self.reader.first(name)
+            if isinstance(first, Formula) and first.exact in self.reader.values:
+                sources[first.exact].append(name)
         # A cell that two columns copy (one target for both outputs) may mean either: see computed._stand_ins.
-        return {cell: SYMBOLS[names[0]] for cell, names in sources.items() if len(names) == 1}
+        copied = {cell: SYMBOLS[names[0]] for cell, names in sources.items() if len(names) == 1}
+        return copied | self.stand_ins
 
     def in_table(self, expression: sp.Expr) -> sp.Expr:
         """Read a cell that a whole column copies as that column: i1 in $B$1, say, where column i1 is =$B$1."""
         return expression.xreplace(self.aliases)
 
     @cached_property
+    def _beside(self) -> dict[str, list[Content]]:
+        """What the columns beside the table hold, row by row."""
+        found = {}
+        for name in self.layout.beside:
+            runs = self.reader.runs(name)
+            found[name] = [content for rows, content in runs for _ in rows]
+            if len(runs) == 1 and isinstance(runs[0][1], float):  # one number all the way down: a constant
+                self.reader.values[in_row(name, 0)] = self.reader.values[in_row(name, -1)] = rational(runs[0][1])
+        return found
+
+    def expanded(self, rows: range, formula: Formula) -> Iterator[tuple[range, sp.Expr]]:
+        """A formula over the columns of the network alone, helper columns followed, for each run of equal rows."""
+        used = [
+            (symbol, match[1] if match else str(symbol), int(match[2]) if match else 0)
+            for symbol in formula.expression.free_symbols
+            for match in [ELSEWHERE.fullmatch(str(symbol))]
+            if (match[1] if match else str(symbol)) in self._beside
+        ]
+        if not used:
+            yield rows, self.in_table(formula.expression)
+            return
+        start, known, expression = rows.start, None, formula.expression
+        for row in rows:
+            contents = tuple(self._at(name, row + offset) for _, name, offset in used)
+            if contents == known:
+                continue
+            if known is not None:
+                yield range(start, row), expression
+            start, known = row, contents
+            expression = self.in_table(self._substituted(formula.expression, row, DEEPEST))
+        yield range(start, rows.stop), expression
+
+    def with_helper(self, expression: sp.Expr, row: int, helper: str) -> sp.Expr:
+        """An expression with all helper columns written out but one."""
+        return self.in_table(self._substituted(expression, row, DEEPEST, kept=helper))
+
+    def uses(self) -> Iterator[tuple[range, dict[str, frozenset[str]]]]:
+        """Which columns of their own row the formulas read, for each run of rows in which that is the same."""
+        names = (*self.layout.columns, *self.layout.beside)
+        starts: dict[int, dict[str, Formula | None]] = defaultdict(dict)
+        for name in names:
+            for rows, content in self.reader.runs(name):
+                starts[rows.start][name] = content if isinstance(content, Formula) else None
+        rows, used = sorted(starts), {}
+        for row, stop in zip(rows, [*rows[1:], self.layout.last + 1], strict=True):
+            changed = {name: content.same_row for name, content in starts[row].items() if content}
+            used = {name: use for name, use in used.items() if name not in starts[row]} | changed
+            yield range(row, stop), used
+
+    def _at(self, name: str, row: int) -> Content | None:
+        column = self._beside[name]
+        place = row - self.layout.first
+        content = column[place] if 0 <= place < len(column) else None
+        return "number" if isinstance(content, float) else content
+
+    def _substituted(self, expression: sp.Expr, row: int, depth: int, kept: str = "") -> sp.Expr:
+        """An expression with its helper columns written out, as seen from a row."""
+        if depth == 0:
+            raise FormulaError("leads through too many helper columns, or in a circle")
+        written = {}
+        for symbol in expression.free_symbols:
+            match = ELSEWHERE.fullmatch(str(symbol))
+            name, offset = (match[1], int(match[2])) if match else (str(symbol), 0)
+            if name not in self._beside or name == kept:
+                continue
+            content = self._at(name, row + offset)
+            if isinstance(content, Formula) and f"{name}[" not in str(content.expression):  # else it runs on by itself
+                helper = self._substituted(content.expression, row + offset, depth - 1, kept)
+                written[symbol] = _moved(helper, offset)
+            elif isinstance(content, Judgement):
+                place = self.layout.address(name, row + offset)
+                raise FormulaError(f"reads {place}, where {content.message}")
+        return expression.xreplace(written)
+
+    @cached_property
     def bias_terms(self) -> dict[str, sp.Expr]:
         """The term that each unit adds beside its weights, where both units of a layer add one."""
-        found = {}
+        found, _ = {}, self._beside  # which makes a column with one number all the way down known as that number
         for layer in (("h1", "h2"), ("o1", "o2")):
             terms = {unit: self._extra_term(unit) for unit in layer}
             typed = [term is None or not term.free_symbols for term in terms.values()]
@@ -61,12 +158,16 @@ class Context:
         return found
 
     def _extra_term(self, unit: str) -> sp.Expr | None:
-        first = self.reader.first_formula(unit) if unit in self.layout.columns else None
-        if not first or not first.expression.is_Add:
+        first = self.reader.first(unit)
+        if not isinstance(first, Formula):
             return None
-        table = {SYMBOLS[name] for name in self.layout.columns if name not in ("b1", "b2")}
-        elsewhere = (self.reader.values.keys() | {SYMBOLS["b1"], SYMBOLS["b2"]}) - table
-        constant = [term for term in first.expression.args if term.free_symbols <= elsewhere]
+        expression = self.in_table(first.expression)
+        if not expression.is_Add:
+            return None
+        biases = {SYMBOLS["b1"], SYMBOLS["b2"]}
+        table = {SYMBOLS[name] for name in self.layout.columns} | {*self.stand_ins.values()}
+        elsewhere = (self.reader.values.keys() | biases) - (table - biases)
+        constant = [term for term in expression.args if term.free_symbols <= elsewhere]
         return sp.Add(*constant) if constant else None
 
     @cached_property
@@ -75,12 +176,11 @@ class Context:
         return {cell for term in self.bias_terms.values() for cell in self.reader.outside(term)}
 
     @cached_property
-    def bias(self) -> dict[str, sp.Rational]:
-        """The number that each unit adds beside its weights, if any."""
+    def bias(self) -> dict[str, sp.Expr]:
+        """What each unit adds beside its weights, if anything: a number, or the column b1 or b2."""
         terms = self.bias_terms  # first: it reads the cells whose values are looked up next
-        known = self.reader.values | {SYMBOLS[name]: value for name, value in self.usual.items()}
-        numbers = {unit: term.xreplace(known) for unit, term in terms.items()}
-        return {unit: number for unit, number in numbers.items() if number.is_Rational and number != 0}
+        numbers = {unit: term.xreplace(self.reader.values) for unit, term in terms.items()}
+        return {unit: number for unit, number in numbers.items() if number != 0}
 
     def points_with(self, cells: Iterable[sp.Symbol], shift: int = 0) -> tuple[Point, ...]:
         """Random networks, with the numbers of some cells outside the table, each changed by `shift`."""
@@ -90,5 +190,19 @@ class Context:
 
     def found(self, name: str, row: int, reading: Formula) -> str:
         """The formula as it is typed, and with names for its cells."""
-        text = self.layout.cell(name, row)
+        text = self.layout.typed(name, row)
         return text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
+
+
+def _moved(expression: sp.Expr, offset: int) -> sp.Expr:
+    """What an expression over one row is to another row, `offset` rows above it if negative."""
+    if offset == 0:
+        return expression
+    moved = {}
+    for symbol in expression.free_symbols:
+        match = ELSEWHERE.fullmatch(str(symbol))
+        if match and not CONSTANT_ELSEWHERE.fullmatch(str(symbol)):
+            moved[symbol] = in_row(match[1], int(match[2]) + offset)
+        elif str(symbol) in SYMBOLS and symbol.is_real and not match:
+            moved[symbol] = symbol if str(symbol)[0] in "ti" or str(symbol)[0] == "b" else in_row(str(symbol), offset)
+    return expression.xreplace(moved)

@@ -20,6 +20,11 @@ POINTS = 4  # formulas that differ agree at a random point by chance with probab
 _CLOSE = PRECISE.mpf(10) ** -30  # far above the rounding of 50 digits, far below one part in a thousand
 
 
+def column_symbol(name: str) -> sp.Symbol:
+    """The symbol of a column: one of the network's, or a helper column beside the table."""
+    return SYMBOLS.get(name) or sp.Symbol(name, real=True)
+
+
 def definition(name: str, bias: Mapping[str, sp.Expr]) -> sp.Expr:
     """What a computed column should be, in terms of the others; `bias` adds a term to h1, h2, o1 or o2."""
     symbol = SYMBOLS[name]
@@ -53,7 +58,7 @@ def same(left: mpmath.mpf, right: mpmath.mpf) -> bool:
 def agrees(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> bool:
     """Whether an expression over the columns gives the column `name` at every point, however it is written."""
     try:
-        return all(same(evaluate(expression, point), point[SYMBOLS[name]]) for point in at)
+        return all(same(evaluate(expression, point), point[column_symbol(name)]) for point in at)
     except (KeyError, FormulaError):  # it mentions something outside the row, or has no value
         return False
 
@@ -70,7 +75,7 @@ def judge(name: str, found: sp.Expr, bias: Mapping[str, sp.Expr] | None = None) 
 def difference(expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str:
     """How far a formula is off, where no known mistake explains it."""
     try:
-        ratios = [evaluate(expression, point) / point[SYMBOLS[name]] - 1 for point in at]
+        ratios = [evaluate(expression, point) / point[column_symbol(name)] - 1 for point in at]
     except (KeyError, FormulaError, ZeroDivisionError):
         return "differs from the derivation"
     largest = max(abs(float(ratio)) for ratio in ratios)
@@ -98,7 +103,7 @@ def explain(name: str, found: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) ->
         except FormulaError:
             return False
 
-    ratios = [value / point[SYMBOLS[name]] for value, point in zip(values, at, strict=True)]
+    ratios = [value / point[column_symbol(name)] for value, point in zip(values, at, strict=True)]
     if all(same(ratio, ratios[0]) for ratio in ratios):
         if same(ratios[0], PRECISE.mpf(-1)):
             return "the sign is the wrong way round"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
 from statistics import mode
@@ -10,43 +11,59 @@ import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.mistakes import definition
-from cellgrad.spreadsheet.audit.reading import UNCHECKED, Verdict
+from cellgrad.spreadsheet.audit.reading import UNCHECKED, Judgement
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.toynet import COLUMNS
 
 
-def check_numbers(context: Context, rate: float | None) -> tuple[float | None, tuple[str, ...], list[Verdict]]:
+def check_numbers(context: Context, rate: float | None) -> tuple[float | None, tuple[str, ...], list[Judgement]]:
     """Judge numbers typed over in a column of formulas, and columns of numbers only.
 
-    Returns the learning rate, estimated from them where no update says it, the columns without formulas, and verdicts.
+    Returns the learning rate, estimated from them where no update says it, the columns without formulas, and what is
+    wrong.
     """
     layout = context.layout
-    belong = {name: layout.rows[name in WEIGHT :] for name in layout.columns if name not in CONSTANT}
+    belong = {name: _formula_rows(context, name) for name in layout.columns if name not in CONSTANT}
     numbers = {
-        name: [row for row in rows if isinstance(layout.cell(name, row), int | float)] for name, rows in belong.items()
+        name: [row for run, content in context.reader.runs(name) if isinstance(content, float) for row in run]
+        for name in belong
     }
+    numbers = {name: [row for row in rows if row in belong[name]] for name, rows in numbers.items()}
     recomputed = tuple(name for name, rows in numbers.items() if 2 * len(rows) > len(belong[name]))
     if not any(numbers.values()):
         return rate, recomputed, []
     sheet = _Numbers(context, rate)
-    verdicts = []
-    for name, rows in numbers.items():
-        for row in rows:
-            expected, tolerance = sheet.expected(name, row)
-            value = float(layout.cell(name, row))
-            close = expected is not None and abs(value - expected) <= tolerance
-            should, found = "" if expected is None else f"{expected:.15g}", f"{value:.15g}"
-            if name not in recomputed:
-                words = "a number typed over the formula"
-                words += ", right as it stands, but it follows no change" if close else ", and not the right one"
-                verdicts.append(Verdict(name, row, "typed over", words, should, found))
-            elif expected is None:
-                words = "a number that cannot be computed again, for want of the others in its row"
-                verdicts.append(Verdict(name, row, "alone", words, "", found, UNCHECKED))
-            elif not close:
-                words = "a number without a formula, and not what the other columns give"
-                verdicts.append(Verdict(name, row, "number", words, should, found))
-    return sheet.rate, recomputed, verdicts
+    found = [
+        judgement
+        for name, rows in numbers.items()
+        for row in rows
+        if (judgement := _judge(sheet, name, row, float(layout.cell(name, row)), name in recomputed))
+    ]
+    return sheet.rate, recomputed, found
+
+
+def _formula_rows(context: Context, name: str) -> range:
+    """The rows in which a formula belongs: not the first one of a weight."""
+    rows = context.layout.rows(name)
+    return rows[1:] if name in WEIGHT else rows
+
+
+def _judge(sheet: _Numbers, name: str, row: int, value: float, recomputed: bool) -> Judgement | None:
+    expected, tolerance = sheet.expected(name, row)
+    close = expected is not None and abs(value - expected) <= tolerance + sheet.unit_of(name, value)
+    should, found = "" if expected is None else f"{expected:.15g}", f"{value:.15g}"
+    here = range(row, row + 1)
+    if not recomputed:
+        words = "a number typed over the formula"
+        words += ", right as it stands, but it follows no change" if close else ", and not the right one"
+        return Judgement(name, here, "typed over", words, should, found)
+    if expected is None:
+        words = "a number that cannot be computed again, for want of the others in its row"
+        return Judgement(name, here, "alone", words, "", found, UNCHECKED)
+    if not close:
+        words = "a number without a formula, and not what the other columns give"
+        return Judgement(name, here, "number", words, should, found)
+    return None
 
 
 class _Numbers:
@@ -58,20 +75,23 @@ class _Numbers:
 
     def __init__(self, context: Context, rate: float | None):
         layout, stored = context.layout, context.stored()
-        self.rows, self.rate = layout.rows, rate
+        self.rate = rate
+        self.rows = layout.rows(WEIGHT[0])
         self.weights = [name for name in WEIGHT if name in layout.columns]
         computed = [name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT)]
         self.functions = {name: _with_slopes(definition(name, context.bias)) for name in computed}
-        self.table: dict[str, dict[int, float]] = {name: {} for name in computed}
-        self.unit: dict[str, float] = {}
+        self.table: dict[str, dict[int, float]] = {name: {} for name in (*CONSTANT, *computed)}
+        self.units: dict[str, dict[object, float]] = {}
         for name, column in layout.columns.items():
-            typed = _floats((row, layout.cell(name, row)) for row in self.rows)
-            self.table[name] = _floats((row, stored.value(row, column)) for row in self.rows) | typed
-            if name in CONSTANT:  # each is what it says; and it may be a formula without a stored result
-                self.table[name] |= {row: float(value) for row, value in context.constants[name].items()}
-            exact = name in CONSTANT or len(typed) <= (name in WEIGHT)
-            # What most of its numbers show: some end in zeros, and one with more digits may be the mistake.
-            self.unit[name] = 0.0 if exact else 0.5 * 10.0 ** -mode(map(_decimals, typed.values()))
+            typed = _floats((row, layout.cell(name, row)) for row in layout.rows(name))
+            self.table[name] = _floats((row, stored.cell(row, column)) for row in layout.rows(name)) | typed
+            # A first weight that is typed is exact, and so is what a formula computes.
+            rounded = {row: value for row, value in typed.items() if name not in WEIGHT or row > layout.first}
+            self.units[name] = {} if name in CONSTANT else _units(rounded.values())
+        for name, rows in context.constants.items():  # each is what it says; it may be a formula without a result
+            self.table[name] |= {row: float(value) for row, value in rows.items()}
+        for name, value in context.usual.items():
+            self.table[name] |= {row: float(value) for row in self.rows if row not in self.table[name]}
         self._fill()
         if self.rate is None:
             self.rate = self._estimated_rate()
@@ -85,6 +105,11 @@ class _Numbers:
                     if value is not None:
                         self.table[name][row] = value
 
+    def unit_of(self, name: str, value: float) -> float:
+        """How far a number may be off by the way it is shown."""
+        units = self.units.get(name)
+        return units.get(_shape(value), 0.5 * 10.0 ** -_decimals(value)) if units else 0.0
+
     def _definition(self, name: str, row: int) -> tuple[float | None, float]:
         symbols, function = self.functions[name]
         try:
@@ -93,7 +118,7 @@ class _Numbers:
         except (KeyError, OverflowError, ZeroDivisionError):  # a number is missing, or far beyond any network's
             return None, 0.0
         tolerance = sum(
-            abs(slope) * max(self.unit.get(symbol, 0.0), 2e-15 * abs(argument))
+            abs(slope) * max(self.unit_of(symbol, argument), 2e-15 * abs(argument))
             for slope, symbol, argument in zip(slopes, symbols, arguments, strict=True)
         )
         return value, tolerance + 2e-15 * abs(value)
@@ -102,12 +127,13 @@ class _Numbers:
         """What a number should be, given the others of its row or of the row above, and how far it may be off."""
         if name not in WEIGHT:
             value, tolerance = self._definition(name, row)
-            return value, 1.01 * (tolerance + self.unit[name])
+            return value, 1.01 * tolerance
         slope = f"dE_d{name}"
         weight, derivative = self.table[name].get(row - 1), self.table[slope].get(row - 1)
         if None in (weight, derivative, self.rate):
             return None, 0.0
-        tolerance = 2 * self.unit[name] + abs(self.rate) * self.unit.get(slope, 0.0) + 1e-14 * (abs(weight) + 1)
+        tolerance = self.unit_of(name, weight) + abs(self.rate) * self.unit_of(slope, derivative)
+        tolerance += 1e-14 * (abs(weight) + 1)
         return weight - self.rate * derivative, 1.01 * tolerance
 
     def _estimated_rate(self) -> float | None:
@@ -125,7 +151,7 @@ class _Numbers:
         for digits in range(1, 16):
             self.rate = float(f"{middle:.{digits}g}")
             obeying = sum(
-                abs(self.table[name][row] - expected) <= tolerance
+                abs(self.table[name][row] - expected) <= tolerance + self.unit_of(name, self.table[name][row])
                 for name, row, _, _ in surest
                 for expected, tolerance in [self.expected(name, row)]
             )
@@ -135,7 +161,24 @@ class _Numbers:
 
 
 def _floats(cells: Iterable[tuple[int, object]]) -> dict[int, float]:
-    return {row: float(value) for row, value in cells if isinstance(value, int | float)}
+    return {row: float(value) for row, value in cells if isinstance(value, float)}
+
+
+def _shape(value: float) -> tuple[bool, int]:
+    """What costs a number digits where a cell's width is given: a sign, digits before the point, zeros after it."""
+    exponent = repr(value).partition("e")[2]
+    return value < 0, int(exponent) if exponent else len(f"{abs(int(value))}")
+
+
+def _units(values: Iterable[float]) -> dict[object, float]:
+    """Half a unit of the last decimal that numbers of one shape show.
+
+    It is what most of them show: some end in zeros, and one with more digits may be the mistake.
+    """
+    shapes: dict[object, list[int]] = defaultdict(list)
+    for value in values:
+        shapes[_shape(value)].append(_decimals(value))
+    return {shape: 0.5 * 10.0 ** -mode(decimals) for shape, decimals in shapes.items()}
 
 
 def _decimals(value: float) -> int:

@@ -1,32 +1,33 @@
-"""The cells of a table: numbers, formulas in terms of its columns, or the verdict on what is neither."""
+"""The cells of a table: numbers, formulas in terms of its columns, or the judgement on what is neither."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import mpmath
 import sympy as sp
-from openpyxl.utils import get_column_letter
 
-from cellgrad.spreadsheet.audit.cells import Book, Unreadable
+from cellgrad.spreadsheet.audit.cells import Book, Cell, Pattern, Sheet, Unreadable
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
-from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout, is_text
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, parse, read_reference, relative, tokenize
+from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout, is_text
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, parse, read_reference, tokenize
 
 MOST_DISTINCT = 500  # formulas of one column; one that is filled down has one or two
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
-ERROR, WARNING, UNCHECKED = "error", "warning", "not checked"  # how severe a verdict is
+ERROR, WARNING, UNCHECKED = "error", "warning", "not checked"  # how severe a judgement is
+RANDOM = re.compile(r"\bRAND(?:BETWEEN|ARRAY)?\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is wrong with one cell; cells of a column with the same `kind` and severity become one finding."""
+class Judgement:
+    """What is wrong with some rows of a column; those of the same `kind` and severity become one finding."""
 
     column: str
-    row: int
+    rows: range
     kind: object
     message: str
     expected: str = ""
@@ -36,23 +37,45 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)  # read once, a formula is known by its identity
 class Formula:
-    """A formula over the columns: `h1` is this row's, `w1[-1]` the row above's; other cells go by their address."""
+    """A formula over the columns: `h1` is this row's, `w1[-1]` the row above's; other cells go by their address.
 
-    expression: sp.Expr
+    In `exact`, a constant column has a row as well, `t1[+0]` or `t1[row 4]`; in `expression` it has none.
+    """
+
+    exact: sp.Expr
     text: str  # as typed, with names for the cells of the table
-    pattern: str  # as typed, with cells relative to its own: the same for all that are filled down from one
+    pattern: object  # the same for all that are filled down from one
     outside: tuple[Reference, ...]  # the cells outside the table that it mentions, as they are typed
-    same_row: frozenset[str]  # the computed columns of its own row that it uses
+
+    @cached_property
+    def expression(self) -> sp.Expr:
+        """The formula over the columns, its constants without a row."""
+        found = {symbol: CONSTANT_ELSEWHERE.fullmatch(str(symbol)) for symbol in self.exact.free_symbols}
+        return self.exact.xreplace({symbol: SYMBOLS[match[1]] for symbol, match in found.items() if match})
+
+    @cached_property
+    def same_row(self) -> frozenset[str]:
+        """The columns of its own row that it uses, constants left out."""
+        own = (str(symbol) for symbol in self.exact.free_symbols if symbol.is_real)
+        return frozenset(name for name in own if name.isidentifier())
 
 
-_COMPUTED = {name: symbol for name, symbol in SYMBOLS.items() if name not in (*CONSTANT, *WEIGHT)}
+@dataclass(frozen=True)
+class RandomNumber:
+    """A cell that draws its number anew whenever the sheet is computed."""
+
+    text: str
+
+
+Content = float | Formula | RandomNumber | Judgement
 ELSEWHERE = re.compile(r"(\w+)\[([-+]\d+)\]")
+CONSTANT_ELSEWHERE = re.compile(r"({})\[([-+]\d+|row \d+)\]".format("|".join(CONSTANT)))
 
 
 def in_row(name: str, offset: int) -> sp.Symbol:
-    """A column of the table, `offset` rows below the row at hand; what is constant has no row."""
-    if offset == 0 or name in CONSTANT:
-        return SYMBOLS[name]
+    """A column of the table, `offset` rows below the row at hand."""
+    if offset == 0 and name not in CONSTANT:
+        return SYMBOLS.get(name) or sp.Symbol(name, real=True)
     return sp.Symbol(f"{name}[{offset:+d}]", real=True)
 
 
@@ -61,136 +84,203 @@ class Reader:
 
     def __init__(self, book: Book, layout: Layout):
         self.book, self.layout, self.names = book, layout, layout.names
+        self.defined = book.names(layout.sheet)
         self.values: dict[sp.Symbol, sp.Rational] = {}  # of cells outside the table
         self.empty: set[sp.Symbol] = set()
         self.texts: dict[sp.Symbol, str] = {}  # of cells outside the table that hold neither number nor formula
+        self._contents: dict[str, list[tuple[range, Content]]] = {}
         self._read: dict[tuple, Formula | FormulaError] = {}
-        self._varying: dict[tuple, tuple[int, list[Reference]]] = {}  # the row where they were found, and they
-        self._distinct: Counter[int] = Counter()
+        self._varying: dict[tuple, tuple[int, list[Reference], bool]] = {}
+        self._distinct: Counter[str] = Counter()
         self._followed = 0
 
-    def cells(
-        self, name: str, rows: Iterable[int], constants_by_row: bool = False
-    ) -> Iterator[tuple[int, float | Formula | Verdict]]:
-        """What the cells of a column hold: a number, a formula, or the verdict on what is neither."""
+    def runs(self, name: str) -> list[tuple[range, Content]]:
+        """What a column holds: rows that hold the same number or formula, and that, from the top down."""
+        if name not in self._contents:
+            self._contents[name] = [
+                (rows, replace(content, rows=rows) if isinstance(content, Judgement) else content)
+                for rows, content in self._runs(name, self.layout.rows(name))
+            ]
+        return self._contents[name]
+
+    def _runs(self, name: str, rows: Iterable[int]) -> Iterator[tuple[range, Content]]:
+        start, last, content = 0, 0, None
+        before: Cell = None
         for row in rows:
-            value = self.layout.cell(name, row)
-            if value is None:
-                yield row, Verdict(name, row, "empty", "the cell is empty", "a formula or a number", "nothing")
-            elif isinstance(value, Unreadable):
-                words = f"not read: the formula {value.reason}"
-                yield row, Verdict(name, row, "unread", words, "", value.text, UNCHECKED)
-            elif is_text(value):
-                words = "holds text, not a number or a formula"
-                yield row, Verdict(name, row, "text", words, "a number", value[1:60])
-            elif isinstance(value, str):
-                reading = self._formula(value, row, self.layout.columns[name], constants_by_row)
-                yield row, self.unread(reading, name, row) if isinstance(reading, FormulaError) else reading
-            else:
-                yield row, value
+            cell = self.layout.cell(name, row)
+            steady = cell is before and row > self.layout.first + 1 and isinstance(cell, Pattern | float)
+            if not (steady and self._steady(name, cell)):
+                now = self._content(name, row, cell)
+                if content is not None and now is not content:
+                    yield range(start, last + 1), content
+                if now is not content:
+                    start, content = row, now
+            before, last = cell, row
+        if content is not None:
+            yield range(start, last + 1), content
 
-    def first_formula(self, name: str, constants_by_row: bool = False) -> Formula | None:
-        """The formula in the first row of a column, if there is one that can be read."""
-        [(_, content)] = self.cells(name, [self.layout.first], constants_by_row)
-        return content if isinstance(content, Formula) else None
+    def _content(self, name: str, row: int, cell: Cell) -> Content:
+        here = range(row, row + 1)
+        if cell is None:
+            return Judgement(name, here, "empty", "the cell is empty", "a formula or a number", "nothing")
+        if isinstance(cell, Unreadable):
+            return Judgement(name, here, "unread", f"the formula {cell.reason}", "", cell.text, UNCHECKED)
+        if isinstance(cell, Pattern):
+            return self._formula(name, row, cell)
+        if isinstance(cell, str):
+            return Judgement(name, here, "text", "holds text, not a number or a formula", "a number", cell[1:60])
+        return cell
 
-    def unread(self, error: FormulaError, name: str, row: int) -> Verdict:
-        """The verdict on a formula that cannot be read."""
-        text = str(self.layout.cell(name, row))
+    def first(self, name: str) -> Content | None:
+        """What the first row of a column holds; None where there is no such column."""
+        if name not in self.layout.columns and name not in self.layout.beside:
+            return None
+        runs = self.runs(name)
+        return runs[0][1] if runs else None
+
+    def unread(self, error: FormulaError, name: str, row: int) -> Judgement:
+        """The judgement on a formula that cannot be read."""
+        text = self.layout.typed(name, row)
         found = text if len(text) < 200 else text[:200] + "…"
-        return Verdict(name, row, ("unread", str(error)), f"not checked: the formula {error}", "", found, UNCHECKED)
+        return Judgement(
+            name, range(row, row + 1), ("unread", str(error)), f"the formula {error}", "", found, UNCHECKED
+        )
 
     def outside(self, expression: sp.Expr) -> set[sp.Symbol]:
         """The cells outside the table whose numbers an expression takes."""
         return expression.free_symbols & self.values.keys()
 
-    def _formula(self, text: str, row: int, column: int, constants_by_row: bool) -> Formula | FormulaError:
+    def _formula(self, name: str, row: int, pattern: Pattern) -> Content:
         """The formula in a cell: one and the same for equal formulas of other rows."""
-        place = (column, relative(text, row, column), row == self.layout.first, constants_by_row)
-        if place not in self._varying:
-            self._varying[place] = row, self._varying_references(text, row)
-        home, varying = self._varying[place]
-        key = (*place, tuple(self._key(cell.moved(row - home, 0), row, constants_by_row) for cell in varying))
-        if "[?]" in key[-1]:
-            key = (*key, row)
+        text = pattern.text(row, self.layout.column(name))
+        if row == self.layout.first and RANDOM.search(text) and not self._in_table(text, row):
+            return RandomNumber(text)
+        home, varying, anew = self._varies(name, pattern, row)
+        key: tuple = (name, pattern, row == self.layout.first)
+        key += tuple(self._key(cell.moved(row - home, 0), row) for cell in varying)
+        if anew:
+            key += (row,)
         if key not in self._read:
-            if self._distinct[column] == MOST_DISTINCT:
-                return FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
-            self._distinct[column] += 1
+            if self._distinct[name] == MOST_DISTINCT:
+                error = FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
+                return self.unread(error, name, row)
+            self._distinct[name] += 1
             try:
-                self._read[key] = self._parsed(text, row, constants_by_row, pattern=place[1])
+                self._read[key] = self._parsed(text, row, pattern)
             except FormulaError as error:
                 self._read[key] = error
-        return self._read[key]
+        reading = self._read[key]
+        return self.unread(reading, name, row) if isinstance(reading, FormulaError) else reading
+
+    def _steady(self, name: str, cell: Cell) -> bool:
+        """Whether a formula means the same wherever it is filled down to, from the third row on."""
+        if not isinstance(cell, Pattern):
+            return True
+        _, varying, anew = self._varies(name, cell, self.layout.first + 1)
+        return not varying and not anew
+
+    def _varies(self, name: str, pattern: Pattern, row: int) -> tuple[int, list[Reference], bool]:
+        """The cells whose meaning may change as a formula is filled down, as seen from a row; or whether any may."""
+        key = name, pattern
+        if key not in self._varying:
+            text = pattern.text(row, self.layout.column(name))
+            try:
+                cells = self._references(text)
+            except FormulaError:
+                cells = []
+            varying = [cell for cell in cells if not self._plain(cell, row)]
+            # Cells inside a range count too; one with an end that varies is read anew in every row.
+            self._varying[key] = row, varying, ":" in text and bool(varying)
+        return self._varying[key]
+
+    def _plain(self, cell: Reference, row: int) -> bool:
+        """Whether a cell means the same when its formula is filled down."""
+        own_sheet = cell.sheet is None or cell.sheet == self.layout.sheet.title
+        in_rows = self.layout.first <= cell.row <= self.layout.last
+        if cell.row_fixed:
+            named = self.names.get(cell.column) if own_sheet and in_rows else None
+            return named is None or named in CONSTANT or named in self.layout.beside
+        return own_sheet and cell.column in self.names and cell.row - row in (-1, 0)
 
     def _references(self, text: str) -> list[Reference]:
         tokens = tokenize(text)
         found = [read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell"]
-        return found + [self.book.names[name] for token in tokens if (name := token.text.lower()) in self.book.names]
+        named = [self.defined.get(token.text.lower()) for token in tokens if token.kind == "name"]
+        return found + [cell for cell in named if isinstance(cell, Reference)]
 
-    def _varying_references(self, text: str, row: int) -> list[Reference]:
-        """The cells whose meaning may change as the formula is filled down: all but those of this row and the last."""
+    def _in_table(self, text: str, row: int) -> bool:
         try:
-            cells = self._references(text)
+            return any(self._place(cell, self.layout.sheet.title, row)[1] for cell in self._references(text))
         except FormulaError:
-            return []
-        if ":" in text:  # the cells inside a range count too; a range that grows is read anew in every row
-            return [*cells, Reference(0, 0, True, True)]
-        plain = [
-            cell.sheet is None and not cell.row_fixed and cell.column in self.names and cell.row - row in (-1, 0)
-            for cell in cells
-        ]
-        return [cell for cell, simple in zip(cells, plain, strict=True) if not simple]
+            return True
 
-    def _key(self, cell: Reference, row: int, constants_by_row: bool) -> str:
-        if cell.row == 0:
-            return "[?]"
+    def _key(self, cell: Reference, row: int) -> object:
         try:
-            meaning = self.meaning(cell, row, constants_by_row)
-            if meaning in self.values:  # what counts of a cell elsewhere is its number, not where it stands
-                return "empty" if meaning in self.empty else str(self.values[meaning])
-            return str(meaning)
+            meaning = self.meaning(cell, row)
         except FormulaError as error:
             return str(error)
+        if meaning in self.values:  # what counts of a cell elsewhere is its number, not where it stands
+            return "empty" if meaning in self.empty else self.values[meaning]
+        return meaning
 
-    def _parsed(self, text: str, row: int, constants_by_row: bool, pattern: str) -> Formula:
+    def _parsed(self, text: str, row: int, pattern: Pattern) -> Formula:
         outside: dict[Reference, None] = {}
 
         def resolve(cell: Reference) -> sp.Expr:
-            meaning = self.meaning(cell, row, constants_by_row)
-            if meaning.free_symbols <= self.values.keys() | self.texts.keys():
+            meaning = self.meaning(cell, row)
+            held = self.values.keys() | self.texts.keys()
+            if all(symbol in held and not symbol.is_real for symbol in meaning.free_symbols):
                 outside.setdefault(cell)
             return meaning
 
-        expression = parse(text, resolve, self.book.names)
-        same_row = {name for name, symbol in _COMPUTED.items() if symbol in expression.free_symbols}
-        return Formula(expression, self._named(text, row), pattern, tuple(outside), frozenset(same_row))
+        named = {name: value for name, value in self.defined.items() if not isinstance(value, Reference)}
+        cells = {name: value for name, value in self.defined.items() if isinstance(value, Reference)}
+        return Formula(parse(text, resolve, named | cells), self._named(text, row), pattern.kind, tuple(outside))
 
-    def meaning(self, cell: Reference, row: int, constants_by_row: bool = False) -> sp.Expr:
+    def parsed_with(self, text: str, row: int, instead: dict[Reference, sp.Expr]) -> sp.Expr:
+        """A formula of a row, with something else in the place of some cells."""
+        exact = parse(text, lambda cell: instead.get(cell) or self.meaning(cell, row), self.defined)
+        return Formula(exact, "", None, ()).expression
+
+    def meaning(self, cell: Reference, row: int) -> sp.Expr:
         """What a cell is to a formula in `row` of the table: a column, a number elsewhere, or a formula followed."""
         self._followed = 0
-        return self._meaning(cell, self.layout.sheet.title, row, [], constants_by_row)
+        return self._meaning(cell, self.layout.sheet.title, row, [])
 
-    def _meaning(self, cell: Reference, home: str, row: int, chain: list, constants_by_row: bool) -> sp.Expr:
+    def _place(self, cell: Reference, home: str, row: int) -> tuple[Sheet, sp.Symbol | None]:
+        """The sheet of a cell, and the column that it is if it stands in the table."""
         layout = self.layout
-        sheet = layout.sheet if (cell.sheet or home) == layout.sheet.title else self.book.sheet(cell.sheet or home)
+        title = cell.sheet or home
+        own = title.casefold() == layout.sheet.title.casefold()
+        sheet = layout.sheet if own else self.book.sheet(title)
         if sheet is None:
             raise FormulaError(f"reads the sheet {cell.sheet!r}, which is not in this workbook")
-        if sheet is layout.sheet and layout.first <= cell.row <= layout.last and cell.column in self.names:
-            name = self.names[cell.column]
-            if constants_by_row and name in CONSTANT:
-                place = f"row {cell.row}" if cell.row_fixed else f"{cell.row - row:+d}"
-                return sp.Symbol(f"{name}[{place}]", real=True)
-            return in_row(name, cell.row - row)
-        address = f"{get_column_letter(cell.column)}{cell.row}"
-        if sheet is not layout.sheet:
-            address = str(Reference(cell.row, cell.column, sheet=sheet.title))
+        name = self.names.get(cell.column)
+        if not own or name is None or not layout.first <= cell.row <= layout.rows(name).stop - 1:
+            return sheet, None
+        if cell.row_fixed and name in layout.beside:  # a cell of its own, that happens to stand beside the table
+            return sheet, None
+        if cell.row_fixed and name in CONSTANT:
+            return sheet, sp.Symbol(f"{name}[row {cell.row}]", real=True)
+        return sheet, in_row(name, cell.row - row)
+
+    def _meaning(self, cell: Reference, home: str, row: int, chain: list) -> sp.Expr:
+        sheet, column = self._place(cell, home, row)
+        if column is not None:
+            return column
+        address = sheet.address(cell.row, cell.column)
+        if sheet is not self.layout.sheet:
+            address = f"{Reference(1, 1, sheet=sheet.title)}".removesuffix("A1") + address
         value = sheet.value(cell.row, cell.column)
         if isinstance(value, Unreadable):
             raise FormulaError(f"reads {address}, which {value.reason}")
         symbol = outside_cell(address)
         if is_text(value):
-            self.texts[symbol] = value[1:40]
+            number = _number_in(value[1:])
+            if number is None:
+                self.texts[symbol] = value[1:40]
+            else:  # a spreadsheet program takes a text that reads as a number for one
+                self.values[symbol], self.texts[symbol] = number, value[1:40]
             return symbol
         if isinstance(value, str):
             place = (sheet.title, cell.row, cell.column)
@@ -201,8 +291,8 @@ class Reader:
                 raise FormulaError("leads to too many cells outside the table")
             return parse(
                 value,
-                lambda other: self._meaning(other, sheet.title, row, [*chain, place], constants_by_row),
-                self.book.names,
+                lambda other: self._meaning(other, sheet.title, row, [*chain, place]),
+                self.book.names(sheet),
             )
         self.values[symbol] = rational(value or 0)
         if value is None:
@@ -214,14 +304,28 @@ class Reader:
 
         def name(cell: str, sheet: str | None) -> str:
             reference = read_reference(cell, sheet)
-            here = sheet is None or reference.sheet == self.layout.sheet.title
-            if here and reference.column in self.names and self.layout.first <= reference.row <= self.layout.last:
-                return str(in_row(self.names[reference.column], reference.row - row))
-            return cell
+            column = self._place(reference, self.layout.sheet.title, row)[1]
+            if column is None or str(column) in self.layout.beside:
+                return self.spelled(reference)
+            return re.sub(r"\[(?:\+0|row \d+)\]", "", str(column))
 
         return "".join(
             name(token.text, token.sheet) if token.kind == "cell" else token.text for token in tokenize(text)[:-1]
         )
+
+    def spelled(self, cell: Reference) -> str:
+        """A cell as the file has it, where the table lies on its side too."""
+        if self.layout.sheet.side and cell.sheet in (None, self.layout.sheet.title):
+            return str(Reference(cell.column, cell.row, cell.column_fixed, cell.row_fixed, cell.sheet))
+        return str(cell)
+
+
+def _number_in(text: str) -> sp.Rational | None:
+    """The number that a text reads as, in the way of a spreadsheet program."""
+    try:
+        return sp.Rational(text.strip()) if re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", text) else None
+    except (ValueError, TypeError):
+        return None
 
 
 def outside_cell(address: str) -> sp.Symbol:

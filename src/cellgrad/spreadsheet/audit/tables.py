@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from openpyxl.utils import get_column_letter
 
-from cellgrad.spreadsheet.audit.cells import Sheet, Value
-from cellgrad.toynet import BIASES, INPUTS, TARGETS, WEIGHTS
+from cellgrad.spreadsheet.audit.cells import Cell, Pattern, Sheet, Value
+from cellgrad.toynet import BIASES, COLUMNS, INPUTS, TARGETS, WEIGHTS
 
 CONSTANT = tuple(map(str, (*TARGETS, *INPUTS, *BIASES)))  # columns that say the same in every row
 WEIGHT = tuple(map(str, WEIGHTS))
 FEWEST_COLUMNS = 16  # recognised headings in one row that make it the head of a table
+FEWEST_HEADINGS = 10  # … to begin with, before the formulas below tell what the other columns are
+LONGEST_HEADING = 300
 
 _HEADINGS = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
-        (r"(?:t|target|y)([12])", "t{}"),
+        (r"(?:t|target|y|targeto|expected|desired)([12])", "t{}"),
         (r"(?:i|x|in|input)([12])", "i{}"),
         (r"(?:w|weight)([1-8])", "w{}"),
         (r"(?:h|neth|hnet|zh|inh)([12])", "h{}"),
@@ -34,82 +36,154 @@ _HEADINGS = tuple(
         (r"(?:b|bias)([12])", "b{}"),
     )
 )
-RATE_HEADING = re.compile(r"lr|eta|η|alpha|α|rate|learningrate|stepsize")
+RATE_HEADING = re.compile(r"lr|eta|η|n|alpha|α|rate|learningrate|stepsize")
+_LOOK_ALIKE = str.maketrans("аеорсухіʜнтҺһ", "aeopcyxihhthh")  # Cyrillic letters that are drawn like Latin ones
 
 
 def plain(heading: str) -> str:
-    """A heading without what people vary: case, spaces, underscores, brackets, ∂ or δ or d, subscripts."""
+    """A heading without what people vary: case, spaces, brackets, ∂ or its look-alikes, subscripts, a definition."""
     text = unicodedata.normalize("NFKC", heading).casefold()
-    text = re.sub("[∂δ𝜕𝛿∆]|delta|partial", "d", text)
-    return re.sub(r"[^\w/]|_", "", text)
+    text = re.split(r"=|≔|:", text, maxsplit=1)[0] or text
+    text = re.sub("[∂δ𝜕𝛿∆ðәəϑдծძ]|delta|partial", "d", text)
+    return re.sub(r"[^\w/]|_", "", text).translate(_LOOK_ALIKE)
 
 
 def _column_name(value: Value) -> str | None:
     """Which of the columns a heading names, or None."""
-    if not is_text(value) or len(value) > 40:
+    if not is_text(value) or len(value) > LONGEST_HEADING:
         return None
     text = plain(value)
-    for pattern, name in _HEADINGS:
-        if match := pattern.fullmatch(text):
-            return name.format(*match.groups())
+    alike = re.sub(r"0(?=[12]$)", "o", re.sub(r"[l|]$", "1", text))  # a small L for 1, a zero for O
+    for spelling in (text, alike):
+        for pattern, name in _HEADINGS:
+            if match := pattern.fullmatch(spelling):
+                return name.format(*match.groups())
     return None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a table stands: its sheet, the row of headings, the first and last row below, the columns by name."""
+    """Where a table stands: its sheet, the row of headings, the first and last row below, the columns by name.
+
+    `beside` are other columns with numbers or formulas in its rows, named by their letters. A row of new weights
+    alone below the last full row counts as the `last` of the weights only; `full` is the last one of all columns.
+    """
 
     sheet: Sheet
     heading: int
     first: int
+    full: int
     last: int
     columns: dict[str, int]
+    beside: dict[str, int]
 
     @cached_property
     def names(self) -> dict[int, str]:
         """The columns' names by their number."""
-        return {column: name for name, column in self.columns.items()}
+        return {column: name for name, column in (self.beside | self.columns).items()}
 
-    @property
-    def rows(self) -> range:
-        """The rows below the headings."""
-        return range(self.first, self.last + 1)
+    def rows(self, name: str = "") -> range:
+        """The rows below the headings in which a column stands."""
+        return range(self.first, (self.last if name in WEIGHT else self.full) + 1)
 
-    def cell(self, name: str, row: int) -> Value:
-        """What a column holds in a row of the sheet."""
-        return self.sheet.value(row, self.columns[name])
+    def column(self, name: str) -> int:
+        """The number of a column, of the table or beside it."""
+        return self.columns[name] if name in self.columns else self.beside[name]
+
+    def cell(self, name: str, row: int) -> Cell:
+        """What a column holds in a row of the sheet, as it is stored."""
+        return self.sheet.cell(row, self.column(name))
+
+    def value(self, name: str, row: int) -> Value:
+        """What a column holds in a row of the sheet, formulas as text."""
+        return self.sheet.value(row, self.column(name))
+
+    def typed(self, name: str, row: int) -> str:
+        """The text of a cell as the file has it."""
+        return str(self.sheet.typed(row, self.column(name)))
 
     def address(self, name: str, row: int) -> str:
         """Where a column's cell of that row stands: "Z3"."""
-        return f"{get_column_letter(self.columns[name])}{row}"
+        return self.sheet.address(row, self.column(name))
+
+    def span(self, name: str, rows: list[int]) -> str:
+        """Rows of a column as ranges: [3, 4, 5, 9] in column Z is "Z3:Z5,Z9"."""
+        runs: list[list[int]] = []
+        for row in rows:
+            if runs and row == runs[-1][1] + 1:
+                runs[-1][1] = row
+            else:
+                runs.append([row, row])
+        ends = [(self.address(name, first), self.address(name, last)) for first, last in runs]
+        return ",".join(first if first == last else f"{first}:{last}" for first, last in ends)
 
     @property
     def range(self) -> str:
         """The table's cells, headings included: "A2:AE70"."""
-        left, right = min(self.columns.values()), max(self.columns.values())
-        return f"{get_column_letter(left)}{self.heading}:{get_column_letter(right)}{max(self.last, self.heading)}"
+        corners = min(self.columns.values()), max(self.columns.values())
+        first, last = self.heading, max(self.last, self.heading)
+        return f"{self.sheet.address(first, corners[0])}:{self.sheet.address(last, corners[1])}"
+
+    def renamed(self, found: dict[str, str]) -> Layout:
+        """The same table when columns beside it turn out to be columns of the network."""
+        columns = self.columns | {name: self.beside[letters] for letters, name in found.items()}
+        order = sorted(columns, key=columns.__getitem__)
+        beside = {letters: column for letters, column in self.beside.items() if letters not in found}
+        return replace(self, columns={name: columns[name] for name in order}, beside=beside)
 
 
 def find_tables(sheet: Sheet) -> Iterator[Layout]:
     """The tables of a sheet, from the top down; one with headings only has its last row above its first."""
-    heads = [(row, columns) for row, cells in enumerate(sheet.rows, start=1) for columns in _heads(cells)]
+    heads = [
+        (row, columns)
+        for row, cells in enumerate(sheet.rows, start=1)
+        if any(isinstance(cell, str) for cell in cells)
+        for columns in _heads(cells)
+    ]
     for heading, columns in heads:
         below = [row for row, others in heads if row > heading and {*others.values()} & {*columns.values()}]
         end = min(below, default=len(sheet.rows) + 1)
-        # A line of units or explanations may stand below the headings; a row that is mostly empty is none of the
-        # table; and an empty one ends it.
-        body = []
-        for row in range(heading + 1, end):
-            values = [value for column in columns.values() if (value := sheet.value(row, column)) is not None]
-            if not values and (body or row > heading + 3):
-                break
-            if 2 * len(values) > len(columns) and not all(is_text(value) for value in values):
-                body.append(row)
-        yield Layout(sheet, heading, min(body, default=heading + 1), max(body, default=heading), columns)
+        body = _body(sheet, heading, end, columns)
+        first, full = min(body, default=heading + 1), max(body, default=heading)
+        last = full
+        if body and full + 1 < end and _only_new_weights(sheet, full + 1, columns):
+            last = full + 1
+        yield Layout(sheet, heading, first, full, last, columns, _beside(sheet, first, full, columns))
 
 
-def _heads(cells: tuple[Value, ...]) -> list[dict[str, int]]:
-    """The tables whose headings stand side by side in one row: a new one begins where a heading comes again."""
+def _body(sheet: Sheet, heading: int, end: int, columns: dict[str, int]) -> list[int]:
+    """The rows of a table: a line of units may stand above them; mostly empty ones are none, an empty one ends it."""
+    body: list[int] = []
+    for row in range(heading + 1, end):
+        values = [value for column in columns.values() if (value := sheet.cell(row, column)) is not None]
+        if not values and (body or row > heading + 3):
+            break
+        if 2 * len(values) > len(columns) and not all(is_text(value) for value in values):
+            body.append(row)
+    return body
+
+
+def _only_new_weights(sheet: Sheet, row: int, columns: dict[str, int]) -> bool:
+    filled = {name for name, column in columns.items() if sheet.cell(row, column) is not None}
+    return bool(filled & {*WEIGHT}) and filled <= {*WEIGHT, *CONSTANT}
+
+
+def _beside(sheet: Sheet, first: int, last: int, columns: dict[str, int]) -> dict[str, int]:
+    """Columns without a known heading that hold numbers or formulas in most rows of the table."""
+    if last < first:
+        return {}
+    taken, middle = {*columns.values()}, (first + last + 1) // 2
+    width = max((len(sheet.rows[row - 1]) for row in {first, middle, last} if row <= len(sheet.rows)), default=0)
+    found = {}
+    for column in range(1, width + 1):
+        probes = [sheet.cell(row, column) for row in (first, middle, last)]
+        if column not in taken and sum(isinstance(cell, float | Pattern) for cell in probes) > 1:
+            found[get_column_letter(column)] = column
+    return found
+
+
+def _heads(cells: list[Cell]) -> list[dict[str, int]]:
+    """The tables whose headings stand side by side in one row: a new one begins where most headings come again."""
     tables: list[dict[str, int]] = [{}]
     for column, value in enumerate(cells, start=1):
         name = _column_name(value)
@@ -117,9 +191,27 @@ def _heads(cells: tuple[Value, ...]) -> list[dict[str, int]]:
             tables.append({})
         if name:
             tables[-1][name] = column
-    return [table for table in tables if len(table) >= FEWEST_COLUMNS]
+    merged: list[dict[str, int]] = []
+    for table in tables:
+        if merged and len(merged[-1].keys() & table.keys()) <= 2:
+            few, many = sorted((merged[-1], table), key=len)
+            merged[-1] = few | many  # a heading that stands twice means the column in the larger part
+        else:
+            merged.append(table)
+    return [table for table in merged if len(table) >= FEWEST_HEADINGS]
 
 
-def is_text(value: Value) -> bool:
+def nearest_headings(sheet: Sheet) -> tuple[int, int, list[str]]:
+    """The row with most known headings: how many, which row, and its headings that are not known."""
+    best = 0, 0, []
+    for row, cells in enumerate(sheet.rows, start=1):
+        texts = [cell for cell in cells if is_text(cell)]
+        known = {name for text in texts if (name := _column_name(text))}
+        if len(known & {*COLUMNS}) > best[0]:
+            best = len(known), row, [text[1:41] for text in texts if not _column_name(text)]
+    return best
+
+
+def is_text(value: Cell) -> bool:
     """Whether a cell holds plain text: neither a number nor a formula."""
     return isinstance(value, str) and value.startswith("'")

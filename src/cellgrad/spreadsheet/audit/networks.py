@@ -1,0 +1,140 @@
+"""A table that is another network than the book's, and consistent in itself: said once, not formula by formula."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from cellgrad.spreadsheet.audit.context import Context
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, definition, points, same
+from cellgrad.spreadsheet.audit.reading import ELSEWHERE, Formula
+from cellgrad.spreadsheet.audit.tables import WEIGHT
+from cellgrad.spreadsheet.parser import FormulaError, evaluate
+from cellgrad.toynet import COLUMNS, FORWARD
+
+FEWEST_SLOPES = 4
+
+
+def trained_biases(context_columns: dict[str, object]) -> frozenset[str]:
+    """The bias columns whose formulas below the first row are more than a copy of the row above."""
+    return frozenset(
+        name
+        for name, content in context_columns.items()
+        if isinstance(content, Formula) and any("dE" in str(s) or "a_" in str(s) for s in content.exact.free_symbols)
+    )
+
+
+def other_network(context: Context, rate: float | None, trained: frozenset[str]) -> str | None:
+    """One sentence about a network that differs from the book's but whose derivatives are those of its own loss.
+
+    None where the derivatives are not, or where the network is the book's.
+    """
+    defined = _definitions(context)
+    slopes = [name for name in WEIGHT if f"dE_d{name}" in defined and name in context.layout.columns]
+    if len(slopes) < FEWEST_SLOPES or any(f"dE_d{n}" not in defined for n in WEIGHT if n in context.layout.columns):
+        return None
+    loss = defined.get("E_total") or sp.Add(*(defined.get(name, sp.S.Zero) for name in ("E1", "E2")))
+    forward = {SYMBOLS[str(name)]: defined[str(name)] for name in FORWARD if str(name) in defined}
+    for _ in forward:
+        loss = loss.xreplace(forward)
+    if loss.free_symbols & forward.keys() or loss.free_symbols - {*SYMBOLS.values()} - context.reader.values.keys():
+        return None
+    try:
+        at = [_point(context, point, forward) for point in points()[:2]]
+        for name in slopes:
+            slope = sp.diff(loss, SYMBOLS[name])
+            if not all(same(evaluate(defined[f"dE_d{name}"], p), evaluate(slope, p)) for p in at if p):
+                return None
+        if not all(at) or not _biases_descend(context, loss, at, rate, trained):
+            return None
+    except (FormulaError, KeyError):
+        return None
+    return _said(context, defined, trained)
+
+
+def _definitions(context: Context) -> dict[str, sp.Expr]:
+    """Each computed column's formula, where it has one and the same in all rows."""
+    found = {}
+    for name in COLUMNS:
+        if name not in context.layout.columns or name in WEIGHT:
+            continue
+        try:
+            written = {
+                expression
+                for rows, content in context.reader.runs(name)
+                if isinstance(content, Formula)
+                for _, expression in context.expanded(rows, content)
+            }
+        except FormulaError:
+            continue
+        if len(written) == 1:
+            found[name] = written.pop()
+    return found
+
+
+def _point(context: Context, point: Point, forward: dict[sp.Symbol, sp.Expr]) -> dict | None:
+    """A random network with the hidden and output units that the table itself computes."""
+    free = {SYMBOLS[str(s)]: point[SYMBOLS[str(s)]] for s in SYMBOLS.values() if s not in forward}
+    known = {cell: context.points_with([cell])[0][cell] for cell in context.reader.values}
+    values, left = free | known, dict(forward)
+    while left:
+        ready = [name for name, expression in left.items() if expression.free_symbols <= values.keys()]
+        if not ready:
+            return None
+        values |= {name: evaluate(left.pop(name), values) for name in ready}
+    return values
+
+
+def _biases_descend(context: Context, loss: sp.Expr, at: list, rate: float | None, trained: frozenset[str]) -> bool:
+    """Whether each trained bias goes down its own derivative with the learning rate of the weights."""
+    for name in trained:
+        for _, content in context.reader.runs(name)[1:]:
+            if not isinstance(content, Formula) or rate is None:
+                return False
+            above = {s: SYMBOLS[m[1]] for s in content.exact.free_symbols if (m := ELSEWHERE.fullmatch(str(s)))}
+            update = context.in_table(content.exact.xreplace(above))
+            slope = sp.diff(loss, SYMBOLS[name])
+            for point in at:
+                found = (point[SYMBOLS[name]] - evaluate(update, point)) / evaluate(slope, point)
+                if abs(found - rate) > 1e-12:
+                    return False
+    return True
+
+
+def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str]) -> str | None:
+    layout = context.layout
+    differ = [str(name) for name in FORWARD if str(name) in defined and _differs(context, str(name), defined)]
+    slopes = [name for name in defined if name.startswith("dE_") and _differs(context, name, defined)]
+    missing = [
+        name for name in COLUMNS if name not in layout.columns and SYMBOLS[name] not in context.stand_ins.values()
+    ]
+    if not slopes and not missing and not trained:
+        return None
+    parts = [f"{name} is {_text(context, name)}" for name in differ]
+    if missing:
+        units = (("i1", "i2"), ("h1", "h2"), ("o1", "o2"))
+        shape = "-".join(str(sum(name not in missing for name in layer)) for layer in units)
+        parts.append(f"it is {shape}, without {', '.join(missing)}")
+    if trained:
+        parts.append(f"its biases {' and '.join(sorted(trained))} are trained too")
+    differences = "; ".join(parts[:6]) or "its weights are numbered otherwise"
+    return (
+        "another network than the book's, consistent in itself: every derivative is that of its own loss, so its "
+        f"formulas are not held against the book's one by one ({differences})"
+    )
+
+
+def _differs(context: Context, name: str, defined: dict[str, sp.Expr]) -> bool:
+    right = definition(name, context.bias)
+    if defined[name] == right:
+        return False
+    at = context.points_with(context.reader.outside(defined[name]))
+    try:
+        return not all(same(evaluate(defined[name], p), evaluate(right, p)) for p in at)
+    except (FormulaError, KeyError):
+        return True
+
+
+def _text(context: Context, name: str) -> str:
+    content = context.reader.first(name)
+    text = content.text if isinstance(content, Formula) else ""
+    return text if len(text) < 60 else text[:57] + "…"

@@ -1,0 +1,197 @@
+"""A table computed as a spreadsheet program computes it, in floats, and the descent that it should be.
+
+Formulas are judged one by one; this is the proof of the whole: whatever was overlooked shows in the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import sympy as sp
+
+from cellgrad.spreadsheet.audit.context import Context
+from cellgrad.spreadsheet.audit.mistakes import definition
+from cellgrad.spreadsheet.audit.reading import (
+    CONSTANT_ELSEWHERE,
+    ELSEWHERE,
+    Content,
+    Formula,
+    Judgement,
+    RandomNumber,
+)
+from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
+from cellgrad.spreadsheet.audit.updates import Update
+from cellgrad.toynet import COLUMNS
+
+CLOSE, LEAST = 1e-9, 1e-12  # relative and absolute: above the rounding of a long descent, below any mistake
+MOST_COMPILED = 2_000
+_COMPUTED = [name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT)]
+
+
+class NotComputed(ValueError):
+    """A cell in which a spreadsheet program shows an error, or for which it gives up: its column, its row, why."""
+
+    def __init__(self, column: str, row: int, reason: str):
+        super().__init__(reason)
+        self.column, self.row, self.reason = column, row, reason
+
+
+Values = dict[str, list[float | None]]  # column: its numbers from the first row on
+
+
+@dataclass
+class _Compiled:
+    """A formula as a function of floats, and where each argument stands: column, offset, or else the fixed row."""
+
+    function: Callable[..., float]
+    arguments: list[tuple[str, int, int | None]]
+    text: str | None  # what it reads that is no number
+
+
+def simulate(context: Context) -> Values:
+    """The numbers of all columns, row by row. Raises NotComputed for the first cell that shows an error."""
+    layout = context.layout
+    contents = {
+        name: [content for rows, content in context.reader.runs(name) for _ in rows]
+        for name in (*layout.columns, *layout.beside)
+    }
+    values = {name: [_given(content) for content in column] for name, column in contents.items()}
+    compiled: dict[int, _Compiled] = {}
+    orders: dict[tuple, list[tuple[str, Formula]]] = {}
+    for place in range(len(layout.rows(WEIGHT[0]))):
+        here = [(name, column[place]) for name, column in contents.items() if place < len(column)]
+        formulas = [(name, content) for name, content in here if isinstance(content, Formula)]
+        shape = tuple(map(id, [content for _, content in formulas]))
+        if shape not in orders:
+            orders[shape] = list(_in_order(dict(formulas), layout.first + place))
+        for name, formula in orders[shape]:
+            if id(formula) not in compiled:
+                if len(compiled) == MOST_COMPILED:
+                    raise NotComputed(name, layout.first + place, "comes after too many different formulas")
+                compiled[id(formula)] = _compile(context, formula)
+            values[name][place] = _computed(compiled[id(formula)], values, name, place, layout.first)
+    return values
+
+
+def _given(content: Content) -> float | None:
+    if isinstance(content, RandomNumber):
+        return 0.5
+    if isinstance(content, Judgement) and content.kind == "empty":
+        return 0.0
+    return content if isinstance(content, float) else None
+
+
+def _in_order(formulas: Mapping[str, Formula], row: int) -> Iterator[tuple[str, Formula]]:
+    """The formulas of a row, each after those of its row that it reads. Raises NotComputed for a circle."""
+    left = dict(formulas)
+    while left:
+        ready = [name for name, formula in left.items() if not formula.same_row & left.keys()]
+        if not ready:
+            raise NotComputed(next(iter(left)), row, "is computed from itself, in a circle")
+        for name in ready:
+            yield name, left.pop(name)
+
+
+def _compile(context: Context, formula: Formula) -> _Compiled:
+    reader = context.reader
+    held = {symbol: value for symbol, value in reader.values.items() if symbol.is_real is None}
+    text = next((reader.texts[s] for s in formula.exact.free_symbols if s in reader.texts and s not in held), None)
+    exact = formula.exact.xreplace(held)
+    symbols = sorted(exact.free_symbols, key=str)
+    arguments = []
+    for symbol in symbols:
+        constant = CONSTANT_ELSEWHERE.fullmatch(str(symbol))
+        other = ELSEWHERE.fullmatch(str(symbol))
+        if constant and constant[2].startswith("row"):
+            arguments.append((constant[1], 0, int(constant[2][4:])))
+        elif other:
+            arguments.append((other[1], int(other[2]), None))
+        else:
+            arguments.append((str(symbol), 0, None))
+    plain = [sp.Symbol(f"x{place}") for place in range(len(symbols))]
+    exact = exact.xreplace(dict(zip(symbols, plain, strict=True)))
+    return _Compiled(sp.lambdify(plain, exact, modules=[{"Magnitude": abs}, "math"]), arguments, text)
+
+
+def _computed(compiled: _Compiled, values: Values, name: str, place: int, first: int) -> float:
+    row = first + place
+    if compiled.text is not None:
+        raise NotComputed(name, row, f"computes with the text {compiled.text!r}")
+    arguments = []
+    for other, offset, fixed in compiled.arguments:
+        at = place + offset if fixed is None else fixed - first
+        value = values[other][at] if other in values and 0 <= at < len(values[other]) else None
+        if value is None:
+            raise NotComputed(name, row, f"reads {other} of row {first + at}, which holds no number by then")
+        arguments.append(value)
+    try:
+        result = compiled.function(*arguments)
+    except (ArithmeticError, ValueError):
+        raise NotComputed(name, row, "divides by zero, or goes beyond the numbers of a spreadsheet") from None
+    if isinstance(result, complex) or not abs(result) < 1e308:
+        raise NotComputed(name, row, "takes a root or a logarithm that does not exist")
+    return float(result)
+
+
+@cache
+def _function(expression: sp.Expr) -> tuple[list[str], Callable[..., float]]:
+    symbols = sorted(expression.free_symbols, key=str)
+    return list(map(str, symbols)), sp.lambdify(symbols, expression, modules="math")
+
+
+def descent(context: Context, values: Values, rates: list[float]) -> Values:
+    """The right numbers from the first row on, each update with its own learning rate.
+
+    Raises KeyError or TypeError where the first row lacks a number, ArithmeticError where floats end.
+    """
+    first = {name: column[0] for name, column in values.items() if name in (*CONSTANT, *WEIGHT)}
+    first |= {name: float(value) for name, value in context.usual.items() if name not in first}
+    functions = [(name, *_function(definition(name, context.bias))) for name in _COMPUTED]
+    table: Values = {name: [] for name in COLUMNS}
+    weights = {name: first[name] for name in WEIGHT}
+    for rate in [*rates, None]:
+        row = first | weights
+        for name, symbols, function in functions:
+            row[name] = function(*[row[symbol] for symbol in symbols])
+        for name, column in table.items():
+            column.append(row[name])
+        if rate is not None:
+            weights = {name: row[name] - rate * row[f"dE_d{name}"] for name in WEIGHT}
+    return table
+
+
+def learning_rates(context: Context, values: Values, usual: Update | None) -> list[float]:
+    """The learning rate of each update, from the second row on."""
+    count = len(context.layout.rows(WEIGHT[0])) - 1
+    if usual is None or usual.schedule is None:
+        return [usual.rate if usual and usual.rate is not None else 0.0] * count
+    symbols = sorted(usual.schedule.free_symbols, key=str)
+    function = sp.lambdify(
+        [sp.Symbol(f"x{k}") for k in range(len(symbols))],
+        usual.schedule.xreplace({symbol: sp.Symbol(f"x{k}") for k, symbol in enumerate(symbols)}),
+        modules="math",
+    )
+    rates = []
+    for place in range(1, count + 1):
+        arguments = []
+        for symbol in symbols:
+            match = ELSEWHERE.fullmatch(str(symbol))
+            name, offset = (match[1], int(match[2])) if match else (str(symbol), 0)
+            known = context.reader.values.get(symbol)
+            arguments.append(float(known) if known is not None else values[name][place + offset])
+        rates.append(float(function(*arguments)))
+    return rates
+
+
+def first_difference(values: Values, right: Values) -> tuple[str, int, float, float] | None:
+    """The first number that is not what it should be: its column, its place from the first row on, both numbers."""
+    names = [name for name in COLUMNS if name in values and name not in CONSTANT]
+    for place in range(len(right[WEIGHT[0]])):
+        for name in names:
+            if place < len(values[name]):
+                found, expected = values[name][place], right[name][place]
+                if found is None or not abs(found - expected) <= CLOSE * abs(expected) + LEAST:
+                    return name, place, found, expected
+    return None
