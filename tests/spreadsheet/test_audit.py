@@ -624,7 +624,7 @@ def hostile(kind, path):
         doctype = '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE sst [<!ENTITY a "b">]><sst>&a;</sst>'
         with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w") as new:
             for name in old.namelist():
-                new.writestr(name, doctype.encode("utf-16") if name == "xl/sharedStrings.xml" else old.read(name))
+                new.writestr(name, doctype.encode("utf-16") if name == "xl/workbook.xml" else old.read(name))
     elif kind == "deep elements":
         rewrite(plain, path, lambda xml: xml.replace("</sheetData>", "</sheetData>" + "<x>" * 5000 + "</x>" * 5000))
     return path
