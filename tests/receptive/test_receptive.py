@@ -19,12 +19,12 @@ from published_fields import (
 
 from cellgrad.receptive import (
     COLUMNS,
+    UntraceableError,
+    boxes,
     cost_table,
-    effective_padding,
     effective_receptive_field,
     fit_gaussian,
     gaussian_sigma,
-    latex_table,
     measure_receptive_field,
     measured_boxes,
     receptive_field,
@@ -35,34 +35,24 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from cellgrad import layers as nets  # noqa: E402
-from cellgrad.receptive.intervals import centre_index  # noqa: E402
-from cellgrad.receptive.trace import UntraceableError, trace_fields  # noqa: E402
 from cellgrad.torchvision import import_torchvision  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def boxes_in_theory(module, input_size, clipped=True):
-    """First and last pixel of the centre unit of each layer, by arithmetic; without `clipped`, border or no border."""
-    boxes = {}
-    for step in trace_fields(module, input_size, clipped):
-        ends = step.result.unit(centre_index(step.result.shape, len(input_size) - 1))
-        boxes[step.name] = tuple((int(low), int(high)) if low <= high else (0, -1) for low, high in ends)
-    return boxes
-
-
 def boxes_by_nan(module, input_size):
     """The same for the last layer of the module as it is: which row, which column spoils the centre unit with a NaN?"""
-    module = module.double().eval()
+    module = module.float().eval()
     ends = []
     with torch.no_grad():
         for axis, pixels in enumerate(input_size[1:]):
-            images = torch.rand(pixels + 1, *input_size, dtype=torch.float64)
+            images = torch.rand(pixels + 1, *input_size)
             for line in range(pixels):
                 images[line].select(axis + 1, line).fill_(torch.nan)
             output = module(images)
-            index = (slice(None), *centre_index(output.shape, len(input_size) - 1)[1:])
-            centre = output[tuple(slice(None) if i is None else i for i in index)]
+            centre = output
+            if output.ndim == images.ndim:
+                centre = output[(..., *(n // 2 for n in output.shape[2:]))]
             # The last image is clean: what is NaN there too, as the maximum over nothing may become, tells nothing.
             missing = centre.flatten(1).isnan()
             spoiled = (missing[:-1] & ~missing[-1]).any(1).nonzero().flatten()
@@ -82,7 +72,7 @@ def last(boxes):
 def test_published_tables_of_araujo_norris_and_sim(layers, published, traced):
     size = (3, 224, 224)
     table = receptive_field(nets.build(layers, size) if traced else layers, size)
-    table["effective_padding"] = effective_padding(table)
+    table["effective_padding"] = table["size"] / 2 - table["start"]
     found = table.set_index("layer").loc[list(published), ["size", "jump", "effective_padding"]]
     assert {name: tuple(row) for name, row in found.iterrows()} == published
 
@@ -188,12 +178,6 @@ def test_cost_table_joins_costs_and_fields():
     assert table["size"].tolist() == receptive_field(nets.SOURCE)["size"].tolist()
 
 
-def test_latex_has_a_row_a_layer():
-    text = latex_table(receptive_field(nets.SOURCE))
-    assert text.count(r"\\") == len(nets.SOURCE) + 1
-    assert r"\texttt{pool1} & 2 & 2 & 0 & 1 & 8 \times 11 \times 11 & 8 & 2 & 4" in text
-
-
 # ---- theory = measurement --------------------------------------------------------------------------------------------
 
 
@@ -226,7 +210,7 @@ def smallest_size(name, module):
 def test_theory_is_measurement_for_torchvisions_classifiers(name):
     module = torchvision_model(name)
     input_size = smallest_size(name, module)
-    theory = boxes_in_theory(module, input_size)
+    theory = boxes(module, input_size)
     # Every tenth of the way, and the end: early layers see little, late ones are cut off by the border.
     names = list(theory)
     chosen = list(dict.fromkeys([*names[:: max(1, len(names) // 10)], names[-1]]))
@@ -357,7 +341,7 @@ def fits(module, input_size):
     """Whether torch itself accepts an image of this size, without ending in something huge."""
     try:
         with torch.no_grad():
-            output = module.double().eval()(torch.zeros(1, *input_size, dtype=torch.float64))
+            output = module.float().eval()(torch.zeros(1, *input_size))
     except RuntimeError:
         return False
     return prod(output.shape) < 40_000
@@ -368,11 +352,11 @@ def fits(module, input_size):
 def test_theory_is_measurement_is_reality_for_random_stacks(layers, pixels):
     module, input_size = nn.Sequential(*layers), (CHANNELS, *pixels)
     assume(fits(module, input_size))
-    boxes = boxes_in_theory(module, input_size)
-    assert measured_boxes(module, input_size) == boxes
-    assert last(boxes) == boxes_by_nan(module, input_size)
+    theory = boxes(module, input_size)
+    assert measured_boxes(module, input_size) == theory
+    assert last(theory) == boxes_by_nan(module, input_size)
     table = receptive_field(module, input_size)
-    output = module(torch.zeros(1, *input_size, dtype=torch.float64))
+    output = module(torch.zeros(1, *input_size))
     assert table["output_size"].iloc[-1] == tuple(output.shape[1:])
 
 
@@ -396,7 +380,7 @@ def test_the_tables_size_is_the_measured_one_where_no_border_cuts(layers, even):
     box = tuple((int(first), int(first + width) - 1) for first, width in zip(firsts, size, strict=True))
     assume(all(start >= 0 and end < pixels for start, end in box))
     assert measure_receptive_field(module, input_size) == size
-    assert last(measured_boxes(module, input_size)) == last(boxes_in_theory(module, input_size, clipped=False)) == box
+    assert last(measured_boxes(module, input_size)) == last(boxes(module, input_size)) == box
 
 
 # ---- modules that a list cannot say ----------------------------------------------------------------------------------
@@ -429,11 +413,11 @@ def test_functional_calls_are_rows_with_fields():
     assert table.loc["conv2d", ["kernel", "padding", "size"]].tolist() == [3, 1, 3]
     assert table.loc["max_pool2d", ["size", "jump", "start"]].tolist() == [4, 2, 1.0]
     # Every second column of the pooled image, but every row, the first of which is left out: 1.0 + 2.
-    assert table.loc["getitem_2", "jump"] == (2, 4)
-    assert table.loc["getitem_2", "start"] == (3.0, 1.0)
+    assert table.loc["getitem", "jump"] == (2, 4)
+    assert table.loc["getitem", "start"] == (3.0, 1.0)
     assert table["output_size"].iloc[-1] == tuple(module(torch.rand(1, *input_size)).shape[1:])
-    assert measured_boxes(module, input_size) == boxes_in_theory(module, input_size)
-    assert last(boxes_in_theory(module, input_size)) == boxes_by_nan(module, input_size)
+    assert measured_boxes(module, input_size) == boxes(module, input_size)
+    assert last(boxes(module, input_size)) == boxes_by_nan(module, input_size)
 
 
 DECODER = nn.Sequential(
@@ -466,8 +450,8 @@ NORMS = nn.Sequential(nn.Conv2d(2, 4, 3), nn.LocalResponseNorm(2), nn.InstanceNo
     ],
 )
 def test_theory_is_measurement_for_shapes_a_list_cannot_say(module, input_size):
-    boxes = boxes_in_theory(module, input_size)
-    assert measured_boxes(module, input_size) == boxes
+    theory = boxes(module, input_size)
+    assert measured_boxes(module, input_size) == theory
     with torch.no_grad():
         output = module.float().eval()(torch.rand(1, *input_size))
     assert receptive_field(module, input_size)["output_size"].iloc[-1] == tuple(output.shape[1:])
@@ -497,9 +481,9 @@ def test_attention_sees_everything():
     module, size = Attention(), (1, 16, 12)
     table = receptive_field(module, size).set_index("layer")
     assert table.loc["transpose", "size"] == 4
-    assert table.loc["attention", "size"] == (16, 12)
-    assert measured_boxes(module, size) == boxes_in_theory(module, size)
-    assert boxes_in_theory(module, size)["transpose"] == ((8, 11), (0, 3))
+    assert table.loc["attention", ["size", "local"]].tolist() == ["whole image", 4]
+    assert measured_boxes(module, size) == boxes(module, size)
+    assert boxes(module, size)["transpose"] == ((8, 11), (0, 3))
 
 
 @pytest.mark.parametrize("row, column", [(0, 0), (1, 5), (2, 2), (7, 9), (6, 1)])
@@ -522,7 +506,7 @@ def test_tokens_see_their_shifted_window(row, column, shift):
     starts = [-4 + shift, shift, 4 + shift, 8 + shift]
     windows = [max(start for start in starts if start <= place) for place in (row, column)]
     box = tuple((max(0, start), min(start + 4, n) - 1) for start, n in zip(windows, size[1:], strict=True))
-    assert last(boxes_in_theory(module, size)) == last(measured_boxes(module, size)) == box
+    assert last(boxes(module, size)) == last(measured_boxes(module, size)) == box
 
 
 @pytest.mark.parametrize(
@@ -539,12 +523,19 @@ def test_adaptive_pools_say_what_their_windows_are(outputs, kind, kernel, size):
     assert (row["kind"], row["kernel"], row["size"]) == (kind, kernel, size)
 
 
+GATE = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 1, 1))
+
+
 @pytest.mark.parametrize(
     "branch, kind, size",
     [
         (nn.Conv2d(1, 1, 5, padding=2), "add, branches aligned", 5),
         (nn.Sequential(nn.ZeroPad2d((2, 0, 2, 0)), nn.Conv2d(1, 1, 3)), "add, branches not aligned", 3),
-        (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 1, 1)), "add, one branch shared by all positions", 14),
+        (
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 1, 1)),
+            "add, one branch shared by all positions, whole image from here on",
+            "whole image",
+        ),
     ],
 )
 def test_branches_that_meet_say_whether_they_are_aligned(branch, kind, size):
@@ -670,17 +661,8 @@ class Fourier(nn.Module):
         return torch.fft.fft2(x).real
 
 
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.memory = nn.GRU(28, 4)
-
-    def forward(self, x):
-        return self.memory(x[:, 0])[0]
-
-
 @pytest.mark.parametrize(
-    "module, operation", [(Branching(), r"if x\.sum\(\) > 0"), (Fourier(), "fft"), (Recurrent(), "memory: .*GRU")]
+    "module, operation", [(Branching(), r"if x\.sum\(\) > 0"), (Fourier(), "fft"), (nn.GRU(28, 4), "GRU reads")]
 )
 @pytest.mark.parametrize("function", [receptive_field, measure_receptive_field])
 def test_what_cannot_be_traced_is_named(module, operation, function):

@@ -8,11 +8,14 @@ from importlib import import_module
 from typing import Any
 
 from cellgrad.receptive.operations import UntraceableError
-from cellgrad.receptive.recurrence import effective_padding, gaussian_sigma, step
-from cellgrad.receptive.table import COLUMNS, cost_table, latex_table, receptive_field
+from cellgrad.receptive.recurrence import gaussian_sigma, step
+from cellgrad.receptive.table import COLUMNS, cost_table, receptive_field
 
 _WITH_TORCH = {
     "measure_receptive_field": "measure",
+    "box": "measure",
+    "boxes": "measure",
+    "context": "measure",
     "measured_boxes": "measure",
     "EffectiveField": "effective",
     "effective_receptive_field": "effective",
@@ -24,9 +27,7 @@ __all__ = [
     "UntraceableError",
     *_WITH_TORCH,
     "cost_table",
-    "effective_padding",
     "gaussian_sigma",
-    "latex_table",
     "receptive_field",
     "step",
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from cellgrad.receptive.intervals import centre_index
+from cellgrad.receptive.interval_operations import FieldOperations
+from cellgrad.receptive.intervals import image
+from cellgrad.receptive.operations import UntraceableError
+from cellgrad.receptive.trace import follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,29 +37,41 @@ def effective_receptive_field(
     sign. The Gaussian is fitted by its moments, because variances add from layer to layer, at any depth. Luo, Li,
     Urtasun, Zemel: Understanding the Effective Receptive Field, 2016. Raises ValueError where no gradient arrives.
     """
-    modes = {child: child.training for child in module.modules()}
     if layer is not None and layer not in dict(module.named_modules()):
         raise ValueError(f"layer: there is no module {layer!r} in {type(module).__name__}")
-    caught = []
+    index = _centre_index(module, tuple(inputs.shape[1:]), layer)
+    modes, caught = {child: child.training for child in module.modules()}, []
     target = module if layer is None else module.get_submodule(layer)
     hook = target.register_forward_hook(lambda _, __, output: caught.append(output))
+    home = next(module.parameters(), inputs)
     try:
-        pixels = inputs.detach().clone().requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            # The module's device and precision decide; the inputs may come from anywhere.
+            pixels = inputs.detach().to(home.device, home.dtype, copy=True).requires_grad_()
             module.eval()(pixels)
-            output = caught[-1]
-            index = tuple(slice(None) if i is None else i for i in centre_index(output.shape, pixels.ndim - 2))
+            values = caught[-1][index]
             # One channel after the other would take as many passes: random signs mix them without letting them cancel.
-            values = output[index]
             generator = torch.Generator().manual_seed(0)
-            signs = torch.randint(0, 2, values.shape[1:], generator=generator) * 2 - 1 if power > 1 else 1
-            (gradient,) = torch.autograd.grad((values * signs).sum(), pixels)
+            signs = torch.randint(0, 2, values.shape[1:], generator=generator) * 2 - 1 if power > 1 else torch.ones(())
+            (gradient,) = torch.autograd.grad((values * signs.to(values.device)).sum(), pixels)
     finally:
         hook.remove()
         for child, mode in modes.items():
             child.training = mode
-    strength = gradient.double().abs().pow(power).mean(dim=(0, 1)).numpy()
+    # To the processor first: not every device knows double precision.
+    strength = gradient.cpu().double().abs().pow(power).mean(dim=(0, 1)).numpy()
     return fit_gaussian(strength)
+
+
+def _centre_index(module: nn.Module, input_size: tuple[int, ...], layer: str | None) -> tuple[Any, ...]:
+    """The centre unit, of all images together."""
+    pixels = image(input_size)
+    try:
+        trace = follow(module, input_size, FieldOperations(pixels), pixels)
+        centre = trace.rows[trace.place(layer)].result.centre_index()
+    except UntraceableError as error:
+        raise UntraceableError(f"the centre unit cannot be found: {error}") from error
+    return tuple(slice(None) if place is None else place for place in centre)
 
 
 def fit_gaussian(strength: np.ndarray) -> EffectiveField:

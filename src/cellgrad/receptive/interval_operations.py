@@ -1,9 +1,9 @@
-"""Intervals of the image as values that flow through a graph: `operations` on `intervals`."""
+"""Intervals of the image as values that flow through a network: `operations` on `intervals`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,29 +11,36 @@ from typing import Any
 import numpy as np
 
 from cellgrad.receptive import intervals
-from cellgrad.receptive.intervals import Fields, Windows
+from cellgrad.receptive.intervals import Fields, Part, Windows
 from cellgrad.receptive.operations import Geometry, Operations, Widths
 from cellgrad.receptive.recurrence import agree
 
 
 class FieldOperations(Operations):
-    """`Operations` on `Fields`; image: what flows into the graph."""
+    """`Operations` on `Fields`; image: what flows into the network.
 
-    def __init__(self, image: Fields) -> None:
-        self.image = image
+    local: operations on the whole image are ignored: where units that differ in what they see meet something that is
+    the same for all of them, only what differs counts. saw_global: whether there was such an operation.
+    """
+
+    def __init__(self, image: Fields, local: bool = False) -> None:
+        self.image, self.local, self.saw_global = image, local, False
+
+    def _select(self, parts: Sequence[Part], shape: Sequence[int]) -> list[Part]:
+        """The parts that count: all of them, or those that move on most axes."""
+        moves = [{axis for axis in range(self.image.axes) if part.moves(axis, shape)} for part in parts]
+        local = [part for part, own in zip(parts, moves, strict=True) if not any(own < other for other in moves)]
+        self.saw_global = self.saw_global or len(local) < len(parts)
+        return local if self.local else list(parts)
 
     def constant(self, shape: Sequence[int]) -> Fields:
         """Fields that see nothing."""
         return intervals.constant(shape, self.image)
 
-    def is_constant(self, x: Fields) -> bool:
-        """Whether no unit sees any of the image."""
-        return x.is_constant
-
-    def combine(self, *values: Fields) -> Fields:
+    def combine(self, values: Sequence[Fields], shape: Sequence[int]) -> Fields:
         """Union."""
         self.note = _alignment(values)
-        return values[0] if len(values) == 1 else intervals.union(values)
+        return intervals.union(values, shape, self._select)
 
     def _slide(self, x: Fields, windows: Sequence[Windows], outputs: Sequence[int]) -> Fields:
         """One axis after the other; the image's axes are the last dimensions."""
@@ -43,7 +50,7 @@ class FieldOperations(Operations):
 
     def _grouped(self, x: Fields, groups: int, channels: int) -> Fields:
         """All channels of a group seen together, `channels` new ones made of the groups."""
-        if not any(dim == 1 for dim, _ in x.reach):
+        if not any(dim == 1 for part in x.parts for dim, _ in part.reach):
             return x.resize(1, channels)
         batch, before, *rest = x.shape
         grouped = x.reshape((batch, groups, before // groups, *rest)).mix(2, channels // groups)
@@ -77,8 +84,14 @@ class FieldOperations(Operations):
     ) -> Fields:
         """Each output reads one to four neighbours on each axis."""
         sizes = zip(x.shape[x.ndim - len(outputs) :], outputs, ratios, strict=True)
-        windows = [intervals.resized(n, m, ratio, mode, align_corners, x.clipped) for n, m, ratio in sizes]
+        cubic = mode == "bicubic"
+        windows = [intervals.resized(n, m, ratio, cubic, align_corners, x.clipped) for n, m, ratio in sizes]
         return self._slide(x, windows, outputs)
+
+    def nearest(self, x: Fields, taps: Sequence[Sequence[int]], ratios: Sequence[Fraction]) -> Fields:
+        """Each output reads one input."""
+        windows = [intervals.nearest(row, ratio, x.clipped) for row, ratio in zip(taps, ratios, strict=True)]
+        return self._slide(x, windows, [len(row) for row in taps])
 
     def pad(self, x: Fields, widths: Widths, mode: str) -> Fields:
         """Padding by zeros shows nothing; mirrored pixels show themselves where the image is clipped."""
@@ -92,26 +105,39 @@ class FieldOperations(Operations):
         self.geometry = replace(Geometry.plain((1,) * len(widths)), padding=widths)
         return x
 
+    def reads(self, x: Fields, dim: int, rows: Sequence[Sequence[int]]) -> Fields:
+        """The rows as they are; no pattern."""
+        (dim,) = x.dims(dim)
+        result = x.slide(dim, intervals.ragged(rows, None), len(rows))
+        return replace(result, parts=tuple(self._select([*x.parts, *result.parts], x.shape))) if self.local else result
+
     def mix(self, x: Fields, dim: int, units: int) -> Fields:
         """A dense layer sees all along its dimension."""
         return x.mix(dim, units)
 
     def reduce(self, x: Fields, dims: Sequence[int], keep: bool) -> Fields:
         """A sum sees all it sums over."""
-        if x.ndim == len(x.base) + 2:
-            summed = x.dims(dims)
+        summed = x.dims(dims)
+        if x.ndim == x.axes + 2:
             self.geometry = Geometry.plain([x.shape[dim] if dim in summed else 1 for dim in range(2, x.ndim)])
-        return x.reduce(dims, keep)
+        result = x.reduce(dims, keep)
+        return replace(result, parts=tuple(self._select(result.parts, result.shape)))
 
     def spread(self, x: Fields, dims: Sequence[int]) -> Fields:
         """All see all."""
-        return x.spread(dims)
+        result = x.spread(dims)
+        parts = self._select([*x.parts, *result.parts], x.shape)
+        return replace(x, parts=intervals.joined(parts, x.shape, x.clipped)[0]) if self.local else result
+
+    def bounded(self, x: Fields) -> Fields:
+        """No longer exact."""
+        return replace(x, exact=False)
 
     def reshape(self, x: Fields, shape: Sequence[int]) -> Fields:
         """As a tensor does; where no positions are left, a unit is all of them together."""
-        if x.ndim == len(x.base) + 2 and len(shape) == 2:
+        if x.ndim == x.axes + 2 and len(shape) == 2:
             self.geometry = Geometry.plain(x.shape[2:])
-        return x.reshape(shape)
+        return replace(x.reshape(shape), flat=len(shape) < 3, jump=x.jumps())
 
     def permute(self, x: Fields, order: Sequence[int]) -> Fields:
         """As a tensor does."""
@@ -124,23 +150,7 @@ class FieldOperations(Operations):
     def join(self, values: Sequence[Fields], dim: int) -> Fields:
         """As tensors do."""
         self.note = _alignment(values)
-        return intervals.join(values, dim)
-
-    def shifted_windows(
-        self, x: Fields, window: Sequence[int], shift: Sequence[int], call: Callable[..., Any]
-    ) -> Fields:
-        """On each axis a token sees the tokens of its window; a window cut in two by the shift counts as two."""
-        for axis in (0, 1):
-            n, w = x.shape[1 + axis], window[axis]
-            padded = -(-n // w) * w
-            s = 0 if w >= padded else shift[axis]
-            # Where a token stands after the shift, and which part of the seam's window it belongs to.
-            place = (np.arange(n) - s) % padded
-            part = (place >= padded - s) if s else np.zeros(n, bool)
-            group = list(zip(place // w, part, strict=True))
-            rows = [[other for other in range(n) if group[other] == group[unit]] for unit in range(n)]
-            x = x.slide(1 + axis, intervals.ragged(rows, None), n)
-        return x.mix(-1, x.shape[-1])
+        return intervals.join(values, dim, self._select)
 
 
 def _plain(value: Fraction | float) -> int | float:
@@ -149,46 +159,33 @@ def _plain(value: Fraction | float) -> int | float:
 
 def _alignment(values: Sequence[Fields]) -> str:
     """Whether branches that meet have their fields' centres in the same places; empty where only one sees the image."""
-    branches = [value for value in values if not value.is_constant]
+    branches = [value for value in values if value.parts]
     if len(branches) < 2 or branches[0].clipped:
         return ""
-    positions = [[branch.shape[main] for main in _main_dims(branch) if main is not None] for branch in branches]
-    if len({math.prod(units) > 1 for units in positions}) == 2:
+    if len({any(branch.moving()) for branch in branches}) == 2:
         return "one branch shared by all positions"
     facts = [summary(branch) for branch in branches]
     aligned = len({(fact["jump"], fact["start"]) for fact in facts}) == 1
     return "branches aligned" if aligned else "branches not aligned"
 
 
-def _main_dims(x: Fields) -> tuple[int | None, ...]:
-    """For each axis of the image the dimension along which positions on it are laid out, if there is one."""
-    dims = []
-    for axis in range(len(x.base)):
-        carriers = [dim for dim, other in x.reach if other == axis]
-        if x.ndim < 3 or not carriers:
-            dims.append(None)
-        elif axis + 2 in carriers:
-            dims.append(axis + 2)
-        else:
-            dims.append(max(carriers, key=lambda dim: x.reach[dim, axis].jump))
-    return tuple(dims)
-
-
 def summary(x: Fields) -> dict[str, Any]:
-    """Size, jump and start of a unit's field, where a unit is a position, all its channels together."""
-    sizes, jumps, starts = [], [], []
-    for axis, main in enumerate(_main_dims(x)):
-        low, high = (np.array([end]) for end in x.base[axis])
-        for (dim, other), reach in x.reach.items():
-            if other != axis:
-                continue
-            ends = reach.at(np.arange(x.shape[dim])) if dim == main else reach.hull(x.shape[dim])
-            low, high = low + ends[0], high + ends[1]
+    """Size, jump and start of a unit's field, where a unit is a position, all its channels together.
+
+    sizes: on each axis the smallest and the largest size of any position that sees something.
+    """
+    sizes, starts = [], []
+    for axis, dim in enumerate(x.positions()):
+        low, high = x.extent(axis, dim)
         seeing = high >= low
-        sizes.append(_plain((high - low)[seeing].max(initial=-1) + 1))
+        widths = (high - low)[seeing] + 1
+        largest = _plain(widths.max(initial=0))
+        # Where no pattern goes on, as at the edges of a list of tokens, positions differ for other reasons.
+        goes_on = all(part.reach[dim, axis].advance is not None for part in x.parts if (dim, axis) in part.reach)
+        sizes.append((_plain(widths.min()) if seeing.any() and goes_on else largest, largest))
         # The first unit that sees anything: a transposed convolution may leave some that see nothing.
         first = int(np.argmax(seeing))
         starts.append(float((low[first] + high[first]) / 2 + 0.5) if seeing.any() else math.nan)
-        in_place = main is not None and x.ndim == len(x.base) + 2
-        jumps.append(_plain(x.reach[main, axis].jump if in_place else x.jump[axis]))
-    return {"size": agree(sizes), "jump": agree(jumps), "start": agree(starts)}
+    jumps = [_plain(jump) for jump in x.jumps()]
+    largest = [last for _, last in sizes]
+    return {"size": agree(largest), "jump": agree(jumps), "start": agree(starts), "sizes": sizes}

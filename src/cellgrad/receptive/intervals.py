@@ -1,16 +1,17 @@
-"""Which interval of the input each unit of a tensor can see: exact arithmetic for all ways a network moves numbers.
+"""Which interval of the input each unit of a tensor can see, for all ways in which a network moves numbers.
 
 Along one dimension of a tensor the intervals move in a repeating pattern: unit i + P sees what unit i sees, some pixels
 further on. Plain convolutions and pools have P = 1 and give the well-known recurrence; upsampling, transposed
 convolutions and fractional pools have longer patterns; a reshape takes patterns apart and puts them together again.
-This module knows NumPy only: no torch.
+The ends are whole numbers, kept as floats (exact up to 2⁵³) so that "sees nothing" is (∞, −∞). No torch here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from math import ceil, floor, gcd, inf, lcm, prod
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy as np
 # In `Windows.taps`: this tap does not exist (rows have different numbers of taps).
 NOWHERE = -(2**40)
 Interval = tuple[float, float]
+# More parts than this are merged, and the result is an upper bound.
+MOST_PARTS = 6
 # What a constant sees: the neutral element of the union.
 NOTHING: Interval = (inf, -inf)
 
@@ -63,26 +66,30 @@ def adaptive(inputs: int, outputs: int) -> Windows:
     return ragged(rows, step.numerator)
 
 
-def resized(inputs: int, outputs: int, ratio: Fraction, mode: str, align_corners: bool, clipped: bool) -> Windows:
-    """Upsampling as `torch.nn.functional.interpolate` does it; ratio: input pixels for one output pixel.
+def resized(inputs: int, outputs: int, ratio: Fraction, cubic: bool, align_corners: bool, clipped: bool) -> Windows:
+    """Linear or cubic upsampling as `torch.nn.functional.interpolate` does it; ratio: input pixels for an output pixel.
 
     clipped: a tap beyond the border reads the border pixel, which ends the pattern.
     """
     if align_corners:
         ratio = Fraction(inputs - 1, outputs - 1) if outputs > 1 else Fraction(0)
-    shift = 0 if align_corners or mode == "nearest" else Fraction(1, 2)
+    shift = 0 if align_corners else Fraction(1, 2)
     rows = []
     for o in range(outputs if clipped or not ratio else ratio.denominator):
-        source = (o + shift) * ratio - (0 if mode.startswith("nearest") else shift)
+        source = (o + shift) * ratio - shift
         first = floor(source)
-        if mode.startswith("nearest"):
-            row = [first]
-        elif mode == "bicubic":
-            row = range(first - 1, first + 3) if source != first else [first]
-        else:
-            row = [first, first + 1] if source != first else [first]
+        row = [first] if source == first else range(first - 1, first + 3) if cubic else [first, first + 1]
         rows.append([min(max(tap, 0), inputs - 1) for tap in row] if clipped else row)
     return ragged(rows, None if clipped or not ratio else ratio.numerator)
+
+
+def nearest(taps: Sequence[int], ratio: Fraction, clipped: bool) -> Windows:
+    """Nearest upsampling that reads these inputs; a pattern where rounding has not disturbed it."""
+    period = [floor(o * ratio) for o in range(ratio.denominator)]
+    pattern = ragged([[tap] for tap in period], ratio.numerator)
+    if not clipped and list(pattern.read(np.arange(len(taps)))[:, 0]) == list(taps):
+        return pattern
+    return Windows(np.array(taps)[:, None], None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +120,12 @@ class Reach:
         """The smallest interval with everything that units 0 … units − 1 see."""
         low, high = self.at(np.arange(units))
         return float(low.min()), float(high.max())
+
+    def moves(self, units: int) -> bool:
+        """Whether some of these units see something else than others."""
+        low, high = self.at(np.arange(min(units, 2 * len(self.low) + 1)))
+        low, high = low[np.isfinite(low)], high[np.isfinite(high)]
+        return len(low) > 0 and bool(low.min() != low.max() or high.min() != high.max())
 
     def slide(self, windows: Windows, outputs: int) -> Reach:
         """What the outputs of a layer see, when this is what its inputs see."""
@@ -182,77 +195,170 @@ def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Rea
 
 
 @dataclass(frozen=True, eq=False)
-class Fields:
-    """A tensor's shape, batch first, and what each unit sees: on each image axis, base plus one reach a dimension.
+class Part:
+    """A box for each unit: on each image axis, base plus one reach a dimension.
 
-    base: an interval for each image axis. reach: by (dimension, axis); a dimension not in it makes no difference.
+    base: an interval for each axis. reach: by (dimension, axis); a dimension not in it makes no difference.
+    """
+
+    base: tuple[Interval, ...]
+    reach: dict[tuple[int, int], Reach]
+
+    def carriers(self, axis: int) -> list[int]:
+        """The dimensions that have a reach on this axis."""
+        return [dim for dim, other in self.reach if other == axis]
+
+    def moves(self, axis: int, shape: Sequence[int]) -> bool:
+        """Whether units differ in what they see on this axis."""
+        return any(self.reach[dim, axis].moves(shape[dim]) for dim in self.carriers(axis))
+
+    def ends(self, axis: int, shape: Sequence[int], units: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest pixel: one for each of the units of the dimension given, all units elsewhere together."""
+        low, high = (np.array([end]) for end in self.base[axis])
+        for dim in self.carriers(axis):
+            reach = self.reach[dim, axis]
+            first, last = reach.at(units[dim]) if dim in units else reach.hull(shape[dim])
+            low, high = low + first, high + last
+        return low, high
+
+    def folded(self, dims: Iterable[int], shape: Sequence[int], axis: int | None = None) -> Part:
+        """All units along these dimensions together (on one axis only, if given): their reach becomes base."""
+        base, reach = list(self.base), dict(self.reach)
+        for (dim, other), value in self.reach.items():
+            if dim in dims and axis in (None, other):
+                low, high = value.hull(shape[dim])
+                base[other] = base[other][0] + low, base[other][1] + high
+                del reach[dim, other]
+        return Part(tuple(base), reach)
+
+    def placed(self, place: dict[int, int]) -> Part:
+        """The same with its dimensions numbered anew."""
+        return Part(self.base, {(place[dim], axis): value for (dim, axis), value in self.reach.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """A tensor's shape, batch first, and what each unit sees: the smallest box around its box in each part.
+
     jump: pixels between neighbouring positions on each axis, as long as there were any.
     clipped: the image ends where it ends, and padding shows nothing.
     exact: False once an interval had to be rounded up to one that surely contains it.
+    flat: positions and channels are one list now, and no unit has a position.
     """
 
     shape: tuple[int, ...]
-    base: tuple[Interval, ...]
+    parts: tuple[Part, ...]
     jump: tuple[Fraction, ...]
     clipped: bool
-    reach: dict[tuple[int, int], Reach] = field(default_factory=dict)
     exact: bool = True
+    flat: bool = False
 
     @property
     def ndim(self) -> int:
         """Number of dimensions, like a tensor's."""
         return len(self.shape)
 
-    def dim(self) -> int:
-        """Number of dimensions, like a tensor's."""
-        return len(self.shape)
-
-    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
-        """The shape or one extent of it, like a tensor's."""
-        return self.shape if dim is None else self.shape[dim]
-
     @property
-    def is_constant(self) -> bool:
-        """Whether no unit sees any of the image."""
-        return all(low > high for low, high in self.base)
+    def axes(self) -> int:
+        """Number of the image's axes."""
+        return len(self.jump)
 
     def dims(self, dims: int | Sequence[int]) -> tuple[int, ...]:
         """Dimensions counted from the front."""
         return tuple(dim % self.ndim for dim in ([dims] if isinstance(dims, int) else dims))
 
+    def moving(self) -> tuple[bool, ...]:
+        """On each axis, whether units differ in what they see."""
+        return tuple(any(part.moves(axis, self.shape) for part in self.parts) for axis in range(self.axes))
+
+    def positions(self) -> tuple[int | None, ...]:
+        """For each axis the dimension along which positions on it are laid out, if there is one."""
+        dims: list[int | None] = []
+        for axis in range(self.axes):
+            jumps: dict[int, Fraction] = {}
+            for part in self.parts:
+                for dim in sorted(part.carriers(axis)):
+                    if not self.flat and part.reach[dim, axis].moves(self.shape[dim]):
+                        jumps[dim] = max(jumps.get(dim, Fraction(0)), part.reach[dim, axis].jump)
+            dims.append(max(jumps, key=jumps.__getitem__) if jumps else None)
+        # Pixels folded into channels: a dimension of several axes is none of positions where one axis has its own.
+        shared = {
+            dim
+            for part in self.parts
+            for (dim, axis), reach in part.reach.items()
+            if dim != dims[axis] and dim in dims and reach.moves(self.shape[dim])
+        }
+        channels = self.ndim == self.axes + 2 and self.axes > 1 and set(self.shape[2:]) == {1}
+        return tuple(None if dim in shared or (channels and dim == 1) else dim for dim in dims)
+
+    def extent(self, axis: int, dim: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest pixel on an axis, of each position along a dimension (None: of all units together)."""
+        units = {} if dim is None else {dim: np.arange(self.shape[dim])}
+        count = 1 if dim is None else self.shape[dim]
+        low, high = np.full(count, inf), np.full(count, -inf)
+        for part in self.parts:
+            first, last = part.ends(axis, self.shape, units)
+            low, high = np.minimum(low, first), np.maximum(high, last)
+        return low, high
+
+    def jumps(self) -> tuple[Fraction, ...]:
+        """Pixels between neighbouring positions on each axis."""
+        positions, result = self.positions(), list(self.jump)
+        for axis, dim in enumerate(positions):
+            if dim is None:
+                continue
+            if positions.count(dim) == 1:
+                result[axis] = max(part.reach[dim, axis].jump for part in self.parts if (dim, axis) in part.reach)
+            else:
+                # A list of tokens: rows and columns in one dimension, perhaps a class token before them.
+                low, high = self.extent(axis, dim)
+                seeing = high >= low
+                centres = np.unique(low[seeing] + high[seeing]) / 2
+                if len(centres) > 1:
+                    result[axis] = Fraction(float(np.median(np.diff(centres)))).limit_denominator(1000)
+        return tuple(result)
+
+    def centre_index(self) -> tuple[int | None, ...]:
+        """The centre unit: position n // 2 of n, everything that is no position together (None)."""
+        positions = self.positions()
+        return tuple(units // 2 if dim in positions else None for dim, units in enumerate(self.shape))
+
     def slide(self, dim: int, windows: Windows, outputs: int) -> Fields:
         """A layer's windows along one dimension."""
-        reach = {key: value.slide(windows, outputs) if key[0] == dim else value for key, value in self.reach.items()}
-        if self.clipped and not any(key[0] == dim for key in reach):
-            # All units see the same, but an output that reads padding alone sees nothing.
-            still = _constant((0, 0), Fraction(0), self.shape[dim], clipped=True).slide(windows, outputs)
-            reach |= {} if np.isfinite(still.low).all() else {(dim, 0): still}
-        jump = tuple(reach[dim, axis].jump if (dim, axis) in reach else old for axis, old in enumerate(self.jump))
-        return replace(self, shape=(*self.shape[:dim], outputs, *self.shape[dim + 1 :]), reach=reach, jump=jump)
+        shape, parts = (*self.shape[:dim], outputs, *self.shape[dim + 1 :]), []
+        for part in self.parts:
+            reach = {k: value.slide(windows, outputs) if k[0] == dim else value for k, value in part.reach.items()}
+            if self.clipped and not any(key[0] == dim for key in reach):
+                # All units see the same, but an output that reads padding alone sees nothing.
+                still = _constant((0, 0), Fraction(0), self.shape[dim], clipped=True).slide(windows, outputs)
+                reach |= {} if np.isfinite(still.low).all() else {(dim, 0): still}
+            parts.append(Part(part.base, reach))
+        carried = {axis: part.reach[dim, axis].jump for part in parts for d, axis in part.reach if d == dim}
+        jump = self.jump if len(carried) != 1 else tuple(carried.get(axis, old) for axis, old in enumerate(self.jump))
+        return replace(self, shape=shape, parts=tuple(parts), jump=jump)
 
     def spread(self, dims: int | Sequence[int]) -> Fields:
         """Each unit along these dimensions now sees what all of them saw."""
-        dims, reach = self.dims(dims), dict(self.reach)
-        for (dim, axis), value in self.reach.items():
-            if dim in dims:
-                reach[dim, axis] = _constant(value.hull(self.shape[dim]), value.jump, self.shape[dim], self.clipped)
-        return replace(self, reach=reach)
+        dims = self.dims(dims)
+        parts = []
+        for part in self.parts:
+            reach = {
+                (dim, axis): _constant(value.hull(self.shape[dim]), value.jump, self.shape[dim], self.clipped)
+                if dim in dims
+                else value
+                for (dim, axis), value in part.reach.items()
+            }
+            parts.append(Part(part.base, reach))
+        return replace(self, parts=tuple(parts))
 
     def reduce(self, dims: int | Sequence[int], keep: bool = False) -> Fields:
         """Sum, mean or maximum over these dimensions."""
-        dims, base = self.dims(dims), list(self.base)
-        for (dim, axis), value in self.reach.items():
-            if dim in dims:
-                low, high = value.hull(self.shape[dim])
-                base[axis] = base[axis][0] + low, base[axis][1] + high
+        dims = self.dims(dims)
         kept = [dim for dim in range(self.ndim) if keep or dim not in dims]
         place = {dim: position for position, dim in enumerate(kept)}
-        return replace(
-            self,
-            shape=tuple(1 if dim in dims else self.shape[dim] for dim in kept),
-            base=tuple(base),
-            reach={(place[dim], axis): value for (dim, axis), value in self.reach.items() if dim not in dims},
-        )
+        parts = tuple(part.folded(dims, self.shape).placed(place) for part in self.parts)
+        shape = tuple(1 if dim in dims else self.shape[dim] for dim in kept)
+        return replace(self, shape=shape, parts=parts, jump=self.jumps())
 
     def resize(self, dim: int, units: int) -> Fields:
         """Another number of units along a dimension on which nothing depends."""
@@ -267,20 +373,20 @@ class Fields:
         """The dimensions in another order."""
         order = self.dims(order)
         place = {dim: position for position, dim in enumerate(order)}
-        reach = {(place[dim], axis): value for (dim, axis), value in self.reach.items()}
-        return replace(self, shape=tuple(self.shape[dim] for dim in order), reach=reach)
+        parts = tuple(part.placed(place) for part in self.parts)
+        return replace(self, shape=tuple(self.shape[dim] for dim in order), parts=parts)
 
     def reshape(self, shape: Sequence[int]) -> Fields:
-        """The same numbers in another shape, one extent of which may be −1."""
-        shape = list(shape)
-        if -1 in shape:
-            shape[shape.index(-1)] = prod(self.shape) // -prod(shape)
-        if prod(shape) != prod(self.shape):
-            raise ValueError(f"shape {self.shape} cannot become {tuple(shape)}: the numbers of units differ")
-        result = replace(self, shape=tuple(shape), reach={})
-        for old, new in _groups(self.shape, shape):
-            result = _regroup(self, result, old, new)
-        return result
+        """The same numbers in another shape."""
+        shape = tuple(shape)
+        groups, exact, parts = _groups(self.shape, shape), self.exact, []
+        for part in self.parts:
+            result = Part(part.base, {})
+            for old, new in groups:
+                result, faithful = _regroup(part, result, self.shape, shape, old, new)
+                exact = exact and faithful
+            parts.append(result)
+        return replace(self, shape=shape, parts=tuple(parts), exact=exact)
 
     def pick(self, dim: int, units: np.ndarray | range) -> Fields:
         """Only these units along the dimension, in this order, by their numbers from 0."""
@@ -291,14 +397,17 @@ class Fields:
 
     def unit(self, index: Sequence[int | None]) -> tuple[Interval, ...]:
         """What one unit sees on each axis; None in the index: all units along that dimension together."""
-        ends = [list(interval) for interval in self.base]
-        for (dim, axis), value in self.reach.items():
-            units = np.arange(self.shape[dim]) if index[dim] is None else np.array([index[dim]])
-            low, high = value.at(units)
-            ends[axis][0] += low.min()
-            ends[axis][1] += high.max()
-        # Nothing on one axis is nothing at all, as between the pixels that a transposed convolution leaves empty.
-        return tuple((low, high) if all(a <= b for a, b in ends) else NOTHING for low, high in ends)
+        result = [NOTHING] * self.axes
+        units = {dim: np.array([place]) for dim, place in enumerate(index) if place is not None}
+        for part in self.parts:
+            box = [part.ends(axis, self.shape, units) for axis in range(self.axes)]
+            # Nothing on one axis is nothing at all, as between the pixels that a transposed convolution leaves empty.
+            if all(low[0] <= high[0] for low, high in box):
+                result = [
+                    (min(first, float(low[0])), max(last, float(high[0])))
+                    for (first, last), (low, high) in zip(result, box, strict=True)
+                ]
+        return tuple(result)
 
 
 def image(input_size: Sequence[int], clipped: bool = False) -> Fields:
@@ -308,12 +417,12 @@ def image(input_size: Sequence[int], clipped: bool = False) -> Fields:
     for axis, pixels in enumerate(input_size[1:]):
         units = np.arange(pixels if clipped else 1, dtype=float)
         reach[axis + 2, axis] = Reach(units, units, None if clipped else 1.0, Fraction(1))
-    return Fields((1, *input_size), ((0.0, 0.0),) * axes, (Fraction(1),) * axes, clipped, reach)
+    return Fields((1, *input_size), (Part(((0.0, 0.0),) * axes, reach),), (Fraction(1),) * axes, clipped)
 
 
 def constant(shape: Sequence[int], like: Fields) -> Fields:
     """A tensor that depends on no pixel: a weight, a class token."""
-    return Fields(tuple(shape), (NOTHING,) * len(like.base), (Fraction(0),) * len(like.base), like.clipped)
+    return Fields(tuple(shape), (), (Fraction(0),) * like.axes, like.clipped)
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[range, range]]:
@@ -332,137 +441,185 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[range, range]]
     return groups
 
 
-def _regroup(source: Fields, result: Fields, old: range, new: range) -> Fields:
+def _regroup(
+    source: Part, result: Part, shape: Sequence[int], shape_after: Sequence[int], old: range, new: range
+) -> tuple[Part, bool]:
     """Carry over one group of `_groups`: merge its old dimensions into one, split that into the new ones."""
-    reach = dict(result.reach)
+    reach, base, exact = dict(result.reach), list(result.base), True
     if len(old) == len(new) == 1:
         reach |= {(new[0], axis): value for (dim, axis), value in source.reach.items() if dim == old[0]}
-        return replace(result, reach=reach)
-    for axis in range(len(source.base)):
+        return Part(result.base, reach), True
+    for axis in range(len(base)):
         merged, units = None, 1
         for dim in old:
             inner = source.reach.get((dim, axis))
             # Merged with an outer dimension, a pattern ends where the next outer unit begins; alone it goes on.
-            merged = inner if units == 1 and merged is None else _merged(merged, inner, source.shape[dim])
-            units *= source.shape[dim]
+            merged = inner if units == 1 and merged is None else _merged(merged, inner, shape[dim])
+            units *= shape[dim]
         if merged is None:
             continue
-        steps = [source.reach[dim, axis].jump for dim in old if (dim, axis) in source.reach]
-        jump = (*result.jump[:axis], max(steps), *result.jump[axis + 1 :])
-        result = replace(result, jump=jump)
         if not new:
-            low, high = result.base[axis]
-            ends = merged.hull(1)
-            base = (*result.base[:axis], (low + ends[0], high + ends[1]), *result.base[axis + 1 :])
-            result = replace(result, base=base)
+            low, high = merged.hull(1)
+            base[axis] = base[axis][0] + low, base[axis][1] + high
             continue
         for dim in new:
-            inner = prod(result.shape[other] for other in new if other > dim)
+            inner_units = prod(shape_after[other] for other in new if other > dim)
             piece = merged
             if dim != new[-1]:
-                piece, merged, exact = _split(merged, result.shape[dim], inner)
-                result = replace(result, exact=result.exact and exact)
+                piece, merged, faithful = _split(merged, shape_after[dim], inner_units)
+                exact = exact and faithful
             # A dimension along which nothing changes, as that of channels, is left out.
             if len(new) == 1 or piece.advance or piece.low.any() or piece.high.any():
                 reach[dim, axis] = piece
-    return replace(result, reach=reach)
+    return Part(tuple(base), reach), exact
 
 
-def union(tensors: Sequence[Fields]) -> Fields:
-    """What a sum, a product or any other combination of tensors unit by unit sees, with broadcasting."""
-    shape = np.broadcast_shapes(*(tensor.shape for tensor in tensors))
-    lifted = [_broadcast(tensor, shape) for tensor in tensors if not tensor.is_constant]
+Select = Callable[[Sequence[Part], Sequence[int]], Sequence[Part]]
+
+
+def union(
+    tensors: Sequence[Fields], shape: Sequence[int] | None = None, select: Select = lambda parts, shape: parts
+) -> Fields:
+    """What a sum, a product or any other combination of tensors unit by unit sees, with broadcasting to the shape.
+
+    select: which parts count.
+    """
+    shape = tuple(shape or np.broadcast_shapes(*(tensor.shape for tensor in tensors)))
+    lifted = [_broadcast(tensor, shape) for tensor in tensors if tensor.parts]
     if not lifted:
         return constant(shape, tensors[0])
-    result = lifted[0]
-    for other in lifted[1:]:
-        result = _union_of_two(result, other)
-    return result
+    if len(lifted) == 1:
+        return lifted[0]
+    parts = select([part for tensor in lifted for part in tensor.parts], shape)
+    parts, exact = joined(parts, shape, lifted[0].clipped)
+    jump = tuple(max(jumps) for jumps in zip(*(tensor.jumps() for tensor in lifted), strict=True))
+    exact = exact and all(tensor.exact for tensor in lifted)
+    return Fields(shape, parts, jump, lifted[0].clipped, exact, all(tensor.flat for tensor in lifted))
 
 
 def _broadcast(tensor: Fields, shape: tuple[int, ...]) -> Fields:
-    tensor = tensor.reshape((1,) * (len(shape) - tensor.ndim) + tensor.shape)
+    lead = len(shape) - tensor.ndim
+    if lead:
+        tensor = tensor.reshape((1,) * lead + tensor.shape)
     for dim, (units, wanted) in enumerate(zip(tensor.shape, shape, strict=True)):
         if units != wanted:
             tensor = tensor.mix(dim, wanted)
     return tensor
 
 
-def _same(a: Reach | None, b: Reach | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return a.advance == b.advance and np.array_equal(a.low, b.low) and np.array_equal(a.high, b.high)
+def joined(parts: Sequence[Part], shape: Sequence[int], clipped: bool) -> tuple[tuple[Part, ...], bool]:
+    """As few parts as say the same, and whether they do: what another contains is left out, what can be is merged."""
+    kept: list[Part] = []
+    for part in parts:
+        for place, other in enumerate(kept):
+            together = _wider(other, part, shape) or _merge(other, part, shape, clipped)
+            if together is not None:
+                kept[place] = together
+                break
+        else:
+            kept.append(part)
+    if len(kept) < len(parts) and len(kept) > 1:
+        # What was merged may contain, or merge with, what came before it.
+        return joined(kept, shape, clipped)
+    if len(kept) <= MOST_PARTS:
+        return tuple(kept), True
+    hull = kept[0]
+    for part in kept[1:]:
+        hull = _wider(hull, part, shape) or _merge(hull, part, shape, clipped, by_force=True)
+    return (hull,), False
 
 
-def _union_of_two(a: Fields, b: Fields) -> Fields:
-    reach, base, exact = {}, [], a.exact and b.exact
+def _wider(a: Part, b: Part, shape: Sequence[int]) -> Part | None:
+    """The one of two parts whose every unit sees all that the other's sees, if there is one."""
+    contains_a, contains_b = True, True
     for axis in range(len(a.base)):
-        dims = {dim for tensor in (a, b) for dim, other in tensor.reach if other == axis}
-        different = [dim for dim in dims if not _same(a.reach.get((dim, axis)), b.reach.get((dim, axis)))]
-        wider = _wider(a, b, dims, axis) if len(different) > 1 else None
-        if wider is not None:
-            # Inside a window of attention, say, a token's own field is part of what all its tokens see.
-            base.append(wider.base[axis])
-            reach |= {key: value for key, value in wider.reach.items() if key[1] == axis}
-            continue
+        below, above = ([a.base[axis][end] - b.base[axis][end]] * 2 for end in (0, 1))
+        for dim in {*a.carriers(axis), *b.carriers(axis)}:
+            units = np.arange(shape[dim])
+            ends = [
+                part.reach[dim, axis].at(units) if (dim, axis) in part.reach else (units * 0.0, units * 0.0)
+                for part in (a, b)
+            ]
+            if not all(np.isfinite(end).all() for pair in ends for end in pair):
+                if _same(a.reach.get((dim, axis)), b.reach.get((dim, axis))):
+                    continue
+                return None
+            # The sums over dimensions are extreme where each term is.
+            low, high = ends[0][0] - ends[1][0], ends[0][1] - ends[1][1]
+            below = [below[0] + low.min(), below[1] + low.max()]
+            above = [above[0] + high.min(), above[1] + high.max()]
+        contains_b = contains_b and below[1] <= 0 and above[0] >= 0
+        contains_a = contains_a and below[0] >= 0 and above[1] <= 0
+    return a if contains_b else b if contains_a else None
+
+
+def _merge(a: Part, b: Part, shape: Sequence[int], clipped: bool, by_force: bool = False) -> Part | None:
+    """One part for two, on each axis apart; None where that would say more than the two, unless by force.
+
+    It would where a unit sees nothing of one part on one axis: the other axes of that part must not widen it then. And
+    where the parts move along two dimensions on one axis: the union of two sums is no sum.
+    """
+    if not by_force and not _separable(a, b, shape):
+        return None
+    reach, base = {}, []
+    for axis in range(len(a.base)):
+        dims, different = {*a.carriers(axis), *b.carriers(axis)}, _different(a, b, axis)
         if len(different) > 1:
-            # The union of two sums is no sum: keep the dimension with the longest jump, and let the others see it all.
+            # Keep the dimension with the longest jump, and let the others see it all.
             keep = max(different, key=lambda dim: max(_jump(a, dim, axis), _jump(b, dim, axis)))
             others = [dim for dim in different if dim != keep]
-            a, b, exact, different = _spread_axis(a, others, axis), _spread_axis(b, others, axis), False, [keep]
-        shared = dims - set(different)
-        reach |= {(dim, axis): a.reach[dim, axis] for dim in shared if (dim, axis) in a.reach}
+            a, b, different = a.folded(others, shape, axis), b.folded(others, shape, axis), [keep]
+            dims -= set(others)
+        reach |= {(dim, axis): a.reach[dim, axis] for dim in dims - set(different)}
         if not different:
             base.append((min(a.base[axis][0], b.base[axis][0]), max(a.base[axis][1], b.base[axis][1])))
             continue
         (dim,) = different
-        units = a.shape[dim]
-        parts = [
-            _shifted(
-                tensor.reach.get((dim, axis)) or _constant((0, 0), Fraction(0), units, a.clipped), tensor.base[axis]
-            )
-            for tensor in (a, b)
-        ]
-        reach[dim, axis] = _union_of_reaches(parts[0], parts[1], units, a.clipped)
+        still = _constant((0, 0), Fraction(0), shape[dim], clipped)
+        parts = [_shifted(part.reach.get((dim, axis), still), part.base[axis]) for part in (a, b)]
+        reach[dim, axis] = _union_of_reaches(parts[0], parts[1], shape[dim], clipped)
         base.append((0.0, 0.0))
-    jump = tuple(max(pair) for pair in zip(a.jump, b.jump, strict=True))
-    return Fields(a.shape, tuple(base), jump, a.clipped, reach, exact)
+    return Part(tuple(base), reach)
 
 
-def _wider(a: Fields, b: Fields, dims: set[int], axis: int) -> Fields | None:
-    """The one of two tensors whose every unit sees all that the other's sees on this axis, if there is one."""
-    below, above = ([a.base[axis][end] - b.base[axis][end]] * 2 for end in (0, 1))
-    for dim in dims:
-        units = np.arange(a.shape[dim])
-        ends = [
-            tensor.reach[dim, axis].at(units) if (dim, axis) in tensor.reach else (units * 0.0, units * 0.0)
-            for tensor in (a, b)
-        ]
-        if not all(np.isfinite(end).all() for pair in ends for end in pair):
-            return None
-        # The sums over dimensions are extreme where each term is.
-        low, high = ends[0][0] - ends[1][0], ends[0][1] - ends[1][1]
-        below = [below[0] + low.min(), below[1] + low.max()]
-        above = [above[0] + high.min(), above[1] + high.max()]
-    if below[1] <= 0 and above[0] >= 0:
-        return a
-    return b if below[0] >= 0 and above[1] <= 0 else None
+def _different(a: Part, b: Part, axis: int) -> list[int]:
+    """The dimensions along which two parts move differently on an axis."""
+    dims = sorted({*a.carriers(axis), *b.carriers(axis)})
+    return [dim for dim in dims if not _same(a.reach.get((dim, axis)), b.reach.get((dim, axis)))]
 
 
-def _jump(tensor: Fields, dim: int, axis: int) -> Fraction:
-    return tensor.reach[dim, axis].jump if (dim, axis) in tensor.reach else Fraction(0)
+def _separable(a: Part, b: Part, shape: Sequence[int]) -> bool:
+    """Whether the union of two parts is the union on each axis apart."""
+    differing = {}
+    for axis in range(len(a.base)):
+        dims = _different(a, b, axis)
+        if len(dims) > 1:
+            return False
+        if dims or a.base[axis] != b.base[axis]:
+            differing[axis] = dims
+    # What each part is blind to along the one dimension, on each axis on which they differ.
+    blind = [
+        {
+            axis: (dims[0], tuple(np.isinf(part.reach[dims[0], axis].at(np.arange(shape[dims[0]]))[0])))
+            if dims and (dims[0], axis) in part.reach
+            else (-1, ())
+            for axis, dims in differing.items()
+        }
+        for part in (a, b)
+    ]
+    if len(differing) < 2 or not any(any(mask) for masks in blind for _, mask in masks.values()):
+        return True
+    return all(len(set(masks.values())) == 1 for masks in blind)
 
 
-def _spread_axis(tensor: Fields, dims: Sequence[int], axis: int) -> Fields:
-    """Let all units along these dimensions see, on this axis, what all of them saw, as part of the base."""
-    low, high = tensor.base[axis]
-    for dim in dims:
-        if (dim, axis) in tensor.reach:
-            ends = tensor.reach[dim, axis].hull(tensor.shape[dim])
-            low, high = low + ends[0], high + ends[1]
-    reach = {key: value for key, value in tensor.reach.items() if key[1] != axis or key[0] not in dims}
-    base = (*tensor.base[:axis], (low, high), *tensor.base[axis + 1 :])
-    return replace(tensor, base=base, reach=reach)
+def _jump(part: Part, dim: int, axis: int) -> Fraction:
+    return part.reach[dim, axis].jump if (dim, axis) in part.reach else Fraction(0)
+
+
+def _same(a: Reach | None, b: Reach | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.advance == b.advance and np.array_equal(a.low, b.low) and np.array_equal(a.high, b.high)
 
 
 def _shifted(reach: Reach, base: Interval) -> Reach:
@@ -484,33 +641,19 @@ def _union_of_reaches(a: Reach, b: Reach, units: int, clipped: bool) -> Reach:
     return reduced(Reach(low, high, advance, max(a.jump, b.jump)))
 
 
-def join(tensors: Sequence[Fields], dim: int) -> Fields:
+def join(tensors: Sequence[Fields], dim: int, select: Select = lambda parts, shape: parts) -> Fields:
     """Concatenation along a dimension."""
     (dim,) = tensors[0].dims(dim)
-    units = [tensor.shape[dim] for tensor in tensors]
+    ends = list(accumulate((tensor.shape[dim] for tensor in tensors), initial=0))
     # Where the joined dimension itself tells nothing apart, as channels do, a unit may see what any of them sees.
-    axes = {axis for tensor in tensors for carrier, axis in tensor.reach if carrier == dim}
+    axes = {axis for tensor in tensors for part in tensor.parts for carrier, axis in part.reach if carrier == dim}
     if not axes:
-        return union([tensor.resize(dim, sum(units)) for tensor in tensors])
-    placed, first = [], 0
-    for tensor in tensors:
-        taps = np.arange(sum(units)) - first
-        inside = (taps >= 0) & (taps < tensor.shape[dim])
+        return union([tensor.resize(dim, ends[-1]) for tensor in tensors], select=select)
+    placed = []
+    for tensor, (first, last) in zip(tensors, pairwise(ends), strict=True):
+        taps = np.arange(ends[-1]) - first
+        inside = (taps >= 0) & (taps < last - first)
         still = {(dim, axis): _constant((0, 0), tensor.jump[axis]) for axis in axes}
-        tensor = replace(tensor, reach=still | tensor.reach)
-        placed.append(tensor.slide(dim, Windows(np.where(inside, taps, NOWHERE)[:, None], None), sum(units)))
-        first += units[len(placed) - 1]
-    return union(placed)
-
-
-def centre_index(shape: Sequence[int], axes: int) -> tuple[int | None, ...]:
-    """The centre unit of a tensor, batch first: its position, all channels together (None).
-
-    An image-like tensor has positions in its last `axes` dimensions, a list of tokens (batch, tokens, channels) in its
-    second; in any other shape a unit has no position, and all of them together are the centre.
-    """
-    if len(shape) == axes + 2:
-        return (None, None, *(units // 2 for units in shape[2:]))
-    if len(shape) == 3:
-        return (None, shape[1] // 2, None)
-    return (None,) * len(shape)
+        tensor = replace(tensor, parts=tuple(Part(part.base, still | part.reach) for part in tensor.parts))
+        placed.append(tensor.slide(dim, Windows(np.where(inside, taps, NOWHERE)[:, None], None), ends[-1]))
+    return union(placed, select=select)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from cellgrad.layers import Layer, build, image_size
-from cellgrad.receptive.intervals import centre_index
+from cellgrad.receptive.interval_operations import FieldOperations
+from cellgrad.receptive.intervals import image
 from cellgrad.receptive.operations import Geometry, Operations, Widths
-from cellgrad.receptive.trace import Step, steps_of
+from cellgrad.receptive.trace import Step, Trace, follow
 
 # A sum of positive terms keeps every dependency far above this; what torchvision masks out, with a weight of e⁻¹⁰⁰, is
 # far below.
@@ -43,15 +44,10 @@ class DependenceOperations(Operations):
         """Zeros: no value in the module matters, only shapes do."""
         return torch.zeros(tuple(shape))
 
-    def is_constant(self, x: torch.Tensor) -> bool:
-        """Whether no gradient could flow from here."""
-        return not x.requires_grad
-
-    def combine(self, *values: torch.Tensor) -> torch.Tensor:
+    def combine(self, values: Sequence[torch.Tensor], shape: Sequence[int]) -> torch.Tensor:
         """A plain sum; a constant only lends its shape."""
-        shape = torch.broadcast_shapes(*(value.shape for value in values))
-        live = [value.expand(shape) for value in values if value.requires_grad]
-        return _watched(sum(live[1:], live[0]).clone()) if live else torch.zeros(shape)
+        live = [value.expand(tuple(shape)) for value in values if value.requires_grad]
+        return _watched(sum(live[1:], live[0]).clone()) if live else torch.zeros(tuple(shape))
 
     def _groups_summed(self, x: torch.Tensor, groups: int) -> torch.Tensor:
         """With weights of one, a convolution is the sum of its channels, then one window for each group."""
@@ -109,12 +105,18 @@ class DependenceOperations(Operations):
         """torch's own interpolation, as long as its weights are positive."""
         if mode == "bicubic":
             raise ValueError("bicubic interpolation has negative weights; measure it with bilinear")
-        name = {"linear": ("linear", "bilinear", "trilinear")[len(outputs) - 1]}.get(mode, mode)
-        corners = {} if mode.startswith("nearest") else {"align_corners": align_corners}
+        name = ("linear", "bilinear", "trilinear")[len(outputs) - 1]
         if all(Fraction(n, m) == r for n, m, r in zip(x.shape[2:], outputs, ratios, strict=True)):
-            x = F.interpolate(x, size=tuple(outputs), mode=name, **corners)
+            x = F.interpolate(x, size=tuple(outputs), mode=name, align_corners=align_corners)
         else:
-            x = F.interpolate(x, scale_factor=tuple(float(1 / ratio) for ratio in ratios), mode=name, **corners)
+            scales = tuple(float(1 / ratio) for ratio in ratios)
+            x = F.interpolate(x, scale_factor=scales, mode=name, align_corners=align_corners)
+        return _watched(x)
+
+    def nearest(self, x: torch.Tensor, taps: Sequence[Sequence[int]], ratios: Sequence[Fraction]) -> torch.Tensor:
+        """The inputs that torch's own interpolation reads."""
+        for dim, row in enumerate(taps, start=2):
+            x = x.index_select(dim, torch.tensor(row))
         return _watched(x)
 
     def pad(self, x: torch.Tensor, widths: Widths, mode: str) -> torch.Tensor:
@@ -136,6 +138,17 @@ class DependenceOperations(Operations):
         """The sum, in the place of each term."""
         return _watched(x.sum(list(dims), keepdim=True).expand(x.shape).clone())
 
+    def reads(self, x: torch.Tensor, dim: int, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """A product with zeros and ones."""
+        weights = torch.zeros(x.shape[dim], len(rows))
+        for output, row in enumerate(rows):
+            weights[list(row), output] = 1
+        return _watched((x.movedim(dim, -1) @ weights).movedim(-1, dim))
+
+    def bounded(self, x: torch.Tensor) -> torch.Tensor:
+        """As wide as the theory's bound."""
+        return x
+
     def reshape(self, x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         """torch's own."""
         return _watched(x.reshape(tuple(shape)))
@@ -152,73 +165,130 @@ class DependenceOperations(Operations):
         """torch's own."""
         return _watched(torch.cat(list(values), dim))
 
-    def shifted_windows(
-        self, x: torch.Tensor, window: Sequence[int], shift: Sequence[int], call: Callable[..., Any]
-    ) -> torch.Tensor:
-        """The real function, with queries and keys of zero, so that a token attends to all it may attend to alike."""
-        channels = x.shape[-1]
-        projection = torch.ones(channels, channels)
-        return _watched(call(x, torch.cat([torch.zeros(2 * channels, channels), projection]), projection))
+
+Module = Sequence[Layer] | nn.Module
 
 
-def _dependence(module: Sequence[Layer] | nn.Module, input_size: Sequence[int]) -> tuple[torch.Tensor, list[Step]]:
-    if isinstance(module, Sequence):
-        module = build(module, input_size)
-    if not isinstance(module, nn.Module):
+def as_module(module: Module, input_size: Sequence[int]) -> nn.Module:
+    """A layer list built, a module as it is; raises ValueError for anything else."""
+    if isinstance(module, nn.Sequential | nn.ModuleList) or not isinstance(module, Sequence):
+        if isinstance(module, nn.Module):
+            return module
         raise ValueError(f"module: expected a list of layers or a torch.nn.Module, got {type(module).__name__}")
-    pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
-    with torch.enable_grad():
-        return pixels, steps_of(module, DependenceOperations(), pixels)
+    return build(module, input_size)
 
 
-def _chosen(steps: Sequence[Step], layer: str | None) -> Step:
-    if layer is None:
-        return steps[-1]
-    for step in steps:
-        if step.name == layer:
-            return step
-    raise ValueError(f"layer: there is no {layer!r}; choose among {', '.join(step.name for step in steps)}")
+def _fields(module: nn.Module, input_size: Sequence[int], clipped: bool) -> Trace:
+    pixels = image(image_size(input_size), clipped)
+    return follow(module, input_size, FieldOperations(pixels), pixels)
 
 
-def _boxes(pixels: torch.Tensor, steps: Sequence[Step]) -> list[tuple[tuple[int, int], ...]]:
-    boxes, axes = [], pixels.ndim - 2
-    for step in steps:
-        index = tuple(slice(None) if i is None else i for i in centre_index(step.result.shape, axes))
-        (gradient,) = torch.autograd.grad(step.result[index].sum(), pixels, retain_graph=True)
-        seen = (gradient[0] > 0).any(dim=0)
-        ends = []
-        for axis in range(axes):
-            others = [other for other in range(axes) if other != axis]
-            along = torch.nonzero(seen.sum(others) if others else seen).flatten()
-            ends.append((int(along[0]), int(along[-1])) if len(along) else (0, -1))
-        boxes.append(tuple(ends))
-    return boxes
+Box = tuple[tuple[int, int], ...]
 
 
-def measured_boxes(
-    module: Sequence[Layer] | nn.Module, input_size: Sequence[int], layers: Sequence[str] | None = None
-) -> dict[str, tuple[tuple[int, int], ...]]:
+def measured_boxes(module: Module, input_size: Sequence[int], layers: Sequence[str] | None = None) -> dict[str, Box]:
     """First and last pixel, on each axis, that can change the centre unit of each layer; (0, −1) where none can.
 
     input_size: channels, then pixels. layers: names as in `receptive_field`; all of them when None. A unit is a
     position with all its channels; the centre is position n // 2 of n; without positions, all units together.
     """
-    pixels, steps = _dependence(module, input_size)
-    chosen = steps if layers is None else [_chosen(steps, layer) for layer in layers]
-    return dict(zip([step.name for step in chosen], _boxes(pixels, chosen), strict=True))
+    module = as_module(module, input_size)
+    with torch.inference_mode(False), torch.enable_grad():
+        pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
+        trace = follow(module, input_size, DependenceOperations(), pixels)
+        centres = [row.result.centre_index() for row in _fields(module, input_size, False).rows]
+        names = [row.name for row in trace.rows] if layers is None else layers
+        boxes = {}
+        for name in names:
+            place = trace.place(name)
+            index = tuple(slice(None) if i is None else i for i in centres[place])
+            boxes[name] = _box(pixels, trace.rows[place].result[index])
+        return boxes
 
 
-def measure_receptive_field(
-    module: Sequence[Layer] | nn.Module, input_size: Sequence[int], layer: str | None = None
-) -> tuple[int, ...]:
+def _box(pixels: torch.Tensor, unit: torch.Tensor) -> Box:
+    (gradient,) = torch.autograd.grad(unit.sum(), pixels, retain_graph=True)
+    seen, ends = (gradient[0] > 0).any(dim=0), []
+    for axis in range(seen.ndim):
+        others = [other for other in range(seen.ndim) if other != axis]
+        along = torch.nonzero(seen.sum(others) if others else seen).flatten()
+        ends.append((int(along[0]), int(along[-1])) if len(along) else (0, -1))
+    return tuple(ends)
+
+
+def boxes(
+    module: Module, input_size: Sequence[int], layer: str | None = None, unit: Sequence[int] | None = None
+) -> dict[str, Box]:
+    """First and last pixel that the centre unit of each layer sees of a real image, by arithmetic, border and all.
+
+    As `measured_boxes`. layer: only this one. unit: not the centre but this position, a number for each axis.
+    """
+    module = as_module(module, input_size)
+    endless, real = (_fields(module, input_size, clipped) for clipped in (False, True))
+    chosen = range(len(real.rows)) if layer is None else [real.place(layer)]
+    return {real.rows[place].name: _theory(endless.rows[place], real.rows[place], unit) for place in chosen}
+
+
+def _theory(endless: Step, real: Step, unit: Sequence[int] | None) -> Box:
+    index = endless.result.centre_index() if unit is None else _position(endless, unit)
+    box = real.result.unit(index)
+    return tuple((int(low), int(high)) if low <= high else (0, -1) for low, high in box)
+
+
+def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
+    fields = step.result
+    dims = [dim for dim in fields.positions() if dim is not None]
+    if len(set(dims)) < len(dims):
+        dims = dims[:1]
+    extents = tuple(fields.shape[dim] for dim in dims)
+    if len(unit) != len(dims) or not all(0 <= place < n for place, n in zip(unit, extents, strict=True)):
+        raise ValueError(f"unit: {step.name} has positions {extents}, got {tuple(unit)}; give one from 0 on each axis")
+    places = dict(zip(dims, unit, strict=True))
+    return tuple(places.get(dim) for dim in range(fields.ndim))
+
+
+def box(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Sequence[int] | None = None) -> Box:
+    """First and last pixel, on each axis, of the real image that one unit of a layer sees; (0, −1) where none.
+
+    layer: a name as in `receptive_field`, or a module's; the last one when None. unit: its position, a number for each
+    axis from 0, or one number for a list of tokens; the centre when None. Raises ValueError where there is none.
+    """
+    module = as_module(module, input_size)
+    if layer is None:
+        layer = _fields(module, input_size, False).rows[-1].name
+    return next(iter(boxes(module, input_size, layer, unit).values()))
+
+
+def context(module: Module, input_size: Sequence[int], layer: str | None = None) -> tuple[Any, ...]:
+    """How far a unit sees to the left and to the right of its own place, in pixels or samples: (left, right).
+
+    Unit t has its place at t times the jump. For streaming, right is what must be waited for; it is negative where even
+    the unit's own place is not seen. A pair for each axis where there are several. Where every unit sees all: None.
+    """
+    from cellgrad.receptive.table import receptive_field
+
+    table = receptive_field(as_module(module, input_size), input_size)
+    trace = _fields(as_module(module, input_size), input_size, False)
+    row, axes = table.iloc[trace.place(layer)], len(input_size) - 1
+    if row["start"] is None:
+        return None, None
+    size, start = (value if isinstance(value, tuple) else (value,) * axes for value in (row["size"], row["start"]))
+    sides = tuple((s / 2 - first, first + s / 2 - 1) for s, first in zip(size, start, strict=True))
+    return sides[0] if axes == 1 else sides
+
+
+def measure_receptive_field(module: Module, input_size: Sequence[int], layer: str | None = None) -> tuple[int, ...]:
     """(height, width) of the smallest box of input pixels that can change the centre unit of a layer, from gradients.
 
     Made exact: all weights are ones, maxima become sums and activations are linear, so that gradients cannot cancel;
-    the given module stays as it is. The box is what the image's border leaves of the field; strides wider than their
-    kernels may leave holes in it. layer: a name as in `receptive_field`, the last one when None. As many numbers as the
-    image has axes. Raises ValueError where a layer does not fit, and where the module cannot be traced, with the name
-    of the layer or operation.
+    the given module stays as it is. The box is what the image's border leaves of the field: what padding shows, and
+    pixels that no window reaches because strides leave a remainder, are not in it; strides wider than their kernels may
+    leave holes in it. layer: a name as in `receptive_field`, or a module's; the last one when None. As many numbers as
+    the image has axes. Raises ValueError where a layer does not fit, and where the module cannot be followed, with the
+    name of the layer or operation.
     """
-    pixels, steps = _dependence(module, input_size)
-    (box,) = _boxes(pixels, [_chosen(steps, layer)])
-    return tuple(last - first + 1 for first, last in box)
+    module = as_module(module, input_size)
+    if layer is None:
+        layer = _fields(module, input_size, False).rows[-1].name
+    (found,) = measured_boxes(module, input_size, [layer]).values()
+    return tuple(last - first + 1 for first, last in found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ Widths = tuple[tuple[int, int], ...]
 
 
 class UntraceableError(ValueError):
-    """A module does something that torch.fx cannot record, or that this package has no rule for."""
+    """A module does something that cannot be followed, or that this package has no rule for."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,27 @@ class Geometry:
         """Kernel, stride, padding and dilation of one axis after the other."""
         return list(zip(self.kernel, self.stride, self.padding, self.dilation, strict=True))
 
+    def behind(self, padded: Geometry) -> Geometry:
+        """This window with the padding that another step did for it."""
+        widths = zip(self.padding, padded.padding, strict=True)
+        return replace(self, padding=tuple((a + c, b + d) for (a, b), (c, d) in widths))
+
 
 class Operations(Protocol):
-    """What a value flowing through a graph must know how to do; x stands for a value, with a shape, batch first.
+    """What a value flowing through a network must know how to do; x stands for a value, with a shape, batch first.
 
-    geometry, note: what the last operation has to say for its row in a table.
+    geometry, note: what the last operation has to say for its row in a table. outputs: the shape of the real result.
     """
 
     geometry: Geometry | None = None
     note: str = ""
+    outputs: tuple[int, ...] = ()
 
     def constant(self, shape: Sequence[int]) -> Any:
         """A value that depends on no pixel: a weight, a class token."""
 
-    def is_constant(self, x: Any) -> bool:
-        """Whether no unit of the value depends on any pixel."""
-
-    def combine(self, *values: Any) -> Any:
-        """A sum or another combination unit by unit, with broadcasting."""
+    def combine(self, values: Sequence[Any], shape: Sequence[int]) -> Any:
+        """A sum or another combination unit by unit, broadcast to the shape."""
 
     def window(self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Any:
         """A window sliding over the last axes, all channels of a group together."""
@@ -65,10 +68,16 @@ class Operations(Protocol):
         """Adaptive pooling of the last axes to this size."""
 
     def resize(self, x: Any, outputs: Sequence[int], ratios: Sequence[Fraction], mode: str, align_corners: bool) -> Any:
-        """Upsampling of the last axes; ratios: input pixels for one output pixel."""
+        """Linear or cubic upsampling of the last axes; ratios: input pixels for one output pixel."""
+
+    def nearest(self, x: Any, taps: Sequence[Sequence[int]], ratios: Sequence[Fraction]) -> Any:
+        """Nearest upsampling of the last axes, which reads these inputs."""
 
     def pad(self, x: Any, widths: Widths, mode: str) -> Any:
         """Padding of the last axes."""
+
+    def reads(self, x: Any, dim: int, rows: Sequence[Sequence[int]]) -> Any:
+        """Along one dimension each output reads the inputs of its row."""
 
     def mix(self, x: Any, dim: int, units: int) -> Any:
         """A dense layer along one dimension."""
@@ -78,6 +87,9 @@ class Operations(Protocol):
 
     def spread(self, x: Any, dims: Sequence[int]) -> Any:
         """Every unit along these dimensions replaced by something of all of them."""
+
+    def bounded(self, x: Any) -> Any:
+        """The same, marked as an upper bound of what it depends on."""
 
     def reshape(self, x: Any, shape: Sequence[int]) -> Any:
         """The same numbers in another shape."""
@@ -90,6 +102,3 @@ class Operations(Protocol):
 
     def join(self, values: Sequence[Any], dim: int) -> Any:
         """Concatenation."""
-
-    def shifted_windows(self, x: Any, window: Sequence[int], shift: Sequence[int], call: Callable[..., Any]) -> Any:
-        """Attention inside shifted windows (Swin), on (batch, height, width, channels); call: the real function."""

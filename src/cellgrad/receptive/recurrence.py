@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from typing import Any
 
 from cellgrad.layers import Layer, Size, layer_table, named, pair
-
-if TYPE_CHECKING:
-    pass
 
 
 def step(
@@ -56,24 +51,6 @@ def layer_rows(layers: Sequence[Layer], input_size: Size) -> list[dict[str, Any]
         row |= {"layer": layer.name, "kind": layer.kind, "output_size": after}
         rows.append(row | {"size": size, "jump": jump, "start": start, "local": size})
     return rows
-
-
-def effective_padding(table: pd.DataFrame) -> pd.Series:
-    """How many pixels of the first unit's field lie before the image: size / 2 − start, for each row of a table.
-
-    Araujo, Norris, Sim: Computing Receptive Fields, Distill 2019, (4).
-    """
-
-    def before(size: Any, start: Any) -> Any:
-        if not isinstance(size, tuple) and not isinstance(start, tuple):
-            return size / 2 - start
-        axes = len(size if isinstance(size, tuple) else start)
-        sizes = size if isinstance(size, tuple) else (size,) * axes
-        starts = start if isinstance(start, tuple) else (start,) * axes
-        return tuple(s / 2 - first for s, first in zip(sizes, starts, strict=True))
-
-    values = [before(size, start) for size, start in zip(table["size"], table["start"], strict=True)]
-    return pd.Series(values, index=table.index, name="effective_padding")
 
 
 def gaussian_sigma(layers: int, kernel: int = 3) -> float:
