@@ -1,7 +1,8 @@
-"""Small modules that were judged wrongly, refused or crashed, with what is right. CASES: name -> (module, input_size, expected).
+"""Small modules that were judged wrongly, refused or crashed, with what is right.
 
-expected: {"size": …} the table's last row; {"local": …, "whole image": True} where every unit sees all; {"measure": …}; {"jump": …};
-{"refused with": text} for a refusal that must name that; {"buffer": 0} what must stay as it was.
+CASES: name -> (module, input_size, expected). expected: {"size": …} the table's last row; {"local": …, "whole image":
+True} where every unit sees all; {"measure": …}; {"jump": …}; {"refused with": text} for a refusal that must name that;
+{"buffer": 0} what must stay as it was.
 """
 
 import torch
