@@ -20,7 +20,7 @@ from tqdm import tqdm
 from cellgrad import checks
 from cellgrad.mnist import Mnist
 from cellgrad.training.loop import pick_device
-from cellgrad.trials.engines import connect, in_processes, in_this_process, on_dask
+from cellgrad.trials.engines import dask, in_this_process
 from cellgrad.trials.records import Record, append, failure, finished_keys, mend, recorded
 from cellgrad.trials.studies import Study
 from cellgrad.trials.tasks import study_tasks
@@ -76,9 +76,9 @@ def run_study(
         done = finished_keys(path)
         todo = [task for task in asked if task.key not in done]
         if scheduler is not None:
-            records = on_dask(todo, connect(scheduler), folder, device)
+            records = dask().on_dask(todo, dask().connect(scheduler), folder, device)
         elif workers:
-            records = in_processes(todo, data, device, workers)
+            records = dask().in_processes(todo, data, device, workers)
         else:
             records = in_this_process(todo, data, device)
         bar = tqdm(total=len(asked), initial=len(asked) - len(todo), disable=not progress, unit="trial", smoothing=0)

@@ -1,0 +1,164 @@
+"""Trials on Dask's workers: processes of this machine that live as long as the study, or a cluster that is there.
+
+Importing this module imports Dask, which takes a second; `engines.dask` does it when it is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import dask
+import torch
+from distributed import (
+    CancelledError,
+    Client,
+    KilledWorker,
+    LocalCluster,
+    Worker,
+    WorkerPlugin,
+    as_completed,
+    get_worker,
+)
+from distributed.comm import resolve_address
+from tqdm import tqdm
+
+from cellgrad import mnist
+from cellgrad.mnist import Mnist
+from cellgrad.trials.engines import on_device
+from cellgrad.trials.records import Record
+from cellgrad.trials.tasks import Task, failed_record, run_task
+
+PATIENCE = 10  # seconds to wait for a scheduler
+
+TRIES = 2  # of a task whose process dies
+_LOCAL = {
+    # Dask blames every task that waits for a process that dies; the one that killed it is found by counting its starts.
+    "distributed.scheduler.allowed-failures": 10**6,
+    "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical"},
+}
+
+
+def in_processes(todo: Iterable[Task], data: Mnist, device: str, workers: int) -> Iterator[Record]:
+    """In so many processes, which share this one's threads of computation; a task whose process dies is tried again.
+
+    The processes end with this generator, and with this process, whatever ends it.
+    """
+    todo = list(todo)
+    if not todo:
+        return
+    with (
+        TemporaryDirectory() as starts,
+        _processes(min(workers, len(todo))) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        client.register_plugin(_Prepared(data, max(1, torch.get_num_threads() // workers), starts))
+        yield from on_dask(todo, client, None, device)
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[LocalCluster]:
+    """So many of Dask's workers on this machine, a process each; when this ends, they end, whatever they are doing."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its errors are raised here
+    cluster = None
+    try:
+        # Ctrl-C reaches all processes of a terminal. Those that are started in here, and those that will take the place
+        # of dead ones, inherit that it is blocked; this one hears it, if only when they have started or ended.
+        with dask.config.set(_LOCAL), _without_control_c():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        yield cluster
+    finally:
+        if cluster:
+            with _without_control_c():
+                for nanny in cluster.workers.values():
+                    with suppress(TimeoutError):
+                        cluster.sync(nanny.close, timeout=1)
+                cluster.close()
+
+
+@contextmanager
+def _without_control_c() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Prepared(WorkerPlugin):
+    """What each process of `in_processes` is given: digits, its share of the threads, a folder to count starts in."""
+
+    def __init__(self, data: Mnist, threads: int, starts: str) -> None:
+        self.data, self.threads, self.starts = data, threads, starts
+
+    def setup(self, worker: Worker) -> None:
+        torch.set_num_threads(self.threads)
+        tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system's, which a killed process leaves behind
+        worker.given = self
+
+
+def connect(scheduler: str) -> Client:
+    """A connection to a Dask scheduler; raises ValueError where nothing answers."""
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its errors are raised here
+    try:
+        return Client(resolve_address(scheduler), timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"scheduler: {scheduler!r} cannot be reached ({error}); give the address that `dask scheduler` printed"
+        ) from None
+
+
+def on_dask(todo: Iterable[Task], client: Client, folder: str | None, device: str) -> Iterator[Record]:
+    """By the workers of a cluster, which find the digits as `mnist.load(folder)` does, if they were not given them.
+
+    Dask gives the task of a worker that dies to another one. Raises ConnectionError where the scheduler is lost. Closes
+    the client.
+    """
+    with client:
+        tasks = {task.key: task for task in todo}
+        futures = [client.submit(_run_anywhere, task, folder, device, key=key) for key, task in tasks.items()]
+        for future in as_completed(futures, loop=client.loop):
+            task = tasks[future.key]
+            try:
+                record = future.result()
+            except CancelledError:
+                raise ConnectionError("the Dask scheduler is gone; the trials that finished before are kept") from None
+            except KilledWorker as error:
+                record = failed_record(task, f"its process died, each time that it was tried: {error}")
+            except Exception:  # what its worker raised
+                record = failed_record(task, traceback.format_exc())
+            future.release()  # or Dask would compute it again if the worker that holds it died
+            yield record
+
+
+_ALONE = threading.Lock()
+_digits_here = cache(lambda folder, device: on_device(mnist.load(folder), device))
+
+
+def _run_anywhere(task: Task, folder: str | None, device: str) -> Record:
+    given = getattr(get_worker(), "given", None)
+    with _ALONE:  # a worker may have several threads, but torch has one state of random numbers
+        if not given:
+            return run_task(task, _digits_here(folder, device), device)
+        starts = Path(given.starts, task.key)
+        if starts.exists() and starts.stat().st_size >= TRIES:
+            return failed_record(task, f"its process died, {TRIES} times")
+        with open(starts, "ab") as file:
+            file.write(b".")
+        return run_task(task, on_device(given.data, device), device)
