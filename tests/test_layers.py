@@ -99,3 +99,27 @@ def test_only_images_are_convolved():
         ValueError, match=r"conv1: works on channels, height and width, but its input has the size \(784,"
     ):
         layer_table((flatten, conv(8, 3)))
+
+
+def test_two_layers_of_one_name_are_refused():
+    # One of the two modules would replace the other: 288 parameters built, 360 counted.
+    for layers in ((conv(8, 3, name="conv2"), conv(4, 3)), (conv(8, 3, name="a"), max_pool(2, name="a"))):
+        with pytest.raises(ValueError, match="2 layers have the name"):
+            build(layers)
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        (
+            (conv(8, 3), linear(10)),
+            "linear1: takes a list of numbers, but its input has the size .*put flatten before it",
+        ),
+        ((linear(10),), "linear1: takes a list of numbers"),
+        ((conv(8, 3, name="a.b"),), "a.b: a layer's name has no dot"),
+        ((nets.dropout(1.5),), "dropout1: probability: 1.5 is none"),
+    ],
+)
+def test_what_the_module_would_crash_on_the_table_refuses(layers, message):
+    with pytest.raises(ValueError, match=message):
+        layer_table(layers)

@@ -189,6 +189,15 @@ def _same(layer: Layer, size: Size) -> Size:
     return size
 
 
+def _linear_size(layer: Layer, size: Size) -> Size:
+    if len(size) != 1:
+        raise ValueError(
+            f"{layer.name or layer.kind}: takes a list of numbers, but its input has the size {size}; "
+            "put flatten before it"
+        )
+    return (layer.channels,)
+
+
 def _none(layer: Layer, size: Size) -> Parameters:
     return Parameters()
 
@@ -215,7 +224,7 @@ KINDS = {
     "dropout": Kind(_same, _none, lambda layer, size: _nn().Dropout(layer.probability)),
     "flatten": Kind(lambda layer, size: (prod(size),), _none, lambda layer, size: _nn().Flatten()),
     "linear": Kind(
-        lambda layer, size: (layer.channels,),
+        _linear_size,
         lambda layer, size: Parameters(layer.channels * prod(size), layer.channels * layer.bias),
         lambda layer, size: _nn().Linear(prod(size), layer.channels, bias=layer.bias),
     ),
@@ -223,7 +232,10 @@ KINDS = {
 
 
 def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Give each layer without a name its kind's name and number: conv1, relu1, conv2, pool1, …"""
+    """Give each layer without a name its kind's name and number: conv1, relu1, conv2, pool1, …
+
+    Raises ValueError where there are no layers, one is none, or two have the same name, given or numbered.
+    """
     if not layers:
         raise ValueError("layers: the list is empty; give at least one layer")
     seen, result = Counter(), []
@@ -236,6 +248,10 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
         seen[prefix] += 1
         result.append(layer if layer.name else replace(layer, name=f"{prefix}{seen[prefix]}"))
         _check(result[-1])
+    places = Counter(layer.name for layer in result)
+    twice = [name for name, count in places.items() if count > 1]
+    if twice:
+        raise ValueError(f"layers: {places[twice[0]]} layers have the name {twice[0]!r}; give each a name of its own")
     return tuple(result)
 
 
@@ -244,6 +260,12 @@ def _check(layer: Layer) -> None:
     for name, smallest in least.items():
         for extent in pair(getattr(layer, name)):
             whole_number(f"{layer.name}: {name}", extent, least=smallest)
+    if "." in layer.name:
+        raise ValueError(
+            f"{layer.name}: a layer's name has no dot, which PyTorch keeps for modules in modules; choose another"
+        )
+    if not 0 <= layer.probability <= 1:
+        raise ValueError(f"{layer.name}: probability: {layer.probability} is none; give a number from 0 to 1")
     whole_number(f"{layer.name}: groups", layer.groups, least=1)
     whole_number(f"{layer.name}: channels", layer.channels, least=1 if layer.kind in ("conv", "linear") else 0)
 

@@ -312,6 +312,8 @@ def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Fig
         ax.axis("off")
     for ax, layer in zip(axes.flat, table.itertuples(), strict=False):
         size, jump, start = (_on_two_axes(value) for value in (layer.size, layer.jump, layer.start))
+        # "whole image" is as large as the image.
+        size = tuple(n if own is None else own for own, n in zip(size, np.shape(image), strict=True))
         units = layer.output_size[1:] if len(layer.output_size) == 3 else (1, 1)
         corner = [
             # A unit that sees the whole image has no place of its own.
@@ -329,9 +331,9 @@ def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Fig
 
 
 def _on_two_axes(value: float | tuple | None) -> tuple:
-    """A table's entry for height and width; None where it is none, which pandas turns into NaN."""
+    """A table's entry for height and width; None where it is no number, or none, which pandas turns into NaN."""
     pair = value if isinstance(value, tuple) else (value, value)
-    return tuple(None if number is None or np.isnan(number) else number for number in pair)
+    return tuple(None if number is None or isinstance(number, str) or np.isnan(number) else number for number in pair)
 
 
 def draw_window(
