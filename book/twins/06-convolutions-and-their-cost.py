@@ -157,7 +157,7 @@ print(np.sum(theirs == edges), "of", edges.size, "numbers are the same")
 # it is free to learn the turned kernel. It does make one when you compare with SciPy's `convolve`; exercise 4 is about that.
 #
 # A network does not get its kernels from Sobel. It learns them: the nine weights are knobs like those of Part I, each with a derivative, and all 676 places of the result have a say in
-# it. Exercise 7 computes one.
+# it. Exercise 7 computes one, and [chapter 9](09-one-rule-for-all-weights.ipynb) all of them.
 #
 # ## The same with a dense layer
 #
@@ -345,7 +345,7 @@ for bias in (False, True):
 # PyTorch's layers have a bias unless told otherwise. In this book convolutions have none unless it is said, because batch norm, which comes below, adds a number of its own
 # to each channel.
 #
-# ## 1 × 1
+# ## The 1 × 1 convolution
 #
 # A kernel of one pixel sees no neighbourhood at all. But it still sees all channels. At each pixel it takes the numbers that lie above one another in the stack, and makes new ones of
 # them: a dense layer from the channels in to the channels out, the same one at every pixel. If that is so, then a loop over the pixels with a dense layer inside it must give the same:

@@ -190,7 +190,7 @@ plt.show()
 
 # %% tags=["core"]
 def seen(unit, layers):
-    """The pixels that a unit of the last layer sees; a layer is (kernel, stride)."""
+    """The pixels that a unit of the last layer sees; layers: (kernel, stride)."""
     if not layers:
         return {unit}  # no layer: the unit is a pixel and sees itself
     *below, (kernel, stride) = layers
@@ -480,7 +480,7 @@ print(f"next to the middle: {paths[13, 13]:,.0f} paths")
 
 # %% tags=["core"]
 def spread_of_paths(layers):
-    """The share of paths that begin at each place of the field: a die for a layer."""
+    """The share of paths that begin at each place: a die for each layer."""
     share = np.ones(1)
     for _ in range(layers):
         share = np.convolve(share, np.ones(3) / 3)
@@ -703,10 +703,10 @@ print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
 # ```
 #
 # ```text
-# layer  size  jump  start
-# conv1     3     1    0.5
-# conv2     5     1    0.5
-# pool1     6     2    1.0
+# layer size jump start
+# conv1    3    1   0.5
+# conv2    5    1   0.5
+# pool1    6    2   1.0
 # ```
 # </details>
 #

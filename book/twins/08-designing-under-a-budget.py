@@ -16,12 +16,12 @@
 # # Designing under a budget
 #
 # 20,000 parameters, and a unit at the end that can see the whole digit. The source solved this with a few sentences of advice. In this chapter we
-# treat it as what it is, a small optimisation problem: we count what each choice costs, list the networks of the source's kind that
-# meet the constraints, and see what the advice leaves to decide.
+# treat it as a small optimisation problem. We count what each choice costs, list all networks of the source's kind that
+# meet the constraints, and see what is left to decide. At the end stands a table of the source's sentences, each with the place where it is explained, pictured and checked.
 #
 # **You will be able to** say where a network's parameters go, trade channels against depth under a budget, and judge a design before training it.
 #
-# **You need** *The receptive field, step by step*.
+# **You need** [Convolutions and their cost](06-convolutions-and-their-cost.ipynb) for the counting, and [The receptive field, step by step](07-the-receptive-field.ipynb).
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -33,57 +33,108 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
 import itertools
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+import torch
 
-from cellgrad import plotting
+from cellgrad import mnist, plotting
 from cellgrad.layers import (
     SOURCE, avg_pool, batch_norm, block, conv, count_parameters, depthwise, flatten,
     global_avg_pool, layer_table, linear, max_pool, pixel_unshuffle, relu,
 )
 from cellgrad.receptive import cost_table, receptive_field
+from cellgrad.training.saving import shipped_run
 
 plotting.use_house_style()
 budget = 20_000
 
 # %% [markdown]
-# ## Where the parameters go
+# ## Counting by hand
 #
-# First the source's network, all costs in one table: the numbers that it learns, weights and batch norm apart; the multiplications for one digit; the memory
-# of what each layer gives out, in bytes; and the field.
+# A convolution from $c$ to $c'$ channels with a $k \times k$ kernel has $k^2 c\,c'$ weights. Each weight is used once at every place of the output, so an output of $n \times n$ costs $n^2$ times as many multiplications
+# (with an addition each; together they are called a [multiply-add](glossary.md#term-multiply-add)). Without padding each convolution takes $k - 1$ pixels off the image, and the pool halves it. Batch norm learns two numbers for each channel. That is all we need, in order to count the
+# source's network layer by layer:
+
+# %% tags=["core"]
+layers = [(8, 3)] * 3 + ["pool"] + [(16, 3)] * 4 + [(32, 3), (10, 1)]
+channels, size = 1, 28
+weights, work = [], []
+for layer in layers:
+    if layer == "pool":
+        size = size // 2
+        continue
+    channels_out, kernel = layer
+    size = size - kernel + 1
+    weights.append(kernel**2 * channels * channels_out)
+    work.append(weights[-1] * size**2)
+    channels = channels_out
+in_batch_norm = 2 * (3 * 8 + 4 * 16)
+
+# %%
+print("weights:", weights)
+print(f"{sum(weights):,} weights + {in_batch_norm} in batch norm", end=" ")
+print(f"= {sum(weights) + in_batch_norm:,} parameters")
+print(f"{sum(work):,} multiplications for one digit")
+
+# %% [markdown]
+# The package's `cost_table` counts the same and adds the field. (Rows without weights are left out.)
 
 # %%
 costs = cost_table(SOURCE)
-columns = ["weights", "batch_norm", "multiply_adds", "activation_bytes", "size"]
-shown = costs["kind"].isin(["conv", "batch_norm", "max_pool"])
-costs[shown].set_index("layer")[columns]
-
-# %%
+convs = costs[costs["kind"] == "conv"].set_index("layer").rename_axis(None)
 print(f"{costs['parameters'].sum():,} parameters,", end=" ")
-print(f"{costs['batch_norm'].sum()} of them in batch norm")
+print(f"{costs['multiply_adds'].sum():,} multiplications")
+convs[["weights", "multiply_adds", "size"]]
 
-# %% mystnb={"image": {"alt": "Two bars for each convolution of the source's network: its share of the weights and its share of the multiplications. The three convolutions before the pool have few of the weights and most of the multiplications; conv5 to conv8 have most of the weights and few multiplications."}}
-convs = costs[costs["kind"] == "conv"].set_index("layer")
-convs = convs[["parameters", "multiply_adds"]]
-(100 * convs / convs.sum()).plot.bar(color=[plotting.BLUE, plotting.ORANGE], rot=30)
-plt.gca().set_axisbelow(True)
-plt.ylabel("share of all convolutions (%)")
-plt.xlabel("")
-plt.legend(["parameters", "multiplications"])
+# %% mystnb={"image": {"alt": "Two bars for each convolution of the source's network: its share of the weights, blue, and its share of the multiplications, orange. The three convolutions before the pool have under a tenth of the weights and most of the multiplications; conv5 to conv8 have most of the weights and few multiplications."}} tags=["hide-input"]
+both = convs[["weights", "multiply_adds"]]
+shares = 100 * both / both.sum()
+colours = [plotting.BLUE, plotting.ORANGE]
+ax = shares.plot.barh(color=colours, figsize=(6, 4.4), width=0.75)
+ax.invert_yaxis()
+ax.set_axisbelow(True)
+ax.grid(axis="y", visible=False)
+ax.set_xlabel("share of all convolutions (%)")
+ax.legend(["weights", "multiplications"])
 plt.show()
 
 
 # %% [markdown]
-# Parameters and work live at opposite ends. The first layers have few channels and large images: cheap to store, slow to compute. The last ones have many channels and
-# small images: the other way round. A budget of parameters is spent at the end; a budget of multiplications at the beginning.
+# *Figure 1. Weights sit at the end of the network, and work at its beginning.*
+#
+# The first layers have few channels and large images, so they are cheap to store and slow to compute. The last ones have many channels and
+# small images, and it is the other way round. A budget of parameters is spent behind the pool, a budget of multiplications before it.
+#
+# ### Memory
+#
+# What a layer gives out must be kept somewhere, four bytes a number. How much memory that takes depends on what one does. To *train*, all outputs have to be kept until the way back, those of ReLUs and batch norms included. To *use* the network, a layer needs its own input and output, and nothing older.
+
+# %% tags=["core"]
+def memory(numbers):
+    """Bytes to train with one image, and to use: numbers in each layer's output."""
+    together = [a + b for a, b in zip(numbers, numbers[1:])]
+    return 4 * sum(numbers[1:]), 4 * max(together)
+
+
+# %%
+outputs = [28 * 28, *(int(np.prod(size)) for size in costs["output_size"])]
+to_train, to_use = memory(outputs)
+print(f"to train: {to_train / 1e3:.1f} kB for one digit,", end=" ")
+print(f"of which convolutions alone {convs['activation_bytes'].sum() / 1e3:.1f}")
+print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
+
+
+# %% [markdown]
+# Memory, like work, is a matter of the large images before the pool.
 #
 # ## What a head costs
 #
-# The *head* turns features into ten scores. Put three kinds of heads on the same body, with the channels scaled to 8, 16 or 32 up front and twice as many behind the pool. The body
-# stops at 3 × 3 pixels here, so that a dense head has something to be dense about. Which of the nine fit into the budget?
+# The [head](glossary.md#term-head) turns features into ten scores. We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool. The body
+# stops at 3 × 3 pixels here, so that a dense head has more than a single pixel to work on. Expect the dense head to be the dearest. Which of the nine fit into the budget?
 
 # %%
 def body(channels):
@@ -93,25 +144,30 @@ def body(channels):
 
 heads = {
     "dense, 32 hidden": [flatten, linear(32), relu, linear(10)],
-    "average, then dense": [global_avg_pool, flatten, linear(10)],
+    "average, dense": [global_avg_pool, flatten, linear(10)],
     "3 × 3, then 1 × 1": [conv(32, 3), relu, conv(10, 1), flatten],
 }
 counts = {}
 for channels in (8, 16, 32):
     networks = {name: [*body(channels), *head] for name, head in heads.items()}
-    counts[channels] = {name: count_parameters(n) for name, n in networks.items()}
-table = pd.DataFrame(counts).rename_axis(columns="channels up front")
-table
-
-# %%
-table <= budget
+    column = {name: count_parameters(network) for name, network in networks.items()}
+    counts[f"{channels} up front"] = column
+counts = pd.DataFrame(counts)
+counts.map(lambda n: f"{n:,}" if n <= budget else f"{n:,} ✗")
 
 # %% [markdown]
-# The channels decide, not the head: twice the channels are four times the weights in every convolution between them. With 8 up front and 16 behind the pool
-# everything fits; with 16 and 32 nothing does. If the channels double at the pool, 8 is the largest of the three that we can afford. The expensive ones are those
-# behind the pool; below, the two vary separately.
+# The crosses mark what is over the budget. The channels decide, not the head: with 8 up front and 16 behind the pool every head fits, and with 16 or 32 none does. The rule is sharper than "twice the channels, four times the parameters", though. How much more does each step cost?
+
+# %%
+small, middle, large = (counts[column] for column in counts)
+steps = pd.DataFrame({"8 to 16": middle / small, "16 to 32": large / middle})
+steps.map("× {:.2f}".format)
+
+# %% [markdown]
+# A convolution between two layers that both double becomes four times as large. But the first one, from 1 channel, only doubles, and so does what goes into a head of fixed width (32 here) and batch norm. So it is three to four times, and nearer to four the larger the network.
 #
-# Among the heads, the 3 × 3 with a 1 × 1 and the dense one cost about the same here, because the image has shrunk to 3 × 3. Where it has not, the dense head is the one that explodes:
+# The dense head and the 3 × 3 with a 1 × 1 cost about the same here, because the image has shrunk to 3 × 3. The cheapest is the average. Is it against the advice, "convolutions only"? Behind the average the image is a single pixel, and there a dense layer *is* a 1 × 1 convolution. So the advice allows it; chapter 11 tries it.
+# Where the image has not shrunk, the dense head explodes:
 
 # %%
 dense_head = heads["dense, 32 hidden"]
@@ -119,15 +175,94 @@ for size in (3, 5, 7, 11):
     dense = count_parameters(dense_head, (16, size, size))
     print(f"dense head on 16 channels of {size} × {size}: {dense:6,} parameters")
 
-
 # %% [markdown]
-# ## Networks of this kind
+# ## Why eight channels?
 #
-# Now take the advice as rules: 3 × 3 convolutions without padding, one pool, a last 3 × 3 to 32 channels and a 1 × 1 to ten scores. Free are the number of convolutions before
-# and after the pool, one to seven each, and their channels, 4, 8, 12 or 16 before and 8, 16, 24 or 32 after it. We list all combinations and keep those that fit the
-# budget, end on one pixel and see the whole digit. ("After it" does not count the last 3 × 3.)
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine channels could pass on all that is in them, and eight nearly all. In the front,
+# where the images are large, channels cost work:
 
 # %%
+for channels in (4, 8, 12, 16):
+    front = layer_table([*block(channels) * 3])
+    million = front["multiply_adds"].sum() / 1e6
+    print(f"three layers of {channels:2} channels:", end=" ")
+    print(f"{front['parameters'].sum():5,} parameters,", end=" ")
+    print(f"{million:.2f} million multiplications")
+
+# %% [markdown]
+# What do eight channels do with a digit? These are the first layer's answers to the nine of the last chapters, in the source's network as its own recipe trained it.
+
+# %% mystnb={"image": {"alt": "Eight small pictures of the same nine, the first layer's channels after the ReLU. Some show the edges of the strokes on one side only, some the whole stroke, some the paper around it."}} tags=["nbval-ignore-output", "hide-input"]
+digit = mnist.sample().train.images[3:4]
+model = shipped_run("source").model
+with torch.no_grad():
+    channels_of_digit = model[:2](mnist.normalise(digit))[0]
+figure, axes = plt.subplots(2, 4, figsize=(6.4, 3.5))
+for number, (ax, channel) in enumerate(zip(axes.flat, channels_of_digit), start=1):
+    plotting.show_pixels(channel, scale="linear", ax=ax)
+    ax.set_title(f"channel {number}")
+plt.show()
+
+# %% [markdown]
+# *Figure 2. Eight views of one digit, each found by nine learned weights. Most of them answer to edges in one direction, much like Sobel's kernel does.*
+#
+# And the other end, the *1 × 1 last*: by then the image is one pixel, and 32 features are left of the digit. The last layer weighs them, ten times differently.
+
+# %% mystnb={"image": {"alt": "Left: a bar chart of the 32 features that are left of the nine; about half of them are zero. Right: a bar chart of the ten scores made of them; the bar of the nine is the highest by far."}} tags=["nbval-ignore-output", "hide-input"]
+with torch.no_grad():
+    features = model[:-2](mnist.normalise(digit)).flatten()
+    scores = model(mnist.normalise(digit)).flatten()
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.8), width_ratios=[3, 2])
+left.bar(range(1, 33), features.numpy(), color=plotting.BLUE)
+left.set(xlabel="feature", title="32 features", xticks=[1, 8, 16, 24, 32])
+best = int(scores.argmax())
+right.bar(range(10), scores.numpy(), color=plotting.BLUE)
+right.patches[best].set_color(plotting.RED)
+right.set(xlabel="digit", title="ten scores", xticks=range(10))
+plt.show()
+
+
+# %% [markdown]
+# *Figure 3. The last step of the source's network: 32 numbers become ten scores, and the largest is the answer.*
+#
+# ## All networks of this kind
+#
+# Now take the advice as rules: 3 × 3 convolutions without padding, $b$ of them before the one pool and $a$ behind it, then a last 3 × 3 to 32 channels and a 1 × 1 to ten scores. In the end one pixel should be left, and it should see 28 pixels. Which $a$ and $b$ are possible? This can be done on paper.
+# Each convolution before the pool takes two pixels off 28, so the pool gets $28 - 2b$ and leaves $14 - b$. Behind it, $a + 1$ convolutions take two off each:
+#
+# $$14 - b - 2(a + 1) = 1 \quad\text{and so}\quad b = 11 - 2a$$
+#
+# So $b$ must be odd. And the field: each of the $b$ adds 2, the pool adds 1, and each of the $a + 1$ behind it adds 4:
+#
+# $$1 + 2b + 1 + 4(a + 1) = 2\,(11 - 2a) + 4a + 6 = 28$$
+#
+# Whatever $a$ is, the field is 28: with this kind of network, "one pixel left" and "sees 28 × 28" are the same demand. In code, for all numbers from one to seven:
+
+# %% tags=["core"]
+def ends_on(before, after):
+    return 14 - before - 2 * (after + 1)
+
+
+def field_at_the_end(before, after):
+    return (1 + 2 * before) + 1 + 4 * (after + 1)
+
+
+possible = []
+for before in range(1, 8):
+    for after in range(1, 8):
+        if ends_on(before, after) == 1:
+            possible.append((before, after, field_at_the_end(before, after)))
+
+# %%
+for before, after, field in possible:
+    print(f"{before} before the pool, {after} behind it:", end=" ")
+    print(f"field {1 + 2 * before} before the pool, {field} at the end")
+
+
+# %% [markdown]
+# Four shapes are left, and the source's is one of them. To see what the channels do, we list every network with 4, 8, 12 or 16 channels before the pool and 8, 16, 24 or 32 behind it, whether it meets the demands or not. (The code is folded. It builds each as a list of layers, and leaves out those in which a window does not fit.)
+
+# %% tags=["hide-input"]
 def design(before, front, after, back):
     return (
         *block(front) * before, max_pool(2), *block(back) * after,
@@ -135,66 +270,113 @@ def design(before, front, after, back):
     )
 
 
-# %%
-depths = range(1, 8)
-choices = itertools.product(depths, (4, 8, 12, 16), depths, (8, 16, 24, 32))
 rows = []
-for before, front, after, back in choices:
+depths = range(1, 8)
+for before, front, after, back in itertools.product(
+    depths, (4, 8, 12, 16), depths, (8, 16, 24, 32)
+):
     try:
         costs = cost_table(design(before, front, after, back))
     except ValueError:  # a window does not fit
         continue
-    pool = costs.index[costs["kind"] == "max_pool"][0]
+    scores = costs.iloc[-2]
     rows.append({
-        "before the pool": before, "channels": front,
-        "after it": after, "channels after": back,
-        "parameters": costs["parameters"].sum(),
-        "field before the pool": costs["size"][pool - 1],
-        "field": costs["size"].iloc[-2],
-        "ends on": costs["output_size"].iloc[-2][1],
-        "million multiplications": costs["multiply_adds"].sum() / 1e6,
+        "before": before, "front": front, "after": after, "back": back,
+        "parameters": costs["parameters"].sum(), "field": scores["size"],
+        "ends on": scores["output_size"][1],
+        "multiplications": costs["multiply_adds"].sum(),
     })
 designs = pd.DataFrame(rows)
-print(f"{len(designs)} networks can be built")
 
 # %%
 fits = designs.query(f"parameters <= {budget} and `ends on` == 1 and field >= 28")
-shapes = fits.groupby(["before the pool", "after it"])
-summary = shapes[["field before the pool", "field"]].first()
-summary["networks"] = shapes.size()
-summary
+within = (designs["parameters"] <= budget).sum()
+print(f"{len(designs)} networks can be built,", end=" ")
+print(f"{within} of them within the budget;", end=" ")
+print(f"{len(fits)} meet all demands")
+
+# %% mystnb={"image": {"alt": "Each network is a dot: parameters on a logarithmic axis from 3,000 to 60,000 against the field at the end, 10 to 32 pixels. A dashed vertical line marks the budget, a horizontal one the field of 28. The networks that meet all demands are blue and lie on the line of 28, left of the budget; the source's, an orange star among them, is near 14,000."}} tags=["hide-input"]
+source = fits.query("before == 3 and front == 8 and back == 16").iloc[0]
+ax = plt.subplots(figsize=(6.4, 4.2))[1]
+others = designs.drop(fits.index)
+looks = {
+    "other networks": (others, "o", plotting.FAINT, 5),
+    "meet all demands": (fits, "o", plotting.BLUE, 6),
+    "the source": (source, "*", plotting.RED, 17),
+}
+for name, (rows, marker, colour, size) in looks.items():
+    where = rows["parameters"], rows["field"]
+    ax.plot(*where, marker, color=colour, markersize=size, label=name)
+ax.axvline(budget, color=plotting.INK, linestyle="--", linewidth=1)
+ax.axhline(28, color=plotting.INK, linestyle=":", linewidth=1)
+ax.set(xscale="log", xlabel="parameters", ylabel="field at the end (pixels)")
+ticks = [5_000, 10_000, 20_000, 40_000]
+ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+ax.minorticks_off()
+ax.legend(loc="lower right")
+plt.show()
 
 # %% [markdown]
-# Very few shapes are left. Each convolution before the pool takes two pixels off 28, each one after it takes two off the pooled image. To end on exactly one pixel, the pooled
-# size must be odd, and so must the number of convolutions before the pool. And a unit that is left alone has seen the whole digit: here the two conditions are the same.
-# The source's shape is one of the rows: three convolutions, 7 × 7, then the pool. Its channels?
+# *Figure 4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels.*
+#
+# How many of each shape are within the budget? And what do those of the source's own shape cost, with so many channels before the pool and so many behind it?
 
 # %%
-of_the_shape = fits[fits["before the pool"] == 3]
-columns = ["channels", "channels after", "parameters", "million multiplications"]
-of_the_shape[columns].round(2)
+by_shape = fits.groupby(["before", "after"]).size()
+for (before, after), count in by_shape.items():
+    print(f"{before} before the pool and {after} behind it: {count} networks")
 
+# %%
+same_shape = fits[fits["before"] == 3]
+names = [f"{row.front}, then {row.back}" for row in same_shape.itertuples()]
+same_shape[["parameters", "multiplications"]].set_axis(names).map("{:,}".format)
 
 # %% [markdown]
-# The source's network, 8 and 16 channels, is one of these rows, well inside the budget. What the rules leave open, and no arithmetic can answer, is which of these
+# The source's network, 8 and 16 channels, is one of these rows, well inside the budget. What the demands leave open, and no arithmetic can answer, is which of these
 # networks reads best. That takes training.
 #
 # ## Other ways to spend it
 #
-# The rules are not laws. Three departures from them, each within the budget and each with a field of at least 28:
+# The rules are not laws. Here are three departures, each within the budget and each with a field of at least 28.
 #
-# - *Pool early*: after one convolution instead of three.
-# - *Fold*: cut the image into blocks of 2 × 2 pixels and make each block's four pixels four channels. Nothing is lost, and all layers work on a quarter of the pixels.
-# - *Separable*: split each 3 × 3 convolution in two, one that looks around in each channel on its own, and a 1 × 1 that mixes the channels.
+# **Pool early.** One convolution before the pool is one of the shapes above. What departs is what follows: four 3 × 3, and then a 5 × 5 in the place of the last two.
 #
-# The rest of each network is adjusted so that it ends on one pixel.
+# **Fold.** Cut the image into blocks of 2 × 2 pixels, and make of each block's four pixels four channels. Nothing is lost, and all layers work on a quarter of the places. In the package's lists this is `pixel_unshuffle(2)`, PyTorch's name for it.
+
+# %% tags=["core"]
+picture = np.arange(28 * 28).reshape(28, 28)
+blocks = picture.reshape(14, 2, 14, 2)  # block row, row in it, block column, column
+folded = blocks.transpose(1, 3, 0, 2).reshape(4, 14, 14)
+
+# %%
+theirs = torch.nn.PixelUnshuffle(2)(torch.tensor(picture)[None])
+print(np.sum(theirs.numpy() == folded), "of", folded.size, "numbers as in PyTorch")
+print("the four channels' first pixel:", folded[:, 0, 0], "in rows of 28")
+
+
+# %% [markdown]
+# **Separable.** Split a 3 × 3 convolution in two: first one that looks around in each channel on its own (`depthwise`: $9c$ weights), then a 1 × 1 that mixes the channels ($c\,c'$ weights). Together that is far fewer than $9\,c\,c'$:
+
+# %% tags=["core"]
+def separable_weights(channels, channels_out):
+    return 9 * channels + channels * channels_out
+
+
+# %%
+for c in (8, 16, 32):
+    both = count_parameters([depthwise(c, 3), conv(c, 1)], (c, 9, 9))
+    print(f"{c} to {c}: {9 * c * c:,} weights in one,", end=" ")
+    print(f"{separable_weights(c, c):,} in two (the package says {both:,})")
+
+
+# %% [markdown]
+# The rest of each network is adjusted, so that it ends on one pixel.
 
 # %%
 def separable(channels_in, channels):
     return [depthwise(channels_in, 3), conv(channels, 1), relu, batch_norm]
 
 
-# %%
 end = [conv(10, 1), flatten]
 alternatives = {
     "the source": SOURCE,
@@ -213,88 +395,253 @@ alternatives = {
 
 # %%
 rows = {}
-for name, layers in alternatives.items():
-    costs = cost_table(layers)
+for name, network in alternatives.items():
+    costs = cost_table(network)
+    outputs = [28 * 28, *(int(np.prod(size)) for size in costs["output_size"])]
+    to_train, to_use = (number / 1e3 for number in memory(outputs))
     rows[name] = {
-        "parameters": costs["parameters"].sum(),
-        "million multiplications": costs["multiply_adds"].sum() / 1e6,
-        "activations (kB)": costs["activation_bytes"].sum() / 1e3,
-        "field": costs["size"].iloc[-1],
+        "parameters": f"{costs['parameters'].sum():,}",
+        "million mult.": f"{costs['multiply_adds'].sum() / 1e6:.2f}",
+        "train (kB)": f"{to_train:.0f}",
+        "use (kB)": f"{to_use:.0f}",
+        "field": costs["size"].iloc[-2],
     }
-chosen = pd.DataFrame(rows).T.round(2)
-print("all within the budget:", bool((chosen["parameters"] <= budget).all()))
-chosen.astype({"parameters": int, "field": int})
+pd.DataFrame(rows).T
 
 # %% [markdown]
-# The same budget buys quite different things. Pooling early and folding need fewer multiplications and much less memory for their images. The separable network
-# affords up to 64 channels, for a few more parameters and much more memory. Here are the source's network and the one that folds:
+# All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory, since they work on small images. The separable network
+# affords up to 64 channels, and pays for them with memory. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
 
-# %% mystnb={"image": {"alt": "The source's network drawn as stacks of sheets: large ones at first, shrinking to 32 channels of one pixel."}}
-plotting.draw_convnet(alternatives["the source"])
-plt.show()
-
-# %% mystnb={"image": {"alt": "The folding network drawn as stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from there to ten scores."}}
-plotting.draw_convnet(alternatives["fold"])
+# %% mystnb={"image": {"alt": "The folding network in two rows of stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from 12 pixels to 2, and then to ten scores of one pixel."}} tags=["hide-input"]
+plotting.draw_convnet(alternatives["fold"], rows=2)
 plt.show()
 
 # %% [markdown]
+# *Figure 5. The folding network. No image in it is larger than 14 × 14.*
+#
+# ## The source's sentences, one by one
+#
+# Part II began from a few sentences. Here is where each one is explained, where you can see it on a digit, and where it is checked. What chapter 11 checks is checked by training, with several seeds.
+#
+# | the source says | explained | on a digit | checked |
+# |---|---|---|---|
+# | Only convolutions, as they take fewer parameters than dense layers | [06: look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer) | [06: edges, figure 2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand) | [06: an early dense layer](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), [08: heads](08-designing-under-a-budget.ipynb#what-a-head-costs), [11](11-is-the-advice-true.ipynb) |
+# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); predicted: 20 may do |
+# | 8 channels up front | [08: why eight](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: eight views, figure 2](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: what they cost](08-designing-under-a-budget.ipynb#why-eight-channels), [11](11-is-the-advice-true.ipynb) |
+# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); predicted: may not show |
+# | The pool then increases the field further | [07: why the jump matters](07-the-receptive-field.ipynb#why-the-jump-matters) | [07: figures 5 and 6](07-the-receptive-field.ipynb#where-the-field-lies) | [07: with and without](07-the-receptive-field.ipynb#why-the-jump-matters) |
+# | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
+# | Fewer than 20,000 parameters | [08: counting](08-designing-under-a-budget.ipynb#counting-by-hand) | | [08: 14,392](08-designing-under-a-budget.ipynb#counting-by-hand) |
+# | More than 99.4 % of the test digits | | | [10: the run](10-the-run.ipynb) |
+#
 # ## Recap
 #
-# - Parameters sit at the end of a network, work at its beginning.
-# - Twice the channels, nearly four times the parameters. The channels are what a budget buys.
-# - With 3 × 3 convolutions without padding, one pool and a field of 28, only a handful of shapes are left, and the source's is one of them.
+# - Parameters sit at the end of a network, work and memory at its beginning.
+# - Twice the channels cost three to four times the parameters.
+# - With 3 × 3 convolutions without padding and one pool, ending on one pixel means seeing exactly 28 pixels. Four shapes can do it, and the source's is one of them.
 # - Pooling early, folding and separating are other ways to spend the same budget.
 #
 # ## Exercises
 #
-# **1.** Find a stack that starts from one channel, has a field of at least 28 without padding, and whose ten scores come from a convolution: the one with the fewest
-# parameters. Any kernels, strides and pools are allowed. How low can you get?
+# **1.** *On paper.* A network: 3 × 3 to 10 channels, pool, 3 × 3 to 20 channels, global average, 1 × 1 to 10, without biases or batch norm. How many parameters?
 #
 # <details>
-# <summary>Solution</summary>
+# <summary>Hint</summary>
 #
-# Few, if it does not have to read anything: the field does not ask for channels, and pools cost nothing. A first try:
-#
-# ```python
-# cheapest = [max_pool(2), max_pool(2), conv(10, 7), flatten]
-# count_parameters(cheapest), receptive_field(cheapest)["size"].iloc[-1]
-# ```
-#
-# The fewest are ten, one weight for each score: `[avg_pool(28), conv(10, 1), flatten]` sees everything and can tell the digits apart only by how much ink they have. The
-# field is necessary, not sufficient.
+# $k^2 c\,c'$ three times. Pools and averages have none.
 # </details>
 #
-# **2.** How many channels can the source's design have up front, with twice as many after the pool and 32 at the end, within the budget?
-#
 # <details>
 # <summary>Solution</summary>
 #
 # ```python
-# for front in range(8, 14):
+# print(9 * 1 * 10, 9 * 10 * 20, 1 * 20 * 10, "together", 90 + 1800 + 200)
+# print(count_parameters([conv(10, 3), max_pool(2), conv(20, 3), global_avg_pool, conv(10, 1)]))
+# ```
+#
+# ```text
+# 90 1800 200 together 2090
+# 2090
+# ```
+# </details>
+#
+# **2.** What is the fewest parameters with which a stack can see 28 × 28 pixels and give ten scores from a convolution? Any kernels, strides and pools are allowed. What can such a network tell apart?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Pools cost nothing and widen the field. How few weights can make ten scores of one number?
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# Ten: the average of the whole image, and one weight for each score. Each score is $w_i$ times the amount of ink. The largest is always that of the largest weight (or, if the ink counts as negative, of the smallest). So it gives at most *two* different answers, whatever the digit. A wide field is necessary, not sufficient.
+#
+# ```python
+# from cellgrad.layers import build
+#
+# fewest = [avg_pool(28), conv(10, 1), flatten]
+# print(count_parameters(fewest), "parameters, field", receptive_field(fewest)["size"].iloc[0])
+# torch.manual_seed(0)
+# answers = build(fewest)(mnist.normalise(mnist.sample().test.images[:500])).argmax(dim=1)
+# print("different answers to 500 digits:", len(answers.unique()))
+# ```
+#
+# ```text
+# 10 parameters, field 28
+# different answers to 500 digits: 2
+# ```
+# </details>
+#
+# **3.** How many channels can the source's design have up front, with twice as many behind the pool and 32 at the end, within the budget?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# `design(3, front, 4, 2 * front)`; count for a few.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# 9. A small step in the channels is a large one in the parameters.
+#
+# ```python
+# for front in range(8, 12):
 #     print(front, count_parameters(design(3, front, 4, 2 * front)))
 # ```
 #
-# 9 fit. Small steps in the channels are large steps in the parameters.
+# ```text
+# 8 14392
+# 9 17447
+# 10 20790
+# 11 24421
+# ```
 # </details>
 #
-# **3.** Give the source's convolutions padding 1, so that no image shrinks except at the pool. What happens to the parameters, the field and the multiplications?
+# **4.** Give the source's convolutions padding 1, and average what is left in front of the 1 × 1. What happens to the parameters, the multiplications and the field of the last 3 × 3?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Padding is in no formula for weights or for the size of a field. It is in the one for the output's size.
+# </details>
 #
 # <details>
 # <summary>Solution</summary>
 #
+# The same parameters, the same field, and between three and four times the multiplications, because the images stay large.
+#
 # ```python
 # padded = (*block(8, padding=1) * 3, max_pool(2), *block(16, padding=1) * 4,
-#           conv(32, 3, padding=1), relu, conv(10, 1), global_avg_pool, flatten)
-# for layers in (SOURCE, padded):
-#     costs = cost_table(layers)
-#     print(costs[["parameters", "multiply_adds"]].sum().tolist())
-#     print(costs[["layer", "size"]].tail(4))
+#           conv(32, 3, padding=1, name="last"), relu, global_avg_pool, conv(10, 1), flatten)
+# for network, last in ((SOURCE, "conv8"), (padded, "last")):
+#     costs = cost_table(network)
+#     field = costs.set_index("layer")["size"][last]
+#     print(f"{costs['parameters'].sum():,} parameters, field {field},",
+#           f"{costs['multiply_adds'].sum():,} multiplications")
 # ```
 #
-# The parameters stay the same, and the last convolution still sees 28 pixels. The multiplications grow to between three and four times as many, because the images stay large. And the average over all
-# positions at the end sees more than the image has.
+# ```text
+# 14,392 parameters, field 28, 948,704 multiplications
+# 14,392 parameters, field 28, 3,443,648 multiplications
+# ```
+# </details>
+#
+# **5.** *On paper.* Take two pools: $b$ convolutions before the first, $m$ between them, $a$ behind the second, all 3 × 3 without padding. Find $b$, $m$ and $a$ so that one pixel is left. What is the field?
+#
+# <details>
+# <summary>Hint</summary>
+#
+# The sizes are $14 - b$, then $(14 - b - 2m)/2$, which must be whole, then two off for each of the $a$. The jumps are 1, 2 and 4.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# $14 - b$ must be even, so $b$ is even. The field is $1 + 2b + 1 + 4m + 2 + 8a$, and again it is always 28. That is no accident: without padding, and where nothing is cut off, a single unit that is left has seen every pixel, and no more.
+#
+# ```python
+# for b in range(0, 7, 2):
+#     for m in range(0, 7):
+#         rest = (14 - b - 2 * m) // 2 - 1  # what the last ones have to take off
+#         if rest >= 0 and rest % 2 == 0:
+#             a = rest // 2
+#             print(f"b = {b}, m = {m}, a = {a}: field {2 * b + 4 * m + 8 * a + 4}")
+# ```
+#
+# ```text
+# b = 0, m = 0, a = 3: field 28
+# b = 0, m = 2, a = 2: field 28
+# b = 0, m = 4, a = 1: field 28
+# b = 0, m = 6, a = 0: field 28
+# b = 2, m = 1, a = 2: field 28
+# b = 2, m = 3, a = 1: field 28
+# b = 2, m = 5, a = 0: field 28
+# b = 4, m = 0, a = 2: field 28
+# b = 4, m = 2, a = 1: field 28
+# b = 4, m = 4, a = 0: field 28
+# b = 6, m = 1, a = 1: field 28
+# b = 6, m = 3, a = 0: field 28
+# ```
+# </details>
+#
+# **6.** Where is the multiplication budget spent? Halve the source's multiplications by changing one number only, and say what it does to the parameters.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Look at figure 1. Which layers work most, and what enters their cost twice?
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# Fewer channels up front: the second and third convolution cost $9 c^2$ at every place.
+#
+# ```python
+# for front in (8, 6, 5, 4):
+#     costs = cost_table(design(3, front, 4, 16))
+#     print(f"{front} up front: {costs['multiply_adds'].sum():,} multiplications,",
+#           f"{costs['parameters'].sum():,} parameters")
+# ```
+#
+# ```text
+# 8 up front: 948,704 multiplications, 14,392 parameters
+# 6 up front: 646,088 multiplications, 13,570 parameters
+# 5 up front: 523,400 multiplications, 13,213 parameters
+# 4 up front: 419,792 multiplications, 12,892 parameters
+# ```
+# </details>
+#
+# **7.** *Design.* A network for a watch: at most 5,000 parameters and 200,000 multiplications for a digit, field at least 20, ten scores at the end.
+#
+# <details>
+# <summary>Hint</summary>
+#
+# Make the image small at once, by folding or by a stride. Then 14 × 14 places at most have to be paid for.
+# </details>
+#
+# <details>
+# <summary>Solution</summary>
+#
+# One of many. How well it reads, only training tells; [chapter 12](12-how-small-how-fast.ipynb) does that for networks of this size.
+#
+# ```python
+# watch = [pixel_unshuffle(2), *block(8), *block(8), max_pool(2), *block(12), conv(16, 3),
+#          relu, conv(10, 1), flatten]
+# costs = cost_table(watch)
+# print(f"{costs['parameters'].sum():,} parameters,",
+#       f"{costs['multiply_adds'].sum():,} multiplications, field {costs['size'].iloc[-2]},",
+#       f"ends on {costs['output_size'].iloc[-2]}")
+# ```
+#
+# ```text
+# 3,672 parameters, 108,736 multiplications, field 28, ends on (10, 1, 1)
+# ```
 # </details>
 #
 # ## What's next
 #
-# Part III: *The run* trains the source's network.
+# Part III: [One rule for all weights](09-one-rule-for-all-weights.ipynb) shows how all these parameters are learned, and [The run](10-the-run.ipynb) trains the source's network.

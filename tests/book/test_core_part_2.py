@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from cellgrad import layers, mnist, receptive
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("0[67]-*.ipynb"))
+CHAPTERS = sorted(BOOK.glob("0[678]-*.ipynb"))
 LIBRARIES = {"np": np, "pd": pd, "torch": torch, "F": F, "sliding_window_view": sliding_window_view}
 
 
@@ -149,6 +149,48 @@ def test_widths_typed_and_the_packages(typed_07):
     strength = typed_07["influence"](network, images)
     theirs = receptive.effective_receptive_field(network, images)
     assert strength / strength.sum() == pytest.approx(theirs.strength, abs=1e-9)
+
+
+def test_the_source_counted_by_hand(typed):
+    chapter = typed("08")
+    table = layers.layer_table(layers.SOURCE)
+    assert sum(chapter["weights"]) + chapter["in_batch_norm"] == 14392  # published with the source's network
+    assert chapter["weights"] == table.loc[table["kind"] == "conv", "weights"].tolist()
+    assert chapter["work"] == table.loc[table["kind"] == "conv", "multiply_adds"].tolist()
+    network = layers.build(layers.SOURCE)
+    assert sum(p.numel() for p in network.parameters()) == 14392
+
+
+def test_memory_counted_as_pytorch_makes_it(typed):
+    sizes = [28 * 28]
+    network = layers.build(layers.SOURCE).eval()
+    for module in network:
+        module.register_forward_hook(lambda _, __, output: sizes.append(output.numel()))
+    network(torch.zeros(1, 1, 28, 28))
+    to_train, to_use = typed("08")["memory"](sizes)
+    assert to_train == layers.layer_table(layers.SOURCE)["activation_bytes"].sum()
+    assert to_use == 4 * 2 * 8 * 26 * 26  # in and out of what follows the first convolution
+
+
+def test_the_shapes_found_on_paper_are_those_found_by_building(typed):
+    chapter = typed("08")
+    built = []
+    for before in range(1, 8):
+        for after in range(1, 8):
+            stack = [*[layers.conv(4, 3)] * before, layers.max_pool(2), *[layers.conv(4, 3)] * (after + 1)]
+            with contextlib.suppress(ValueError):  # a window that does not fit
+                last = receptive.receptive_field(stack).iloc[-1]
+                if last["output_size"][1] == 1:
+                    built.append((before, after, last["size"]))
+    assert chapter["possible"] == built and len(built) == 4
+
+
+def test_folding_and_separating_as_in_pytorch(typed):
+    chapter = typed("08")
+    theirs = torch.nn.PixelUnshuffle(2)(torch.tensor(chapter["picture"])[None]).numpy()
+    assert np.array_equal(chapter["folded"], theirs)
+    pair = torch.nn.Conv2d(12, 12, 3, groups=12, bias=False), torch.nn.Conv2d(12, 20, 1, bias=False)
+    assert chapter["separable_weights"](12, 20) == sum(p.numel() for layer in pair for p in layer.parameters())
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

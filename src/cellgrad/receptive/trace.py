@@ -152,7 +152,7 @@ class Walk(TorchFunctionMode):
     def watch(self, twin: nn.Module) -> None:
         """Notice each call of each module in a copy that is ours."""
         for path, child in twin.named_modules():
-            own = "torch.nn.modules" in type(child).forward.__module__ and not isinstance(child, nn.Sequential)
+            own = "torch.nn.modules" in (type(child).forward.__module__ or "") and not isinstance(child, nn.Sequential)
             inner = [name for name, _ in child.named_children() if name != "parametrizations"]
             childless = not inner and bool(path)
             leaf = (childless and own) or isinstance(child, nn.MultiheadAttention)
