@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test execute from-twins lint clean repository
+.PHONY: book test execute from-twins lint lock clean repository
 
 book: .venv/installed
 	$(BIN)/jupyter-book build book/
@@ -25,12 +25,20 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 
+# Exact versions, with hashes, of all that requirements.txt leads to, but for torch: which of its builds is right, and so
+# which hashes, depends on the machine.
+lock: .venv/installed
+	grep -vE '^(-e|torch)' requirements.txt >.requirements.in
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-emit-options --output-file requirements.lock .requirements.in
+	rm .requirements.in
+
 # The repository's address stands in pyproject.toml; this changes it everywhere: make repository URL=https://github.com/…
 repository: .venv/installed
 	$(BIN)/python tools/repository.py "$(URL)"
 
 clean:
-	rm -rf .venv book/_build build dist .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv book/_build build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis src/*.egg-info
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'Python 3.11 to 3.13 is needed, this is ' + sys.version.split()[0] + ': make PYTHON=python3.12')"
