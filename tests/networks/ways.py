@@ -96,6 +96,15 @@ FILES = {
     ),
     "a tuple comes back": (HEAD + BODY.format(returned="F.log_softmax(x, dim=1), x"), "Net", []),
     "positions of 1 x 1 are left": (HEAD + BODY.format(returned="x[:, :, None, None]"), "Net", []),
+    "shapes decide": (
+        HEAD
+        + BODY.format(returned="F.log_softmax(x, dim=1)").replace(
+            "x = F.relu",
+            "assert x.shape[1] == 1\n        if x.size(2) != 28:\n            x = x[..., :28]\n        x = F.relu",
+        ),
+        "Net",
+        [],
+    ),
     "inplace and functional": (
         HEAD
         + BODY.format(returned="x.reshape(x.shape[0], -1)").replace(

@@ -11,7 +11,7 @@ from torch import nn
 
 from cellgrad.networks.examination import Examination, costs_by_call, examine, ready
 from cellgrad.networks.loading import quietly
-from cellgrad.receptive import receptive_field
+from cellgrad.receptive import boxes, receptive_field
 
 MOST_PARAMETERS = 20_000  # the exercise: fewer than these
 DIGIT = (1, 28, 28)
@@ -21,9 +21,9 @@ DIGIT = (1, 28, 28)
 class Description:
     """A network's table, a row a layer, and what an examination found.
 
-    table: the columns of `receptive_field`, then box and seen (where in the image the field of the middle unit is, and
-    how many rows and columns of it), parameters and multiply_adds. seen: of the last layer; None where the field could
-    not be followed. untraced: why not.
+    table: the columns of `receptive_field`, then box and seen (where in the image the field of the middle unit is, on
+    each axis its first pixel and the one after its last, and how many rows and columns that is), parameters and
+    multiply_adds. seen: of the last layer; None where the field could not be followed. untraced: why not.
     """
 
     table: pd.DataFrame
@@ -100,18 +100,16 @@ def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "
     costs = costs_by_call(module, input_size)
     try:
         with quietly():
-            table, untraced = receptive_field(module, input_size), ""
+            table, untraced, seen = receptive_field(module, input_size), "", boxes(module, input_size)
     except ValueError as error:
         rows = [{"layer": layer, "output_size": size} for layer, _, _, size in costs]
         table, untraced = pd.DataFrame(rows, columns=["layer", "output_size"]), str(error)
     else:
-        if "local" not in table:
-            table["local"] = table["size"]
-        table["box"] = [_box(row, input_size[1:]) for row in table.to_dict("records")]
-        table["seen"] = [tuple(int(end - first) for first, end in box) for box in table["box"]]
+        table["box"] = [tuple((first, last + 1) for first, last in seen[layer]) for layer in table["layer"]]
+        table["seen"] = [tuple(end - first for first, end in box) for box in table["box"]]
     table["parameters"], table["multiply_adds"] = _costs_by_row(table["layer"], costs)
-    seen = None if untraced else table["seen"].iloc[-1]
-    return Description(table, found, input_size, seen, untraced)
+    last = None if untraced else table["seen"].iloc[-1]
+    return Description(table, found, input_size, last, untraced)
 
 
 def _costs_by_row(layers: pd.Series, costs: list[tuple[str, int, int, tuple[int, ...]]]) -> tuple[list[int], list[int]]:
@@ -122,25 +120,6 @@ def _costs_by_row(layers: pd.Series, costs: list[tuple[str, int, int, tuple[int,
         by_row[name if calls[name] == 1 else f"{name} ({calls[name]})"] = learned, spent
     found = [by_row.get(layer, (0, 0)) for layer in layers]
     return [learned for learned, _ in found], [spent for _, spent in found]
-
-
-def _box(row: dict[str, object], pixels: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """The part of the image in the field of the middle unit: on each axis its first pixel and the one after it ends."""
-    if isinstance(row["size"], str):
-        return tuple((0, n) for n in pixels)
-    axes = len(pixels)
-    size, jump, start = (_on_each_axis(row[name], axes) for name in ("size", "jump", "start"))
-    positions = row["output_size"][1:] if len(row["output_size"]) == axes + 1 else (1,) * axes
-    box = []
-    for n, s, j, first, places in zip(pixels, size, jump, start, positions, strict=True):
-        centre = first + j * (places // 2)
-        low, high = math.ceil(max(0, centre - s / 2)), math.floor(min(n, centre + s / 2))
-        box.append((low, max(low, high)))
-    return tuple(box)
-
-
-def _on_each_axis(value: object, axes: int) -> tuple:
-    return value if isinstance(value, tuple) else (value,) * axes
 
 
 def _times(value: object) -> str:
