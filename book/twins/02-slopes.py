@@ -201,9 +201,19 @@ print(f"measured {loss(**turned) - loss():+.6f}")
 # The forecast is good to about one part in a hundred, and a smaller turn would make it better. So eight numbers foretell what any
 # small change of the weights does to the loss. This is what makes the gradient worth having: it says which way to turn every knob, all at
 # once.
-#
-# <!-- figure to touch: the slope -->
-#
+
+# %% [markdown]
+# Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.slope(weight="w5")
+
+# %% [markdown]
+# What you saw: the secant turned into the tangent, and the difference fell with the nudge, until the computer's rounding made it grow again.
+
+# %% [markdown]
 # ## A nudge travels along a chain
 #
 # Measuring eight slopes took sixteen forward passes. A network with ten thousand weights would take twenty thousand. The way out is to look at

@@ -195,8 +195,18 @@ for name in backward:
     print(f"{name!s:9} {numbers[name]:.6f}")
 
 # %% [markdown]
-# <!-- figure to touch: the network, backwards -->
-#
+# Press *Step* and follow one number from an input to the loss, and then back: each press lights one line, shows its product in numbers, and drops a δ into a unit when it is complete. Then press *Update*.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+from cellgrad.toynet import ToyNetwork
+
+figures.network(ToyNetwork())
+
+# %% [markdown]
+# What you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
+
+# %% [markdown]
 # Every product on its place in the picture: this is the whole of backpropagation for this network, and a calculator is enough to check it.
 
 # %% mystnb={"image": {"alt": "The network with an arrow from right to left above it. Each output shows its delta as miss times slope; each hidden unit shows its delta as the outputs' deltas times the weights, added, times its slope. Each line shows its weight's derivative as a product: for w5, 0.0254 times 0.5069 is 0.01288; for w1, 0.0063 times 0.05 is 0.00032."}} tags=["hide-input"]

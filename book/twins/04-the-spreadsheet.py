@@ -198,9 +198,20 @@ plt.show()
 
 # %% [markdown]
 # *Figure 4.2. One data point, again and again, at learning rate 1.*
-#
-# <!-- figure to touch: the sheet, row by row -->
-#
+
+# %% [markdown]
+# The same sheet, a row a press: *Update* adds one. Under *Derivatives by* you can choose formulas with a mistake in them. Try them from the book's start, and then from the start where the mistake fails.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+from cellgrad.toynet import ToyNetwork
+
+figures.network(ToyNetwork())
+
+# %% [markdown]
+# What you saw: from the book's start the two curves are hard to tell apart. From the other start only the right formulas bring the loss down. Which mistakes these are, and how often they occur, is the rest of this chapter.
+
+# %% [markdown]
 # How does the network do it? You might expect all eight weights to do their part.
 
 # %% mystnb={"image": {"alt": "Two panels. Left: both outputs fall from above 0.6 to their target 0.5. Right: the change of each weight since the start; w5 to w8 fall by 0.4 to 0.5, while w1 to w4 hardly move."}} tags=["hide-input"]

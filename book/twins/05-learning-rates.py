@@ -193,9 +193,19 @@ plt.show()
 # %% [markdown]
 # *Figure 5.2. The same bowl with three rates. Below 1 the descent walks down one side; between 1 and 2 it jumps across and comes closer; above 2 it jumps
 # further out each time.*
-#
-# <!-- figure to touch: the bowl -->
-#
+
+# %% [markdown]
+# Move the learning rate slowly through 1/λ and 2/λ, and watch the ball. Then do the same in the trough, where two curvatures share one rate.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.bowl()
+
+# %% [markdown]
+# What you saw: at 1/λ one update is enough, and beyond 2/λ the ball is thrown out. In the trough the flat direction waits for a rate that the steep one does not allow.
+
+# %% [markdown]
 # The loss goes with the square of the distance, so an update multiplies it by $(1 - \eta\lambda)^2$. The share removed is
 # $1 - (1 - \eta\lambda)^2 = 2\eta\lambda - \eta^2\lambda^2$, which is about $2\eta\lambda$ for small rates. So $\lambda$ should be about half of the last column above, and the column
 # should fall slowly as the rate grows. That is what its last rows do.

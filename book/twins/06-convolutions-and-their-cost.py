@@ -244,7 +244,19 @@ for name, options in cases.items():
 
 # %% [markdown]
 # `layer_table` is the book's bookkeeper: it takes a network written as a list of layers and says, layer by layer, how large everything is and what it costs. Its rows agree with the typed formula.
-#
+
+# %% [markdown]
+# All of this in one figure: move the window over the digit by mouse, finger or arrow keys, change a weight, and try other sizes, strides, paddings and dilations.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.window()
+
+# %% [markdown]
+# What you saw: nine products and one sum made each number of the output. Size, stride, padding and dilation only chose which nine.
+
+# %% [markdown]
 # ## ReLU and pooling
 #
 # Two more operations have no weights at all. A [ReLU](glossary.md#term-ReLU) keeps positive numbers and turns negative ones into zero, so that of our edges only

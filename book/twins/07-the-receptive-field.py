@@ -368,7 +368,20 @@ print("and", 28 - 13 * 2, "×", 28 - 13 * 2, "units left")
 
 # %% [markdown]
 # There the next one no longer fits, and each of the four units has still not seen the whole image.
-#
+
+# %% [markdown]
+# Point at any unit of any layer, and look at its square on the digit and at its neighbour's. Then go one layer up.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+from cellgrad.layers import SOURCE
+
+figures.field(SOURCE)
+
+# %% [markdown]
+# What you saw: each layer widened the square, and behind the pool the squares of neighbours stood two pixels apart instead of one. That distance is the jump.
+
+# %% [markdown]
 # ## In closed form
 #
 # Write the step out for all layers. Layer $l$ adds $d_l(k_l - 1)$ times the jump that the layers *before* it have built up, which is the product of their strides:

@@ -418,7 +418,20 @@ plt.show()
 
 # %% [markdown]
 # *Figure 5. The folding network. No image in it is larger than 14 × 14.*
-#
+
+# %% [markdown]
+# Now design one yourself: press *Empty* and build a network that sees the whole digit and stays within 20,000 parameters. The list beside it is Python; copy it, or paste one of yours.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+from cellgrad.layers import SOURCE
+
+figures.field(SOURCE, layer="conv8")
+
+# %% [markdown]
+# What you saw: the bar and the message said what each layer cost, and why one of them no longer fitted.
+
+# %% [markdown]
 # ## The source's sentences, one by one
 #
 # Part II began from a few sentences. Here is where each one is explained, where you can see it on a digit, and where it is checked. What chapter 11 checks is checked by training, with several seeds.

@@ -501,7 +501,19 @@ print(f"largest distance from the wanted kernel {distance:.6f}")
 
 # %% [markdown]
 # Nobody told it the nine numbers. It saw one digit and what was wanted at each of the 676 places, and found the detector of upright edges.
-#
+
+# %% [markdown]
+# Watch that sum come together: switch to *the gradient of one weight*, tick *only where the window has been*, and let it scan. Then press *100 steps*.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.window(kernel=[[0] * 3] * 3)
+
+# %% [markdown]
+# What you saw: every place added its share to one derivative, and going downhill, the kernel came close to one that answers to upright edges.
+
+# %% [markdown]
 # ## ReLU
 #
 # A ReLU passes a positive number on as it is and makes a negative one zero. So the slope passes where the number was positive, and stops where it was not: a little more of a negative number is still zero. At exactly

@@ -434,7 +434,19 @@ print(f"`book` is {percent.mean() - ends.mean():.2f} points better on average")
 # %% [markdown]
 # The last point of the recorded run lies among our last points. The recipe `book`, with the same network, ends higher and in fewer epochs. Not every seed of it beats every seed of `source`; the mean
 # does, by more than either's standard deviation. `book` had 5,000 more digits to learn from, too.
-#
+
+# %% [markdown]
+# Numbers are one thing. Draw a digit, or pick one, and turn it, move it, or cover a part of it: this is the shipped network of the recipe, running in the page.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.draw()
+
+# %% [markdown]
+# What you saw: the answer holds for small changes and goes wrong, often with confidence, for large ones. Chapter 13 measures how large.
+
+# %% [markdown]
 # ## What it gets wrong
 #
 # Back to the live run. These are the test digits that it gets wrong with the most [confidence](glossary.md#term-confidence), the largest of its ten probabilities. Read them yourself before you look at the labels.
