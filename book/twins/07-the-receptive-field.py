@@ -635,7 +635,37 @@ print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
 
 # %% [markdown]
 # All are well below that. A field of 28 allows a unit to use the whole image, and it mostly uses the middle.
+
+# %% [markdown]
+# ## Your own
 #
+# Have you made a network yourself? `cellgrad network FILE.py:NAME`, or `FILE.ipynb:NAME`, finds it in your file or notebook without running the training in it, checks its output first, and prints this chapter's table for it; `--picture OUT.png` draws it. Here is somebody's network, made for the purpose. Will its last unit see the whole digit?
+
+# %% tags=["hide-input"]
+import tempfile
+from pathlib import Path
+
+from cellgrad.networks import describe, find_network
+
+# %%
+file = Path(tempfile.mkdtemp()) / "somebodys.py"
+length = file.write_text('''
+from torch import nn
+
+net = nn.Sequential(
+    nn.Conv2d(1, 8, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(8),
+    nn.Conv2d(8, 16, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2),
+    nn.AvgPool2d(3), nn.Conv2d(16, 10, 1), nn.Flatten())
+''')
+
+# %%
+print(describe(find_network(f"{file}:net")))
+
+# %% [markdown]
+# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, and the places that it leaves out are never read. So the last unit sees only the upper left part of the image, and the last lines say so. Nothing in the training would: the loss falls, and the digits that lie in the middle are read.
+
+# %% [markdown]
 # ## Recap
 #
 # - A layer widens the field by $(k-1)$ times the jump of the layers below it, and its stride multiplies the jump.
