@@ -32,9 +32,8 @@ from tqdm import tqdm
 
 from cellgrad import mnist
 from cellgrad.mnist import Mnist
-from cellgrad.trials.engines import on_device
 from cellgrad.trials.records import Record
-from cellgrad.trials.tasks import Task, failed_record, run_task
+from cellgrad.trials.tasks import Task, failed_record, on_device, run_task
 
 PATIENCE = 10  # seconds to wait for a scheduler
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 
 from cellgrad.mnist import Mnist
-from cellgrad.training.loop import pick_device
 from cellgrad.trials.records import Record
-from cellgrad.trials.tasks import Task, run_task
-
-
-def on_device(data: Mnist, device: str) -> Mnist:
-    """The digits where they are computed on, moved once and not for every trial."""
-    device = pick_device(device)
-    return replace(data, train=data.train.to(device), test=data.test.to(device))
+from cellgrad.trials.tasks import Task, on_device, run_task
 
 
 def in_this_process(todo: Iterable[Task], data: Mnist, device: str) -> Iterator[Record]:

@@ -111,6 +111,12 @@ def study_tasks(
     ]
 
 
+def on_device(data: Mnist, device: str) -> Mnist:
+    """The digits where they are computed on, moved once and not for every trial."""
+    device = loop.pick_device(device)
+    return replace(data, train=data.train.to(device), test=data.test.to(device))
+
+
 def run_task(task: Task, data: Mnist, device: str = "auto") -> Record:
     """Train and return the record of it, as JSON can hold it; after an error, a record with the traceback as `error`.
 
