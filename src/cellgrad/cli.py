@@ -150,7 +150,7 @@ def _network(options: argparse.Namespace) -> int:
         from cellgrad.networks.picture import draw_network
 
         draw_network(description).savefig(options.picture)
-    print(json.dumps(description.to_dict(), ensure_ascii=False) if options.json else description)
+    print(json.dumps(description.to_dict()) if options.json else description)
     return 0 if description.examination.alone_as_together else 1
 
 
