@@ -24,6 +24,8 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(BIN)/python tools/notebooks.py check
 
 # Exact versions, with hashes, of all that requirements.txt leads to, but for torch: which of its builds is right, and so
 # which hashes, depends on the machine.

@@ -84,6 +84,7 @@ def test_costs_are_those_of_the_module(layers):
         (conv(8, (3, 0)), "conv1: kernel: 0 is too small"),
         (conv(0, 3), "conv1: channels: 0 is too small"),
         (conv(8, 3, groups=3), "conv1: 3 groups do not divide 1 input and 8 output channels"),
+        (nets.pixel_unshuffle((2, 1)), "pixel_unshuffle1: folds squares of pixels, got kernel"),
         (nets.pixel_unshuffle(3), "pixel_unshuffle1: 28×28 pixels cannot be cut into blocks of 3×3"),
         (max_pool(2, padding=2), "pool1: padding 2 is more than half of kernel 2"),
         (nets.avg_pool(2, dilation=2), "pool1: an average pool has no dilation"),

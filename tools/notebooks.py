@@ -1,7 +1,8 @@
-"""Re-run the chapters and keep their text twins: `notebooks.py execute [NAME…]`, `notebooks.py from-twins [NAME…]`.
+"""Re-run the chapters and keep their text twins: `notebooks.py COMMAND [NAME…]`.
 
 `execute` runs each chapter top to bottom on a fresh kernel, stores the outputs and refreshes its twin.
 `from-twins` takes the text of the twins over into the chapters, whose outputs then wait for `execute`.
+`check` changes nothing: it fails, and says where, if a chapter and its twin differ.
 NAME picks chapters by the beginning of their file names; all of them when there is none.
 """
 
@@ -37,6 +38,19 @@ def read_twin(name: str) -> nbformat.NotebookNode:
     return notebook
 
 
+def differences(name: str) -> str | None:
+    """Where a chapter and its twin first say different things; None where they say the same."""
+    if not (BOOK / f"{name}.ipynb").exists() or not (TWINS / f"{name}.py").exists():
+        return "there is only one of the two"
+    notebook = nbformat.read(BOOK / f"{name}.ipynb", as_version=4)
+    ours, theirs = ([(c.cell_type, c.source, c.metadata) for c in nb.cells] for nb in (notebook, read_twin(name)))
+    if len(ours) != len(theirs):
+        return f"the chapter has {len(ours)} cells, the twin {len(theirs)}"
+    return next(
+        (f"cell {n} differs" for n, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]), None
+    )
+
+
 def execute(notebook: nbformat.NotebookNode) -> None:
     """Run on a fresh kernel, in the book's folder. Progress bars are not kept; anything else on stderr is an error."""
     NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": BOOK}}).execute()
@@ -63,6 +77,13 @@ def main() -> None:
     elif command == "from-twins":
         for path in sorted(p for p in TWINS.glob("*.py") if p.name.startswith(tuple(names) or "")):
             nbformat.write(read_twin(path.stem), BOOK / f"{path.stem}.ipynb")
+    elif command == "check":
+        chapters = sorted({path.stem for path in (*BOOK.glob("*.ipynb"), *TWINS.glob("*.py"))})
+        found = {name: differences(name) for name in chapters if name.startswith(tuple(names) or "")}
+        wrong = [f"{name}: {difference}" for name, difference in found.items() if difference]
+        if wrong:
+            wrong.append("Take the text over from the side that you edited: make from-twins, or make execute")
+            raise SystemExit("\n".join(wrong))
     else:
         raise SystemExit(__doc__)
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -56,27 +57,27 @@ def image_size(input_size: Sequence[int]) -> Size:
     return tuple(whole_number("input_size", n, least=1) for n in input_size)
 
 
-def conv(channels: int, kernel: Extent, **options: Extent | bool | str) -> Layer:
+def conv(channels: int, kernel: Extent, **options: Any) -> Layer:
     """A convolution to `channels` channels; options as in `Layer`."""
     return Layer("conv", channels, kernel, **options)
 
 
-def depthwise(channels: int, kernel: Extent, **options: Extent | bool | str) -> Layer:
+def depthwise(channels: int, kernel: Extent, **options: Any) -> Layer:
     """A convolution of each of `channels` channels with one kernel of its own; options as in `Layer`."""
     return conv(channels, kernel, groups=channels, **options)
 
 
-def max_pool(kernel: Extent, stride: Extent | None = None, **options: Extent | str) -> Layer:
+def max_pool(kernel: Extent, stride: Extent | None = None, **options: Any) -> Layer:
     """A max-pool; it moves by its own width unless `stride` says otherwise."""
     return Layer("max_pool", kernel=kernel, stride=stride or kernel, **options)
 
 
-def avg_pool(kernel: Extent, stride: Extent | None = None, **options: Extent | str) -> Layer:
+def avg_pool(kernel: Extent, stride: Extent | None = None, **options: Any) -> Layer:
     """An average pool; it moves by its own width unless `stride` says otherwise."""
     return Layer("avg_pool", kernel=kernel, stride=stride or kernel, **options)
 
 
-def pixel_unshuffle(block: int, **options: str) -> Layer:
+def pixel_unshuffle(block: int, **options: Any) -> Layer:
     """Folds each block × block square of pixels into channels: nothing is computed, nothing is lost."""
     return Layer("pixel_unshuffle", kernel=block, stride=block, **options)
 
@@ -86,7 +87,7 @@ def dropout(probability: float) -> Layer:
     return Layer("dropout", probability=probability)
 
 
-def linear(channels: int, bias: bool = True, **options: str) -> Layer:
+def linear(channels: int, bias: bool = True, **options: Any) -> Layer:
     """A dense layer from all its inputs to `channels` outputs."""
     return Layer("linear", channels, bias=bias, **options)
 
@@ -143,12 +144,15 @@ def _pool_size(layer: Layer, size: Size) -> Size:
 
 def _folded_size(layer: Layer, size: Size) -> Size:
     channels, height, width = _image(layer, size)
-    if layer.kernel != layer.stride or height % layer.kernel or width % layer.kernel:
+    block = layer.kernel
+    if not isinstance(block, int):
+        raise ValueError(f"{layer.name or layer.kind}: folds squares of pixels, got kernel {block}; give one number")
+    if block != layer.stride or height % block or width % block:
         raise ValueError(
             f"{layer.name or layer.kind}: {height}×{width} pixels cannot be cut into blocks of "
-            f"{layer.kernel}×{layer.kernel}; pad or pool before it"
+            f"{block}×{block}; pad or pool before it"
         )
-    return (channels * layer.kernel**2, height // layer.kernel, width // layer.kernel)
+    return (channels * block**2, height // block, width // block)
 
 
 class Parameters(NamedTuple):
@@ -174,7 +178,7 @@ class Kind:
     module: Callable[[Layer, Size], nn.Module]
 
 
-def _nn() -> nn:
+def _nn() -> ModuleType:
     from torch import nn
 
     return nn
@@ -238,7 +242,8 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """
     if not layers:
         raise ValueError("layers: the list is empty; give at least one layer")
-    seen, result = Counter(), []
+    seen: Counter[str] = Counter()
+    result: list[Layer] = []
     for layer in layers:
         if not isinstance(layer, Layer):
             raise ValueError(f"layers: expected layers as `conv` and `max_pool` make them, got {layer!r}")

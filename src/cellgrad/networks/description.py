@@ -114,7 +114,8 @@ def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "
 
 def _costs_by_row(layers: pd.Series, costs: list[tuple[str, int, int, tuple[int, ...]]]) -> tuple[list[int], list[int]]:
     """Parameters and multiply-adds of each row; "relu (2)" is the second call of relu."""
-    by_row, calls = {}, {}
+    by_row: dict[str, tuple[int, int]] = {}
+    calls: dict[str, int] = {}
     for name, learned, spent, _ in costs:
         calls[name] = calls.get(name, 0) + 1
         by_row[name if calls[name] == 1 else f"{name} ({calls[name]})"] = learned, spent

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from cellgrad.torchvision import import_torchvision
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
 
 class NetworkError(ValueError):
     """A network that cannot be found, made or used; the message says why and what to do."""
@@ -114,7 +116,7 @@ class Definitions:
     def _take(self, statement: ast.stmt, where: str) -> None:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self._import(statement, where)
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        elif isinstance(statement, Definition):
             self._define(statement, where)
         elif isinstance(statement, ast.Try):
             for inner in statement.body:
@@ -151,7 +153,7 @@ class Definitions:
             found = {name: self._beside(name) for name in modules}
             if not any(found.values()):
                 return None
-            brought = {}
+            brought: dict[str, object] = {}
             for name, path in found.items():
                 if path is None:
                     raise ImportError(f"{name} is not beside this file")
@@ -182,7 +184,7 @@ class Definitions:
         module.__dict__.update(self.namespace)
         return module
 
-    def _define(self, statement: ast.stmt, where: str) -> None:
+    def _define(self, statement: Definition, where: str) -> None:
         self._assigned.pop(statement.name, None)
         self.missing.pop(statement.name, None)
         self.namespace.pop(statement.name, None)

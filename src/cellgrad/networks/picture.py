@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,7 +50,7 @@ def _panels(count: int) -> tuple[list[tuple[Axes, Axes]], Figure]:
     columns, blocks = min(_IN_A_ROW, count), -(-count // _IN_A_ROW)
     figure = plt.figure(figsize=(1.5 * columns, 4 * blocks), layout="constrained")
     pairs = []
-    for block in np.atleast_1d(figure.subfigures(blocks, 1)):
+    for block in figure.subfigures(blocks, 1, squeeze=False).flat:
         axes = block.subplots(2, columns, squeeze=False)
         for ax in axes.flat:
             ax.axis("off")
@@ -87,5 +89,5 @@ def _draw_sheets(ax: Axes, size: tuple[int, ...], largest: int, colour: str) -> 
 def _frame(ax: Axes, box: tuple[tuple[float, float], ...]) -> None:
     """Frame the part of the image in a field: (first, end) on each axis."""
     (top, bottom), (left, right) = box if len(box) == 2 else ((0, 1), box[0])
-    look = {"fill": False, "edgecolor": plotting.RED, "linewidth": 2}
+    look: dict[str, Any] = {"fill": False, "edgecolor": plotting.RED, "linewidth": 2}
     ax.add_patch(Rectangle((left, top), right - left, bottom - top, **look))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -79,7 +80,7 @@ def train_seeds(
     own: OwnNetwork | None = None,
     *,
     epochs: int | None = None,
-    **options: object,
+    **options: Any,
 ) -> Iterator[Record]:
     """Train with one seed after the other; a seed that is recorded in `out` already is not trained again.
 
@@ -91,11 +92,11 @@ def train_seeds(
     file = out / f"{recipe.name}.jsonl"
     mend(file)
     for seed in seeds:
-        task = Task("train", recipe, seed, int(options.get("validation", 0)), data.kind)
+        task = Task("train", recipe, seed, options.get("validation", 0), data.kind)
         if task.key in finished_keys(file):
             yield recorded(file)[task.key]
             continue
-        run = train(recipe, data, seed=seed, network=own and own.make, **options)
+        run = train(recipe, data, seed=seed, network=own.make if own else None, **options)
         record = record_of(task, run)
         if own:
             record |= {"test_accuracy_alone": alone(run.model, data.test)}

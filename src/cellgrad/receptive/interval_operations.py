@@ -99,7 +99,8 @@ class FieldOperations(Operations):
         for dim, (before, after) in enumerate(widths, start=x.ndim - len(widths)):
             n = x.shape[dim]
             if mode in styles and x.clipped:
-                x = x.pick(dim, np.pad(np.arange(n), (before, after), mode=styles[mode]))
+                mirrored = np.pad(np.arange(n), (before, after), mode=styles[mode])  # type: ignore[call-overload]
+                x = x.pick(dim, mirrored)
             elif before or after:
                 x = x.slide(dim, intervals.sliding(1, 1, before), n + before + after)
         self.geometry = replace(Geometry.plain((1,) * len(widths)), padding=widths)
@@ -143,7 +144,7 @@ class FieldOperations(Operations):
         """As a tensor does."""
         return x.permute(order)
 
-    def pick(self, x: Fields, dim: int, units: range | np.ndarray) -> Fields:
+    def pick(self, x: Fields, dim: int, units: Sequence[int] | np.ndarray) -> Fields:
         """As a tensor does."""
         return x.pick(dim, units)
 
@@ -179,10 +180,10 @@ def summary(x: Fields) -> dict[str, Any]:
         low, high = x.extent(axis, dim)
         seeing = high >= low
         widths = (high - low)[seeing] + 1
-        largest = _plain(widths.max(initial=0))
+        widest = _plain(widths.max(initial=0))
         # Where no pattern goes on, as at the edges of a list of tokens, positions differ for other reasons.
         goes_on = all(part.reach[dim, axis].advance is not None for part in x.parts if (dim, axis) in part.reach)
-        sizes.append((_plain(widths.min()) if seeing.any() and goes_on else largest, largest))
+        sizes.append((_plain(widths.min()) if seeing.any() and goes_on else widest, widest))
         # The first unit that sees anything: a transposed convolution may leave some that see nothing.
         first = int(np.argmax(seeing))
         starts.append(float((low[first] + high[first]) / 2 + 0.5) if seeing.any() else math.nan)

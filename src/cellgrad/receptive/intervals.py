@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import ceil, floor, gcd, inf, lcm, prod
+from typing import cast
 
 import numpy as np
 
@@ -388,7 +389,7 @@ class Fields:
             parts.append(result)
         return replace(self, shape=shape, parts=tuple(parts), exact=exact)
 
-    def pick(self, dim: int, units: np.ndarray | range) -> Fields:
+    def pick(self, dim: int, units: Sequence[int] | np.ndarray) -> Fields:
         """Only these units along the dimension, in this order, by their numbers from 0."""
         (dim,) = self.dims(dim)
         if isinstance(units, range) and units.step > 0:
@@ -525,7 +526,7 @@ def joined(parts: Sequence[Part], shape: Sequence[int], clipped: bool) -> tuple[
         return tuple(kept), True
     hull = kept[0]
     for part in kept[1:]:
-        hull = _wider(hull, part, shape) or _merge(hull, part, shape, clipped, by_force=True)
+        hull = _wider(hull, part, shape) or cast(Part, _merge(hull, part, shape, clipped, by_force=True))
     return (hull,), False
 
 
@@ -561,7 +562,8 @@ def _merge(a: Part, b: Part, shape: Sequence[int], clipped: bool, by_force: bool
     """
     if not by_force and not _separable(a, b, shape):
         return None
-    reach, base = {}, []
+    reach: dict[tuple[int, int], Reach] = {}
+    base = []
     for axis in range(len(a.base)):
         dims, different = {*a.carriers(axis), *b.carriers(axis)}, _different(a, b, axis)
         if len(different) > 1:

@@ -72,7 +72,8 @@ class DependenceOperations(Operations):
         slide = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
         x = slide(x, torch.ones(1, 1, *geometry.kernel), stride=geometry.stride, dilation=geometry.dilation)
         # Padding after the image that fills no whole window may leave one position too many.
-        return self._to_channels(x[(..., *(slice(m) for m in outputs))], groups, channels)
+        kept: tuple[Any, ...] = (..., *(slice(m) for m in outputs))
+        return self._to_channels(x[kept], groups, channels)
 
     def transposed(
         self, x: torch.Tensor, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int
@@ -96,7 +97,7 @@ class DependenceOperations(Operations):
 
     def adaptive(self, x: torch.Tensor, outputs: Sequence[int]) -> torch.Tensor:
         """Adaptive average pooling."""
-        pool = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)[len(outputs) - 1]
+        pool: Any = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)[len(outputs) - 1]
         return _watched(pool(x, tuple(outputs)))
 
     def resize(
@@ -157,7 +158,7 @@ class DependenceOperations(Operations):
         """torch's own."""
         return _watched(x.permute(tuple(order)))
 
-    def pick(self, x: torch.Tensor, dim: int, units: range | np.ndarray) -> torch.Tensor:
+    def pick(self, x: torch.Tensor, dim: int, units: Sequence[int] | np.ndarray) -> torch.Tensor:
         """torch's own."""
         return _watched(x.index_select(dim, torch.tensor(np.array(units))))
 
@@ -175,7 +176,7 @@ def as_module(module: Module, input_size: Sequence[int]) -> nn.Module:
         if isinstance(module, nn.Module):
             return module
         raise ValueError(f"module: expected a list of layers or a torch.nn.Module, got {type(module).__name__}")
-    return build(module, input_size)
+    return build(module, tuple(input_size))
 
 
 def _fields(module: nn.Module, input_size: Sequence[int], clipped: bool) -> Trace:
@@ -267,7 +268,7 @@ def context(module: Module, input_size: Sequence[int], layer: str | None = None)
     """
     from cellgrad.receptive.table import receptive_field
 
-    table = receptive_field(as_module(module, input_size), input_size)
+    table = receptive_field(as_module(module, input_size), tuple(input_size))
     trace = _fields(as_module(module, input_size), input_size, False)
     row, axes = table.iloc[trace.place(layer)], len(input_size) - 1
     if row["start"] is None:

@@ -97,7 +97,7 @@ class Operations(Protocol):
     def permute(self, x: Any, order: Sequence[int]) -> Any:
         """The dimensions in another order."""
 
-    def pick(self, x: Any, dim: int, units: range | np.ndarray) -> Any:
+    def pick(self, x: Any, dim: int, units: Sequence[int] | np.ndarray) -> Any:
         """Some units along a dimension."""
 
     def join(self, values: Sequence[Any], dim: int) -> Any:

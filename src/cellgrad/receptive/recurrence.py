@@ -26,9 +26,11 @@ def agree(values: Sequence[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def _window(layer: Layer, input_size: Size) -> dict[str, tuple[int, int]]:
+def _window(layer: Layer, input_size: Size) -> dict[str, tuple[int, ...]]:
     """Kernel, stride, padding and dilation of a layer on each axis; what slides no window has a kernel of 1."""
-    window = {name: pair(getattr(layer, name)) for name in ("kernel", "stride", "padding", "dilation")}
+    window: dict[str, tuple[int, ...]] = {
+        name: pair(getattr(layer, name)) for name in ("kernel", "stride", "padding", "dilation")
+    }
     pixels = tuple(input_size[1:]) or (1, 1)
     if layer.kind == "global_avg_pool":
         return window | {"kernel": pixels, "stride": pixels}

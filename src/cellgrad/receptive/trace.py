@@ -109,7 +109,8 @@ def twin_of(module: nn.Module) -> nn.Module:
     Raises UntraceableError where there is no Python code to follow, or no copy can be made.
     """
     while isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel) or hasattr(module, "_orig_mod"):
-        module = module.module if hasattr(module, "module") else module._orig_mod
+        inside: Any = module.module if hasattr(module, "module") else module._orig_mod
+        module = inside
     for name, child in module.named_modules():
         if isinstance(child, torch.jit.ScriptModule):
             whom = f"{name}: " if name else ""
@@ -459,7 +460,7 @@ def _where(error: BaseException) -> str:
         if "/torch/" not in frame.filename.replace("\\", "/")
         and "cellgrad/receptive" not in frame.filename.replace("\\", "/")
     ]
-    line = linecache.getline(frames[-1].filename, frames[-1].lineno).strip() if frames else ""
+    line = linecache.getline(frames[-1].filename, frames[-1].lineno or 0).strip() if frames else ""
     return f" (at `{line}` in {frames[-1].name})" if line and len(line) < 100 else ""
 
 
@@ -482,7 +483,9 @@ def _arranged(walk: Walk, outputs: Sequence[frozenset[int]], kind: str) -> Trace
         else:
             groups.append([place])
     counts = Counter(id(walk.steps[group[0]].call) for group in groups)
-    rows, row_of, names = [], {}, Counter()
+    rows: list[Step] = []
+    row_of: dict[int, int] = {}
+    names: Counter[str] = Counter()
     for group in groups:
         row = _one_row([walk.steps[place] for place in group])
         call = row.call

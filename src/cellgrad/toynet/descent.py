@@ -43,10 +43,10 @@ def descend(network: Network, learning_rate: float = 1.0, updates: int = 100) ->
             )
         values = row(*targets_and_inputs, *weights, *biases)
         table[update] = values
-        weights = [
+        weights = tuple(
             values[weight] - learning_rate * values[slope]
             for weight, slope in zip(_WEIGHT_COLUMNS, _DERIVATIVE_COLUMNS, strict=True)
-        ]
+        )
     return pd.DataFrame(table, columns=list(COLUMNS)).rename_axis("update")
 
 

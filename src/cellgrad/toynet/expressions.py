@@ -110,7 +110,7 @@ def derivatives() -> dict[sp.Symbol, sp.Expr]:
 
 def in_parameters(expression: sp.Expr) -> sp.Expr:
     """Replace every computed quantity in `expression` by its definition, until only parameters are left."""
-    for quantity, definition in reversed(FORWARD.items()):
+    for quantity, definition in reversed(list(FORWARD.items())):
         expression = expression.subs(quantity, definition)
     return expression
 

@@ -67,7 +67,7 @@ def evaluate(columns: Iterable[str], **values: ArrayLike) -> list[np.ndarray]:
     """
     if isinstance(columns, str):
         raise ValueError(f"columns: expected a list of names, got {columns!r}; write [{columns!r}]")
-    arrays = dict(zip(map(str, PARAMETERS), ToyNetwork().parameters, strict=True))
+    arrays: dict[str, ArrayLike] = dict(zip(map(str, PARAMETERS), ToyNetwork().parameters, strict=True))
     for name, value in values.items():
         if name not in arrays:
             raise ValueError(f"unknown parameter {name!r}; choose among {', '.join(arrays)}")

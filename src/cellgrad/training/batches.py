@@ -40,6 +40,7 @@ def _one_image_at_a_time(
     recipe: Recipe, digits: Digits, rows: list[torch.Tensor], movement: torch.Generator
 ) -> Batches:
     transforms = import_torchvision().transforms
+    assert recipe.affine is not None  # the recipe moves digits, or it would not be here
     degrees, translate, scale = recipe.affine
     pipeline = transforms.Compose(
         [

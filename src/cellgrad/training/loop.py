@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 import torch
@@ -149,7 +150,7 @@ class _Learner:
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int, device: str) -> None:
         # Channels side by side in memory: the same numbers, computed faster.
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.label_smoothing = recipe.label_smoothing
         self.optimiser = torch.optim.SGD(
             self.model.parameters(),
@@ -185,11 +186,11 @@ class _Learner:
             self.average.update_parameters(self.model)
         return value, scores
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on, apart from seed and epoch."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
@@ -218,7 +219,7 @@ def _one_epoch(learner: _Learner, shown: Batches, epoch: int, device: str, bar: 
         except Diverged as error:
             raise Diverged(f"in epoch {epoch}, step {step}, {error}") from None
         total_loss += loss * len(labels)
-        correct += (scores.argmax(1) == labels).sum().item()
+        correct += int((scores.argmax(1) == labels).sum())
         seen += len(labels)
         bar.set_postfix(loss=f"{total_loss / seen:.4f}", accuracy=f"{correct / seen:.2%}", refresh=False)
         bar.update()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from cellgrad.checks import whole_number
 from cellgrad.layers import SOURCE, Layer, batch_norm, conv, flatten, global_avg_pool, max_pool, relu
@@ -66,13 +67,13 @@ class Recipe:
         if self.feed == "images" and self.affine is None:
             raise ValueError('feed: "images" moves each digit as `affine` says; give it, or take "tensor"')
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON can hold it, with what is left at its default left out."""
         settings = _without_defaults(self)
         return settings | {"network": [_without_defaults(layer) for layer in self.network]}
 
     @classmethod
-    def from_dict(cls, settings: Mapping[str, object]) -> Recipe:
+    def from_dict(cls, settings: Mapping[str, Any]) -> Recipe:
         """The recipe that `to_dict` gave, also after a trip through JSON, which knows no tuples."""
         network = tuple(Layer(**{k: _tupled(v) for k, v in layer.items()}) for layer in settings["network"])
         return cls(**{k: _tupled(v) for k, v in settings.items()} | {"network": network})
@@ -88,7 +89,7 @@ def _without_defaults(thing: Recipe | Layer) -> dict[str, object]:
     return {name: value for name, value in asdict(thing).items() if value != defaults[name]}
 
 
-def _tupled(value: object) -> object:
+def _tupled(value: Any) -> Any:
     return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
 
 

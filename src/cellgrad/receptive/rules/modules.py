@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from cellgrad.receptive.operations import Operations
 from cellgrad.receptive.rules import whole_module
@@ -14,7 +13,7 @@ _SWIN = "torchvision.models.swin_transformer"
 
 
 @whole_module("attention", f"{_SWIN}.ShiftedWindowAttention", f"{_SWIN}.ShiftedWindowAttentionV2")
-def shifted_window_attention(ops: Operations, module: nn.Module, x: Any) -> Any:
+def shifted_window_attention(ops: Operations, module: Any, x: Any) -> Any:
     """On each axis a token sees the tokens of its window; a window cut in two by the shift counts as two."""
     for axis in (0, 1):
         n, w = x.shape[1 + axis], module.window_size[axis]

@@ -236,7 +236,8 @@ def setitem(ops: Operations, x: Any, index: Any, value: Any) -> Any:
     if isinstance(index, Constant | torch.Tensor) and len(index.shape) > 1:
         values = [part for part in (x, value) if is_value(part)]
         return ops.combine(values, outputs)
-    x, chosen = lifted(ops, x), []
+    chosen: list[Any] = []
+    x = lifted(ops, x)
     for part in _index_parts(x, index):
         if part is None:
             raise UntraceableError("a new dimension on the left of an assignment has no rule")

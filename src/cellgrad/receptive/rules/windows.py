@@ -34,10 +34,11 @@ def misfit(args: Sequence[Any], kwargs: dict[str, Any], rule: Rule) -> str:
     """Why a layer does not fit its input, in more words than torch's; empty for what only torch can say."""
     if rule.settings or rule.kind not in ("conv", "conv_transpose", "linear", "max_pool", "avg_pool"):
         return ""
-    given = inspect.signature(rule.function).bind(None, *args, **kwargs)
-    given.apply_defaults()
-    given = given.arguments
-    shape, weight = tuple(given["x"].shape), given.get("weight")
+    bound = inspect.signature(rule.function).bind(None, *args, **kwargs)
+    bound.apply_defaults()
+    given = bound.arguments
+    shape: tuple[int, ...] = tuple(given["x"].shape)
+    weight: Any = given.get("weight")
     if rule.kind == "linear":
         return (
             f"wants {weight.shape[-1]} numbers in its last dimension, but its input has shape {shape[1:]}; "
