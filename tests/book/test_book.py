@@ -1,6 +1,7 @@
 """The book itself: every chapter is whole, its twin says the same, and the site shows all of it by itself."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -53,6 +54,21 @@ def test_cells_ran_once_top_to_bottom_without_errors(chapter):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_make_lint_says_where_a_twin_differs(tmp_path):
+    name = CHAPTERS[0].stem
+    for folder in ("tools", "book/twins"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("jupytext.toml", "tools/notebooks.py", f"book/{name}.ipynb", f"book/twins/{name}.py"):
+        shutil.copy(BOOK.parent / file, tmp_path / file)
+    command = [sys.executable, tmp_path / "tools/notebooks.py", "check"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    twin = tmp_path / f"book/twins/{name}.py"
+    twin.write_text(twin.read_text(encoding="utf-8") + "\n\nmore = 1\n", encoding="utf-8")
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert re.match(rf"{name}: (cell \d+ differs|the chapter has \d+ cells)", said.stderr)
 
 
 @by_name
