@@ -211,7 +211,7 @@ table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
 # Learning means to turn the weights so that the loss falls.
 
 # %% [markdown]
-# The network answers to the hand: move a slider of any weight, input or target, and watch which numbers follow and which stay. (The buttons that walk backwards belong to chapter 03; try them there.)
+# The network answers to the hand: move a slider of any weight, input or target, and watch which numbers follow and which stay. (The buttons that walk backwards belong to [Its derivatives](03-its-derivatives.ipynb); try them there.)
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -220,10 +220,10 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork())
 
 # %% [markdown]
-# What you saw: a weight of the first layer moves both outputs, one of the second layer only its own. A target moves no activation at all, only the errors.
+# What you saw: a weight of the first layer moves both outputs, one of the second layer only its own. A target moves no activation at all, only its error and the loss.
 
 # %% [markdown]
-# What happens when we turn one of them? Take $w_5$, on the way from
+# Now turn one weight with care. Take $w_5$, on the way from
 # the first hidden unit to the first output. That output is too high, so *less* of $w_5$ should help. How far can it help?
 #
 # To see it, put every definition into the last one, and every number except $w_5$. What is left is the loss as a formula in one letter.

@@ -203,7 +203,7 @@ print(f"measured {loss(**turned) - loss():+.6f}")
 # once.
 
 # %% [markdown]
-# Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
+# The straight line through two points of a curve is called a *secant*. Its slope is the ratio of a nudge: change of the loss by change of the weight. Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
 
 # %% tags=["hide-input"]
 from cellgrad import figures

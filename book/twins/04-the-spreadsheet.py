@@ -603,7 +603,7 @@ print(audit(folder / "somebodys.xlsx"))
 # <details>
 # <summary>Solution</summary>
 #
-# $0.5 - 2 \times 0.01541 = 0.46918$ and $0.15 - 2 \times 0.00032 = 0.14936$.
+# $0.5 - 2 \times 0.01541 = 0.46918$ and $0.15 - 2 \times 0.00032 = 0.14936$. (The sheet has one more in the last digit of $w_1$, because 0.00032 is itself rounded.)
 #
 # ```python
 # print(descend(sheet, given, 2.0, updates=1).loc[1, ["w7", "w1"]].round(5).to_dict())

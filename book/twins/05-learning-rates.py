@@ -195,7 +195,7 @@ plt.show()
 # further out each time.*
 
 # %% [markdown]
-# Move the learning rate slowly through 1/λ and 2/λ, and watch the ball. Then do the same in the trough, where two curvatures share one rate.
+# Move the learning rate slowly through 1/λ and 2/λ, and watch the ball. Then do the same in the trough, a long bowl that is steep across and nearly flat along: two curvatures share one rate.
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -422,7 +422,7 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # ## Recap
 #
 # - Curvature is how fast the slope changes. In a bowl with curvature $\lambda$, an update multiplies the distance by $1 - \eta\lambda$.
-# - In this network $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts all six curves.
+# - In this network $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts the pace at which all six curves end.
 # - The best weights are no point but a floor: two curved directions, six flat ones.
 # - Above $2/\lambda$ a minimum repels. The descent may then find a flatter one.
 # - Far too large rates make the sigmoids flat, and learning falls silent.
