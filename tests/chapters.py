@@ -41,7 +41,8 @@ def _watched():
     def watch(event, arguments):
         if event == "open" and isinstance(arguments[0], (str, bytes)):
             path = Path(os.path.abspath(os.fsdecode(arguments[0])))
-            if path.is_relative_to(ours) and not any(map(path.is_relative_to, allowed)):
+            # A name below an open folder (dir_fd) looks like one beside the notebook: nothing is there.
+            if path.is_relative_to(ours) and path.is_file() and not any(map(path.is_relative_to, allowed)):
                 opened.add(str(path))
 
     sys.addaudithook(watch)

@@ -272,9 +272,9 @@ def test_a_failure_is_recorded_and_does_not_stop_the_rest(few, capsys):
     assert outcome.finished["variant"].tolist() == ["tiny"] * 2
     assert [(record["variant"], record["seed"]) for record in outcome.failed] == [("wild", 0), ("wild", 1)]
     for record in outcome.failed:
-        assert record["error"].startswith("Traceback") and "training.loop.Diverged: the loss became" in record["error"]
+        assert record["error"].startswith("Traceback") and "training.loop.Diverged: " in record["error"]
         assert "test_accuracy" not in record
-    assert "failed: wild, seed 1: cellgrad.training.loop.Diverged: the loss became" in capsys.readouterr().err
+    assert "failed: wild, seed 1: cellgrad.training.loop.Diverged: " in capsys.readouterr().err
 
 
 def test_a_failed_trial_is_tried_again(few, monkeypatch):

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,6 +69,7 @@ def _processes(count: int) -> Iterator[LocalCluster]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its errors are raised here
     cluster = None
     try:
+        resource_tracker.ensure_running()  # now: when it starts, it makes its thread hear Ctrl-C again
         # Ctrl-C reaches all processes of a terminal. Those that are started in here, and those that will take the place
         # of dead ones, inherit that it is blocked; this one hears it, if only when they have started or ended.
         with dask.config.set(_LOCAL), _without_control_c():
@@ -82,7 +84,7 @@ def _processes(count: int) -> Iterator[LocalCluster]:
     finally:
         if cluster:
             with _without_control_c():
-                for nanny in cluster.workers.values():
+                for nanny in list(cluster.workers.values()):
                     with suppress(TimeoutError):
                         cluster.sync(nanny.close, timeout=1)
                 cluster.close()
@@ -160,4 +162,6 @@ def _run_anywhere(task: Task, folder: str | None, device: str) -> Record:
             return failed_record(task, f"its process died, {TRIES} times")
         with open(starts, "ab") as file:
             file.write(b".")
-        return run_task(task, on_device(given.data, device), device)
+        record = run_task(task, on_device(given.data, device), device)
+        starts.unlink()  # it came to its end; if this process dies with the record, that is another task's doing
+        return record
