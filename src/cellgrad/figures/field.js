@@ -108,7 +108,14 @@ function figure(root, data, cg) {
     batch_norm: needsImage,
     dropout: (layer, size) => size,
     flatten: (layer, size) => [product(size)],
-    linear: (layer) => [layer.channels],
+    linear(layer, size) {
+      if (size.length !== 1) {
+        throw new Unfit(
+          `${layer.name}: takes a list of numbers, but its input has the size ${written(size)}; put flatten before it`,
+        );
+      }
+      return [layer.channels];
+    },
   };
   function learned(layer, size) {
     // weights, biases, batch norm's
