@@ -178,7 +178,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine channels could pass on all that is in them, and eight nearly all. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine different sums of nine numbers hold all that is in them, and eight sums nearly all, so that more channels would have little new to say. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -192,7 +192,7 @@ for channels in (4, 8, 12, 16):
 # %% [markdown]
 # What do eight channels do with a digit? These are the first layer's answers to the nine of the last chapters, in the source's network as its own recipe trained it.
 
-# %% mystnb={"image": {"alt": "Eight small pictures of the same nine, the first layer's channels after the ReLU. Some show the edges of the strokes on one side only, some the whole stroke, some the paper around it."}} tags=["nbval-ignore-output", "hide-input"]
+# %% mystnb={"image": {"alt": "Eight small pictures of the same nine, the first layer's channels after the ReLU. Some are dark on the paper around the strokes, some on the strokes, some on one side of the strokes only."}} tags=["nbval-ignore-output", "hide-input"]
 digit = mnist.sample().train.images[3:4]
 model = shipped_run("source").model
 with torch.no_grad():
@@ -204,7 +204,7 @@ for number, (ax, channel) in enumerate(zip(axes.flat, channels_of_digit), start=
 plt.show()
 
 # %% [markdown]
-# *Figure 2. Eight views of one digit, each found by nine learned weights. Most of them answer to edges in one direction, much like Sobel's kernel does.*
+# *Figure 2. Eight views of one digit, each found by nine learned weights. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
 #
 # And the other end, the *1 × 1 last*: by then the image is one pixel, and 32 features are left of the digit. The last layer weighs them, ten times differently.
 
@@ -218,6 +218,9 @@ left.set(xlabel="feature", title="32 features", xticks=[1, 8, 16, 24, 32])
 best = int(scores.argmax())
 right.bar(range(10), scores.numpy(), color=plotting.BLUE)
 right.patches[best].set_color(plotting.RED)
+for ax in (left, right):
+    ax.set_axisbelow(True)
+    ax.grid(axis="x", visible=False)
 right.set(xlabel="digit", title="ten scores", xticks=range(10))
 plt.show()
 
