@@ -214,7 +214,7 @@ plotting.draw_backward_pass(ToyNetwork())
 plt.show()
 
 # %% [markdown]
-# *Figure 3.1. The backward pass. Red: how each δ is made. On each line: the δ at its right end times the number at its left end. (Computed with all
+# *Figure 3.1. The backward pass. Orange: how each δ is made. On each line: the δ at its right end times the number at its left end. (Computed with all
 # digits, shown with four.)*
 #
 # ## The eight derivatives

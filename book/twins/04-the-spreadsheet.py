@@ -200,18 +200,6 @@ plt.show()
 # *Figure 4.2. One data point, again and again, at learning rate 1.*
 
 # %% [markdown]
-# The same sheet, a row a press: *Update* adds one. Under *Derivatives by* you can choose formulas with a mistake in them. Try them from the book's start, and then from the start where the mistake fails.
-
-# %% tags=["hide-input"]
-from cellgrad import figures
-from cellgrad.toynet import ToyNetwork
-
-figures.network(ToyNetwork())
-
-# %% [markdown]
-# What you saw: from the book's start the two curves are hard to tell apart. From the other start only the right formulas bring the loss down. Which mistakes these are, and how often they occur, is the rest of this chapter.
-
-# %% [markdown]
 # How does the network do it? You might expect all eight weights to do their part.
 
 # %% mystnb={"image": {"alt": "Two panels. Left: both outputs fall from above 0.6 to their target 0.5. Right: the change of each weight since the start; w5 to w8 fall by 0.4 to 0.5, while w1 to w4 hardly move."}} tags=["hide-input"]
@@ -396,12 +384,25 @@ print(f"mistaken {wrong['E_total'][0]:.3f} becomes {wrong['E_total'][100]:.4f}")
 # %% mystnb={"image": {"alt": "Loss over 100 updates from the other start. With the right derivatives it falls from 0.21 to nearly zero. With the mistaken derivatives it rises all the way, to 0.24."}} tags=["hide-input"]
 compare(right, wrong)
 
-
 # %% [markdown]
 # *Figure 4.7. The same two sets of formulas from another start. The right one learns; the mistaken one makes the loss larger at every update.*
 #
 # So a falling loss proves little. With inputs of 0.05 and 0.1, the mistake had no chance to show.
-#
+
+# %% [markdown]
+# Try it yourself: *Update* adds a row to the sheet, and under *Derivatives by* you can choose the right formulas or ones with a mistake. Go first from the book's start, and then from the start where the mistake fails.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+from cellgrad.toynet import ToyNetwork
+
+figures.network(ToyNetwork())
+
+
+# %% [markdown]
+# What you saw: from the book's start the two curves are hard to tell apart. From the other start the right formulas bring the loss down, and the mistaken ones do not get there.
+
+# %% [markdown]
 # ## Two ways to catch it
 #
 # One is the check of the last chapter, central differences against the formula. It needs no derivation. The mistaken derivatives, checked in
@@ -477,7 +478,7 @@ census.loc["all"] = census.sum()
 census
 
 # %% [markdown]
-# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It finds the slip by its kind, and so may count one workbook more as belonging to it: there the same two activations are exchanged in another column.
+# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It sorts by the kind of mistake: one activation of the hidden layer in place of the other, or something else.
 
 # %%
 from cellgrad.spreadsheet import census as judged
