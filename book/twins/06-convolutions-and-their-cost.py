@@ -254,7 +254,7 @@ from cellgrad import figures
 figures.window()
 
 # %% [markdown]
-# What you saw: nine products and one sum made each number of the output. Size, stride, padding and dilation only chose which nine.
+# What you saw: products and one sum made each number of the output, nine products for a kernel of 3 × 3. The size says how many there are; stride, padding and dilation only choose which pixels take part.
 
 # %% [markdown]
 # ## ReLU and pooling
@@ -403,8 +403,8 @@ print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
 #
 # ## Batch norm
 #
-# Between the convolutions stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short (Ioffe and Szegedy, 2015). Its purpose: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
-# today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. For each channel it computes the mean and the variance over the whole [batch](glossary.md#term-batch), that is over all
+# Between the convolutions stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short (Ioffe and Szegedy, 2015). The reason its inventors gave: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
+# today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. (That it helps is seldom doubted; whether it helps for this reason is still debated.) For each channel it computes the mean and the variance over the whole [batch](glossary.md#term-batch), that is over all
 # pixels of all the images that are looked at together, and shifts and scales the channel to mean 0 and variance 1. Then it multiplies by a number $\gamma$ and adds a number $\beta$, both
 # learned, in case another scale is better. In the source it stands *after* the ReLU; most papers put it before, and chapter 11 tries both.
 

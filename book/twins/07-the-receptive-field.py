@@ -584,8 +584,7 @@ measured = pd.DataFrame(rows, columns=names)
 measured.agg(["mean", "std"]).T.round(2)
 
 # %% [markdown]
-# Predicted 3.95. On noise, ten random networks measure close to that in both directions. On digits it is right downwards, and about a third of a pixel less across. Only the ReLUs and the maximum let a gradient depend on the image at all, so the difference comes from them; and digits are narrower
-# than they are high, so that there is less at their sides to open a path. The package's `effective_receptive_field` computes the same map:
+# Predicted 3.95. On noise, ten random networks measure close to that in both directions. On digits it is right downwards, and about a third of a pixel less across. Only the ReLUs and the maximum let a gradient depend on the image at all, so the difference comes from them. A likely reason, which we have not tested, is that digits are narrower than they are high, so that there is less at their sides to open a path. The package's `effective_receptive_field` computes the same map:
 
 # %%
 torch.manual_seed(0)
@@ -671,7 +670,7 @@ print(describe(find_network(f"{file}:net")))
 # - A layer widens the field by $(k-1)$ times the jump of the layers below it, and its stride multiplies the jump.
 # - After a pool of two, every convolution adds twice as much.
 # - One gradient through a network of ones measures what the arithmetic predicts.
-# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. The prediction for the source, and the measurement on untrained networks, agree.
+# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise; on digits they use a little less across.
 # - No digit is larger than 20 × 20 pixels. We predict that a field of 20 at the end may do, and that 7 × 7 before the pool may not show.
 #
 # ## Exercises

@@ -178,7 +178,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine different sums of nine numbers hold all that is in them, and eight sums nearly all, so that more channels would have little new to say. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine sums of nine numbers, none of which can be computed from the others, hold all that is in them, and eight leave out one of nine directions, so that more channels might have little new to say. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -263,7 +263,7 @@ for before, after, field in possible:
 
 
 # %% [markdown]
-# Four shapes are left, and the source's is one of them. To see what the channels do, we list every network with 4, 8, 12 or 16 channels before the pool and 8, 16, 24 or 32 behind it, whether it meets the demands or not. (The code is folded. It builds each as a list of layers, and leaves out those in which a window does not fit.)
+# Four shapes are left, and the source's is one of them. (The equation has two more solutions outside our list, with one convolution behind the pool or none; there nearly all of the network stands before the pool.) To see what the channels do, we list every network with 4, 8, 12 or 16 channels before the pool and 8, 16, 24 or 32 behind it, whether it meets the demands or not. (The code is folded. It builds each as a list of layers, and leaves out those in which a window does not fit.)
 
 # %% tags=["hide-input"]
 def design(before, front, after, back):
@@ -412,7 +412,7 @@ for name, network in alternatives.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory, since they work on small images. The separable network
+# All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory to train, since they work on small images. To use the network, only folding needs less: with an early pool the first convolution still writes eight large sheets, as in the source. The separable network
 # affords up to 64 channels, and pays for them with memory. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
 
 # %% mystnb={"image": {"alt": "The folding network in two rows of stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from 12 pixels to 2, and then to ten scores of one pixel."}} tags=["hide-input"]
@@ -454,7 +454,7 @@ figures.field(SOURCE, layer="conv8")
 #
 # - Parameters sit at the end of a network, work and memory at its beginning.
 # - Twice the channels cost three to four times the parameters.
-# - With 3 × 3 convolutions without padding and one pool, ending on one pixel means seeing exactly 28 pixels. Four shapes can do it, and the source's is one of them.
+# - With 3 × 3 convolutions without padding and one pool, ending on one pixel means seeing exactly 28 pixels. With one to seven convolutions on each side, four shapes can do it, and the source's is one of them.
 # - Pooling early, folding and separating are other ways to spend the same budget.
 #
 # ## Exercises
@@ -576,7 +576,7 @@ figures.field(SOURCE, layer="conv8")
 # <details>
 # <summary>Solution</summary>
 #
-# $14 - b$ must be even, so $b$ is even. The field is $1 + 2b + 1 + 4m + 2 + 8a$, and again it is always 28. That is no accident: without padding, and where nothing is cut off, a single unit that is left has seen every pixel, and no more.
+# $14 - b$ must be even, so $b$ is even. The field is $1 + 2b + 1 + 4m + 2 + 8a$, and again it is always 28. (Here are all designs with $b$ up to 6.) That is no accident: without padding, and where nothing is cut off, a single unit that is left has seen every pixel, and no more.
 #
 # ```python
 # for b in range(0, 7, 2):
@@ -614,7 +614,7 @@ figures.field(SOURCE, layer="conv8")
 # <details>
 # <summary>Solution</summary>
 #
-# Fewer channels up front: the second and third convolution cost $9 c^2$ at every place.
+# Four channels up front instead of eight; five are not yet enough. The second and third convolution cost $9 c^2$ at every place. The parameters fall by about a tenth only, because most of them stand behind the pool.
 #
 # ```python
 # for front in (8, 6, 5, 4):

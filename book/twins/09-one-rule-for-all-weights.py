@@ -358,7 +358,7 @@ def check(piece, in_torch, in_letters, **named):
 # $$\frac{\partial E}{\partial w_{kl}} = \sum_{r}\sum_{c} \delta_{rc}\; x_{r+k,\,c+l}$$
 #
 # Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error is half the mean of the
-# squared distances from the right edges of the digit, which *Convolutions and their cost* found with a kernel of its own. We shall use it again in a moment.
+# squared distances from the digit's upright edges, which *Convolutions and their cost* found with a kernel of its own. We shall use it again in a moment.
 
 # %% tags=["core"]
 def slide(images, kernels):
