@@ -65,7 +65,7 @@ plotting.frame(right, row=5, column=0, size=3, colour=plotting.BLUE)
 plt.show()
 
 # %% [markdown]
-# *Figure 1. The digit, and the framed part of it as numbers. The blue frame is the patch that we compute with first.*
+# *Figure 6.1. The digit, and the framed part of it as numbers. The blue frame is the patch that we compute with first.*
 #
 # ## One convolution by hand
 #
@@ -121,7 +121,7 @@ for ax, title in zip(axes, ("digit", "kernel", "result")):
 plt.show()
 
 # %% [markdown]
-# *Figure 2. Nine weights find the upright edges: red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
+# *Figure 6.2. Nine weights find the upright edges: red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
 #
 # ### The same, as windows
 #
@@ -190,7 +190,7 @@ right.set_title("its row 30, as an image")
 plt.show()
 
 # %% [markdown]
-# *Figure 3. The dense twin of our convolution. The ticks mark where a new row of pixels begins. Each row of the table (the green one, for example), folded back into an image, is
+# *Figure 6.3. The dense twin of our convolution. The ticks mark where a new row of pixels begins. Each row of the table (the green one, for example), folded back into an image, is
 # the kernel at one place and paper everywhere else.*
 #
 # Nearly all weights are zero, because an output looks at its neighbourhood only. The others are the same few numbers over and over, because
@@ -220,7 +220,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 4. A 3 × 3 kernel on 7 × 7 pixels. The dots are its taps at the first position, the rings those at the second.*
+# *Figure 6.4. A 3 × 3 kernel on 7 × 7 pixels. The dots are its taps at the first position, the rings those at the second.*
 #
 # One formula has all of it. Let $n$ be the size of the input, $k$ of the kernel, $p$ the padding, $s$ the stride and $d$ the dilation. With its padding the input is $n + 2p$ pixels wide.
 # The kernel, from its first tap to its last, reaches over $d(k-1) + 1$ of them. What is left over, $n + 2p - d(k-1) - 1$ pixels, is the way that it can move, in steps
@@ -283,7 +283,7 @@ for ax, (title, image) in zip(axes, pictures.items()):
 plt.show()
 
 # %% [markdown]
-# *Figure 5. The pool throws three of four numbers away, and the edges are still where they were.*
+# *Figure 6.5. The pool throws three of four numbers away, and the edges are still where they were.*
 #
 # ## Channels
 #
@@ -295,7 +295,7 @@ plotting.draw_channels(8, 16)
 plt.show()
 
 # %% [markdown]
-# *Figure 6. A 3 × 3 layer from 8 to 16 channels. The eight blue kernels are laid over the eight orange windows, one on each sheet. All 72 products are added up, and the sum is one pixel of the blue
+# *Figure 6.6. A 3 × 3 layer from 8 to 16 channels. The eight blue kernels are laid over the eight orange windows, one on each sheet. All 72 products are added up, and the sum is one pixel of the blue
 # sheet. The next row of kernels writes the next sheet.*
 #
 # So the number of weights is

@@ -59,7 +59,7 @@ plotting.show_crops(digit, 12.5, 10.5, [3, 7, 12, 20])
 plt.show()
 
 # %% [markdown]
-# *Figure 1. The same place seen through four windows. Three pixels show ink or an edge. Seven show a stroke with both its sides, and where it bends or ends. Twelve show how strokes hang together. Twenty show a digit.*
+# *Figure 7.1. The same place seen through four windows. Three pixels show ink or an edge. Seven show a stroke with both its sides, and where it bends or ends. Twelve show how strokes hang together. Twenty show a digit.*
 #
 # Is that one digit only? A stroke's width can be estimated for all of them: a long stroke has two sides, so its area is about its width times half the length of its outline.
 
@@ -172,7 +172,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 2. What partially hidden digits would be like. With such digits in the data set, no field would be too large, as any trace at the edge might help. There are none.*
+# *Figure 7.2. What partially hidden digits would be like. With such digits in the data set, no field would be too large, as any trace at the edge might help. There are none.*
 #
 # ### Two predictions
 #
@@ -211,7 +211,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 3. Follow the lines down from the top: each 3 × 3 convolution adds one unit on each side. Behind the pool the units stand two pixels apart, so that one more on each side is two pixels more.*
+# *Figure 7.3. Follow the lines down from the top: each 3 × 3 convolution adds one unit on each side. Behind the pool the units stand two pixels apart, so that one more on each side is two pixels more.*
 #
 # 3, 5, 7: each convolution adds two. The pool adds a single pixel, but behind it the next convolution adds four. And the neighbours' fields begin two pixels further instead of one.
 #
@@ -266,7 +266,7 @@ plotting.draw_convnet(SOURCE, rows=3)
 plt.show()
 
 # %% [markdown]
-# *Figure 4. The source's network to scale, a sheet for each channel.*
+# *Figure 7.4. The source's network to scale, a sheet for each channel.*
 #
 # ReLU and batch norm work on each number alone and see nothing new. Of the others we need kernels and strides. Before you run the cell, go on with the table on paper: 3, 5, 7, the pool 8, and then?
 
@@ -294,7 +294,7 @@ plotting.draw_fields(steps, digit, columns=4)
 plt.show()
 
 # %% [markdown]
-# *Figure 5. What one unit sees in each layer of the source's network. We show the unit in the middle of each layer, or beside the middle, where a layer has an even number of them.*
+# *Figure 7.5. What one unit sees in each layer of the source's network. We show the unit in the middle of each layer, or beside the middle, where a layer has an even number of them.*
 #
 # ### Where the field lies
 #
@@ -332,7 +332,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 6. A unit's field and its neighbour's, before and behind the pool. They overlap nearly everywhere; the jump is the little by which they differ.*
+# *Figure 7.6. A unit's field and its neighbour's, before and behind the pool. They overlap nearly everywhere; the jump is the little by which they differ.*
 #
 # ## Why the jump matters
 #
@@ -520,7 +520,7 @@ plt.ylabel("share of the paths")
 plt.show()
 
 # %% [markdown]
-# *Figure 7. From a flat bar to a bell. Dashed: the Gaussian with the predicted σ. For 20 layers, the field reaches 20 pixels to each side, and hardly anything comes from beyond 10.*
+# *Figure 7.7. From a flat bar to a bell. Dashed: the Gaussian with the predicted σ. For 20 layers, the field reaches 20 pixels to each side, and hardly anything comes from beyond 10.*
 
 # %%
 for n in (1, 2, 5, 20):
@@ -612,7 +612,7 @@ for ax, (title, image) in zip(axes.flat, pictures.items()):
 plt.show()
 
 # %% [markdown]
-# *Figure 8. Above: how strongly the scores depend on each pixel. Below: where these 200 digits have ink on average, and where they differ from one another.*
+# *Figure 7.8. Above: how strongly the scores depend on each pixel. Below: where these 200 digits have ink on average, and where they differ from one another.*
 
 # %%
 mean, differ = (pictures[name].numpy().flatten() for name in list(pictures)[2:])

@@ -104,7 +104,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 1. Weights sit at the end of the network, and work at its beginning.*
+# *Figure 8.1. Weights sit at the end of the network, and work at its beginning.*
 #
 # The first layers have few channels and large images, so they are cheap to store and slow to compute. The last ones have many channels and
 # small images, and it is the other way round. A budget of parameters is spent behind the pool, a budget of multiplications before it.
@@ -204,7 +204,7 @@ for number, (ax, channel) in enumerate(zip(axes.flat, channels_of_digit), start=
 plt.show()
 
 # %% [markdown]
-# *Figure 2. Eight views of one digit, each found by nine learned weights. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
+# *Figure 8.2. Eight views of one digit, each found by nine learned weights. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
 #
 # And the other end, the *1 × 1 last*: by then the image is one pixel, and 32 features are left of the digit. The last layer weighs them, ten times differently.
 
@@ -226,7 +226,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 3. The last step of the source's network: 32 numbers become ten scores, and the largest is the answer.*
+# *Figure 8.3. The last step of the source's network: 32 numbers become ten scores, and the largest is the answer.*
 #
 # ## All networks of this kind
 #
@@ -320,7 +320,7 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# *Figure 4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels.*
+# *Figure 8.4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels.*
 #
 # How many of each shape are within the budget? And what do those of the source's own shape cost, with so many channels before the pool and so many behind it?
 
@@ -420,7 +420,7 @@ plotting.draw_convnet(alternatives["fold"], rows=2)
 plt.show()
 
 # %% [markdown]
-# *Figure 5. The folding network. No image in it is larger than 14 × 14.*
+# *Figure 8.5. The folding network. No image in it is larger than 14 × 14.*
 
 # %% [markdown]
 # Now design one yourself: press *Empty* and build a network that sees the whole digit and stays within 20,000 parameters. The list beside it is Python; copy it, or paste one of yours.
@@ -441,12 +441,12 @@ figures.field(SOURCE, layer="conv8")
 #
 # | the source says | explained | on a digit | checked |
 # |---|---|---|---|
-# | Only convolutions, as they take fewer parameters than dense layers | [06: look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer) | [06: edges, figure 2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand) | [06: an early dense layer](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), [08: heads](08-designing-under-a-budget.ipynb#what-a-head-costs), [11](11-is-the-advice-true.ipynb) |
-# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); predicted: 20 may do |
-# | 8 channels up front | [08: why eight](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: eight views, figure 2](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: what they cost](08-designing-under-a-budget.ipynb#why-eight-channels), [11](11-is-the-advice-true.ipynb) |
-# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); predicted: may not show |
-# | The pool then increases the field further | [07: why the jump matters](07-the-receptive-field.ipynb#why-the-jump-matters) | [07: figures 5 and 6](07-the-receptive-field.ipynb#where-the-field-lies) | [07: with and without](07-the-receptive-field.ipynb#why-the-jump-matters) |
-# | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
+# | Only convolutions, as they take fewer parameters than dense layers | [06: look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer) | [06: edges, figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand) | [06: an early dense layer](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), [08: heads](08-designing-under-a-budget.ipynb#what-a-head-costs), [11](11-is-the-advice-true.ipynb) |
+# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 7.2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); predicted: 20 may do |
+# | 8 channels up front | [08: why eight](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: eight views, figure 8.2](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: what they cost](08-designing-under-a-budget.ipynb#why-eight-channels), [11](11-is-the-advice-true.ipynb) |
+# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); predicted: may not show |
+# | The pool then increases the field further | [07: why the jump matters](07-the-receptive-field.ipynb#why-the-jump-matters) | [07: figures 7.5 and 7.6](07-the-receptive-field.ipynb#where-the-field-lies) | [07: with and without](07-the-receptive-field.ipynb#why-the-jump-matters) |
+# | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 8.3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
 # | Fewer than 20,000 parameters | [08: counting](08-designing-under-a-budget.ipynb#counting-by-hand) | | [08: 14,392](08-designing-under-a-budget.ipynb#counting-by-hand) |
 # | More than 99.4 % of the test digits | | | [10: the run](10-the-run.ipynb) |
 #
@@ -608,7 +608,7 @@ figures.field(SOURCE, layer="conv8")
 # <details>
 # <summary>Hint</summary>
 #
-# Look at figure 1. Which layers work most, and what enters their cost twice?
+# Look at Figure 8.1. Which layers work most, and what enters their cost twice?
 # </details>
 #
 # <details>
