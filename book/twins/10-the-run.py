@@ -387,7 +387,7 @@ plt.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# *Figure 10.6. The source's recorded run among ten of ours.*
+# *Figure 10.6. The source's recorded run among ten of ours. The lowest of ours starts below the picture.*
 #
 # How many of its twenty points should lie between our lowest and our highest? Suppose the recorded curve is an eleventh of the same kind. At any epoch, each of the eleven is equally likely to be the highest, and equally likely to be the lowest. So the recorded one is inside with probability $1 - 2/11$:
 
@@ -627,7 +627,7 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # +0.066 points
 # ```
 #
-# More than a standard deviation over the seeds of `book`: a choice by the digits that one reports on buys as much as a good idea.
+# About one standard deviation over the seeds of `source` itself, and all of it by choosing, on the digits that are reported. (These curves are measured on 5,000 digits; on the 10,000 that the source chose by, chance has a little less room.)
 # </details>
 #
 # **5.** A friend's graphics card has room for 64 digits at a time. She adds up the slopes of two halves of a batch before each step, each half's loss divided by two. Does she get the slopes of the whole batch? Try it with our network, and with batch norm taken out.

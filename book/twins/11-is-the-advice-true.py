@@ -16,8 +16,8 @@
 # # Is the advice true?
 #
 # The source builds its network by a few sentences of advice. *Use convolutions only, they need fewer parameters. Start with eight channels. Build a field of 7 × 7
-# before the pool. Build about 28 × 28 at the end, more is not needed. End with a 1 × 1 convolution.* The network works, so the advice looks right. But nobody has tried the network
-# that ignores it. In this chapter each sentence becomes an experiment: change that one thing, keep everything else, train both several times, and see
+# before the pool. Build about 28 × 28 at the end, more is not needed. End with a 1 × 1 convolution.* The network works, so the advice looks right. But the source shows no
+# network that ignores it. In this chapter each sentence becomes an experiment: change that one thing, keep everything else, train both several times, and see
 # whether the difference is one.
 #
 # **You will be able to** compare two ways to train by pairs of seeds, put an interval around the difference, and say in words what the experiment
@@ -62,7 +62,7 @@ pd.set_option("display.max_colwidth", None)
 # - **Many unseen digits.** 10,000 training digits are held out, and nothing here is chosen by them. Together with the 10,000 test digits there are twice as many to be right or wrong about,
 #   and so less noise.
 #
-# All of it is one *study*, and `cellgrad trials advice` runs it. That takes hours; what it measured comes with the book, a line for each of the runs. To afford so many, each
+# All of it is one *study*, and `cellgrad trials advice` runs it. That takes more than an hour of one core; what it measured comes with the book, a line for each of the runs. To afford so many, each
 # is short: four passes through 50,000 digits. What takes longer to show, this chapter cannot see.
 
 # %%
@@ -100,7 +100,7 @@ print(f"{d.mean():+.3f} points, from {d.mean() - t * standard_error:+.3f}", end=
 print(f"to {d.mean() + t * standard_error:+.3f}")
 
 # %% [markdown]
-# An interval made in this way holds the true difference in 95 of 100 studies. The book's `compare` does the same, and adds the answer in words:
+# An interval made in this way holds the true difference in 95 of 100 studies, if the differences scatter like a bell curve. Four of them cannot show whether they do. The book's `compare` does the same, and adds the answer in words:
 
 # %%
 runs = {name: rows.set_index("seed")["unseen"]
@@ -151,7 +151,7 @@ answers("base, slower")
 answers("dense only", "dense head", base="base, slower")
 
 # %% [markdown]
-# Both are worse. A dense layer learns each place for itself, and that is what it spends its parameters on. The convolutions up front help a lot. But the dense head that was tried is a narrow one, thirteen units and no batch norm; a better designed head may do better, and this study does not say by how much.
+# Both are worse. A dense layer learns each place for itself, and that is what it spends its parameters on. The convolutions up front help a lot. But the dense head that was tried is a narrow one, without batch norm and with hardly more units than there are digits to tell apart; a better designed head may do better, and this study does not say by how much.
 #
 # ## Batch norm
 #
@@ -199,7 +199,7 @@ costs(*names)
 answers(*names)
 
 # %% [markdown]
-# Whether four are worse is for the correction at the end of the chapter to say. Sixteen cannot be told from eight, and they cost three times the work, as the first table counts. So eight are well chosen for the work, whatever the accuracy says.
+# Whether four are worse is for the correction at the end of the chapter to say. Sixteen cannot be told from eight, and they cost three times the work, as the first table counts; so nothing here speaks for sixteen. Four would halve the work.
 #
 # ## "7 × 7 before the pool"
 #
@@ -238,7 +238,7 @@ plt.ylabel("unseen digits right (%)")
 plt.show()
 
 # %% [markdown]
-# The network with the field of 12 is far worse. From 20 on the fields cannot be told apart, and the dots for 20 even lie a little higher. So "more is not needed" is not contradicted, and that as much as 28 *is* needed does not show.
+# *A dot for each seed, a bar at the mean.* The network with the field of 12 is far worse. From 20 on the fields cannot be told apart, and the dots for 20 even lie a little higher. So "more is not needed" is not contradicted, and that as much as 28 *is* needed does not show.
 #
 # But look at what else differs between these networks. To see less at the same number of parameters, the rivals have fewer convolutions, and those with the fields 12 and 20 average over places, which the base does not:
 
@@ -277,9 +277,9 @@ answers("constant rate", "the source's rate")
 
 
 # %% [markdown]
-# A rate that stays where it is cannot make the fine corrections of a cycle's end, and in so few passes the source's small one does not get far. Moving the digits does not show a gain here: for shifts
-# we could measure no difference, and turned and scaled digits came out lower. But mind that this is an answer about short runs. The longer a network trains, the more often it sees the same digits, and the more it has to gain from not seeing
-# them twice in the same way.
+# Both constant rates are behind. A likely reason: a rate that stays high cannot make the fine corrections of a cycle's end, and in so few passes the source's small one does not get far. The study shows the difference, not the reason. Moving the digits does not show a gain here: for shifts
+# we could measure no difference, and turned and scaled digits came out lower. But mind that this is an answer about short runs. The longer a network trains, the more often it sees the same digits, and the more it should gain from not seeing
+# them twice in the same way; that, too, would have to be tried.
 #
 # ## All of it in one picture
 
@@ -298,6 +298,8 @@ plotting.plot_intervals(everything, reach=0.6)
 plt.show()
 
 # %% [markdown]
+# *Each row against the base, except dense only, dense head and no batch norm, which are against "base, slower". The intervals are not corrected for their number yet. A line that touches the left edge goes on beyond it: see the tables above.*
+#
 # How many seeds would be enough? Move the number of pairs, and draw them anew. Watch when the verdict stops jumping.
 
 # %% tags=["hide-input"]
@@ -306,7 +308,7 @@ from cellgrad import figures
 figures.seeds(records, "average pool", "base", "unseen")
 
 # %% [markdown]
-# What you saw: with two or three pairs the verdict depends on which ones you happened to draw. That is the reason for the rest of this section.
+# What you saw: of the recorded pairs, two or three decide nothing, whichever you draw, because Gosset's factor is so large for so few. Now draw from the bell curve: with four pairs or six one draw says "better" and the next cannot tell, and only with more does the verdict settle. (The bell curve takes the recorded mean for the truth.) So what would a study of this size miss?
 
 # %% [markdown]
 # ## What the study cannot say
@@ -342,7 +344,7 @@ print("no longer certain:", *(lost or ["none"]), sep="\n  ")
 
 # %% [markdown]
 # Bonferroni's remedy, with so few pairs, is harsh: it estimates the spread of each comparison from four numbers. There is a method made for many rivals and one control: Dunnett's. It treats the runs as separate groups with one common spread, which all of them together
-# estimate far better, and its intervals hold all at once in 95 of 100 studies. The common spread must be common, so the networks that hardly train are left out; they need no test.
+# estimate far better, and its intervals hold all at once in 95 of 100 studies. The common spread must be common, so three networks whose seeds scatter otherwise are left out: the two that stand in the table above, and *no batch norm* at a quarter of the rate, which no method here decides. The dense head has another control, *base, slower*, and so a test of its own.
 
 # %%
 def dunnett(names, control):
@@ -371,7 +373,7 @@ undecided = together[~stands & ~within].sort_values("difference")
 undecided.round(2)
 
 # %% [markdown]
-# The first table is what this study has found, beside the networks that were left out. Everything in the last one is *undecided*: the intervals reach from "worse" to "better", by more than we care about. Note that no row reached "no difference of 0.05 or more"; with four seeds none could. Whoever wants to be
+# The first table, and the two rows that stood before, are what this study has found. Everything in the last one is *undecided*: zero lies inside the interval, and so does a difference that we would care about. For the two rows at its top that difference can only be a loss. Note that no row reached "no difference of 0.05 or more"; with four seeds none could. Whoever wants to be
 # certain adds some: `cellgrad trials advice --seeds 10` runs only those that are missing.
 #
 # ## One row, live
@@ -398,8 +400,8 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only what survives a correction for all of them is a finding.
-# - What survived here: dense layers in place of convolutions are worse; the network whose field ends at 12 is worse, whether by its field or by its fewer layers; a constant learning rate, the source's or a larger one, is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate.
-# - Undecided: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, and how the digits are moved. Not tested: the 1 × 1 at the end.
+# - What survived here: the two networks with dense layers that were tried are worse at the same price; the network whose field ends at 12 is worse, whether by its field or by its fewer layers; a constant learning rate, the source's or a larger one, is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate.
+# - Undecided: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, and how far behind a network without it is at a quarter of the rate. Not tested: the 1 × 1 at the end.
 #
 # ## Exercises
 #

@@ -113,7 +113,7 @@ from cellgrad import figures
 figures.draw(run)
 
 # %% [markdown]
-# What you saw: the answer changes with how the digit is turned and placed more than with how thick it is, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
+# What you saw: a small turn or move leaves the answer as it is, a large one can change it, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
 
 # %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first each map shows the digit with one kind of edge brought out; further on the maps become small and blurred and cannot be recognised."}}
 shown = ("relu1", "relu3", "relu5", "relu7")
@@ -125,7 +125,7 @@ for row, name in zip(axes, shown, strict=True):
 plt.show()
 
 # %% [markdown]
-# Some of these pictures are black or empty all over, and that is worth a count before it is explained.
+# Some of these pictures are dark almost everywhere or empty, and that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
 
 # %%
 for name in shown:
@@ -140,7 +140,7 @@ paper = feature_maps(torch.zeros(28, 28, dtype=torch.uint8))["relu1"]
 # A silent map is a channel in which nothing of this digit answers: ReLU has set all of it to zero. For other digits it may speak. A map that is dark almost everywhere belongs to a filter with a positive answer to plain paper, since
 # normalising has made paper a negative number: of the second cell's eight answers to an empty page, those above zero. The ink then shows as the bright part.
 #
-# Behind the first convolution the digit is still a digit: its outer edge, its inner edge, its paper. After three convolutions each map marks strokes in one direction. Further on a map has 7 × 7 places, then 3 × 3,
+# Behind the first convolution the digit is still a digit: its outer edge, its inner edge, its paper. After three convolutions most maps answer to some parts of the stroke and not to others. Further on a map has 7 × 7 places, then 3 × 3,
 # and looks like nothing any more. What such a map stands for is only in the weights that read it.
 #
 # ## The digits that nobody gets right
@@ -178,7 +178,7 @@ plt.ylabel("test digits")
 plt.show()
 
 # %% [markdown]
-# They are not. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them, whatever the recipe.
+# They are not. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
 # Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So fifty networks are not fifty independent readers: part of an error rate belongs to the digits, part to the run.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
@@ -225,7 +225,7 @@ else:
 shown
 
 # %% [markdown]
-# What you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The first kind looks like a clear digit that is labelled as another one; the second is hard to read.
+# What you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The votes alone do not say why: agreement among the networks may mean a doubtful label, or a mistake that they all make.
 
 # %% [markdown]
 # How would a person decide? We looked at them one by one and wrote down what we think. Yours may differ.
@@ -240,7 +240,7 @@ for judgement, rows in ours.items():
     print(f"{judgement}: {', '.join(str(hardest.index(row) + 1) for row in rows)}")
 
 # %% [markdown]
-# So a part of the last half percent is in the labels and the handwriting, where no network can get it, and a part is not.
+# So by our eyes, which are one reading more and no measurement, a part of the last half percent is in the labels and the handwriting, where the picture does not decide, and a part is not.
 #
 # ## Which for which
 #
@@ -313,14 +313,14 @@ for limit in (0.9, 0.99, 0.999):
 print(f"wrong in all: {(~right).sum()}{data.note}")
 
 # %% [markdown]
-# The column *verdict* says in which bins the confidence lies outside of the interval. Where it says *fits*, the network can be believed as far as this many digits can tell; in the lowest bins there are only a few dozen, and almost anything would fit.
+# The column *verdict* says in which bins the confidence lies outside of the interval. Where it says *fits*, the network can be believed as far as this many digits can tell; the lower bins hold few digits and have wide intervals, in which much would fit.
 # One number often given for all of it, the *expected calibration error*, would be dominated by the last bin here, which holds nearly all digits; so we do not give it. What is of use in practice is the last cell: somebody who looks at the few unsure digits by eye
 # finds most of the mistakes.
 #
 # ## Where it breaks
 #
 # The test digits look like the training digits: same people, same size, upright, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which are harder than the rest, as the cell shows), a little at first
-# and then more. All five shipped networks take part. They differ in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each recipe**, so that a difference between two of them may be luck of the seed.
+# and then more. All five shipped networks take part. They differ in their layers (all but `book` and `source`), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each recipe**, so that a difference between two of them may be luck of the seed.
 #
 # A guess before you look: how far can a digit be turned until one in ten is misread?
 
@@ -523,6 +523,8 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # without filter 7: 98.2%
 # without filter 8: 99.2%
 # ```
+#
+# The undamaged network's number on these 2,000 digits is in the table of the inverted digits, in the row `False`. Filter 2 is missed most by far; some of the others make so little difference that these digits cannot show it.
 # </details>
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?
