@@ -344,7 +344,7 @@ print("no longer certain:", *(lost or ["none"]), sep="\n  ")
 
 # %% [markdown]
 # Bonferroni's remedy, with so few pairs, is harsh: it estimates the spread of each comparison from four numbers. There is a method made for many rivals and one control: Dunnett's. It treats the runs as separate groups with one common spread, which all of them together
-# estimate far better, and its intervals hold all at once in 95 of 100 studies. The common spread must be common, so three networks whose seeds scatter otherwise are left out: the two that stand in the table above, and *no batch norm* at a quarter of the rate, which no method here decides. The dense head has another control, *base, slower*, and so a test of its own.
+# estimate far better, and its intervals hold all at once in 95 of 100 studies. The common spread must be common, so three networks whose seeds scatter otherwise are left out: the two that stand in the table above, and *no batch norm* at a quarter of the rate, which no method here decides. The dense head has another control, *base, slower*, and so a test of its own. One caution: of the rivals that stay, *the source's rate* has by far the widest interval in its own table, so the common spread flatters it most.
 
 # %%
 def dunnett(names, control):
@@ -400,7 +400,7 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only what survives a correction for all of them is a finding.
-# - What survived here: the two networks with dense layers that were tried are worse at the same price; the network whose field ends at 12 is worse, whether by its field or by its fewer layers; a constant learning rate, the source's or a larger one, is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate.
+# - What survived here: the two networks with dense layers that were tried are worse at the same price; the network whose field ends at 12 is worse, whether by its field or by its fewer layers; a constant learning rate is worse in so few passes than one cycle, the larger one surely, the source's less surely; and without batch norm the usual first weights do not bear the high rate.
 # - Undecided: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, and how far behind a network without it is at a quarter of the rate. Not tested: the 1 × 1 at the end.
 #
 # ## Exercises
