@@ -23,7 +23,7 @@
 # **You will be able to** compare two ways to train by pairs of seeds, put an interval around the difference, and say in words what the experiment
 # can and cannot tell.
 #
-# **You need** *The run*, and the mean and standard deviation of a list of numbers.
+# **You need** [The run](10-the-run.ipynb), and the mean and standard deviation of a list of numbers.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -35,7 +35,7 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

@@ -19,7 +19,7 @@
 #
 # **You will be able to** read a trade-off from a plot, say what each change of a recipe bought, and compare with published numbers without fooling yourself.
 #
-# **You need** *The run* and *Is the advice true?*
+# **You need** [The run](10-the-run.ipynb) and [Is the advice true?](11-is-the-advice-true.ipynb)
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -31,7 +31,7 @@ except ImportError:
         print("Nobody has this address: put your copy's in its place, in this cell.")
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import pandas as pd
 from scipy import stats
