@@ -10,7 +10,9 @@ from hypothesis import settings
 
 from cellgrad import mnist
 
-# The same examples in every run, so that green is green everywhere; to search on: pytest --hypothesis-profile=default
+# The same examples in every run, so that green is green everywhere. To search on: pytest --hypothesis-profile=default,
+# or thorough, for ten times as many.
+settings.register_profile("thorough", max_examples=1000)
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
