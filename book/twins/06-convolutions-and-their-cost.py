@@ -57,7 +57,7 @@ digit = mnist.sample().train.images[3].numpy().astype(float)
 print(digit.shape, "from", digit.min(), "to", digit.max())
 
 # %% mystnb={"image": {"alt": "Left: a handwritten nine. An orange frame marks nine by nine pixels at the left of its loop. Right: these pixels enlarged, with the grey value written into each: zeros on paper, up to 255 in the stroke. A blue frame marks three by three of them at the left edge."}} tags=["hide-input"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3))
+figure, (left, right) = plt.subplots(1, 2, figsize=(5.8, 3.5), width_ratios=[2, 3])
 plotting.show_pixels(digit, ax=left)
 plotting.frame(left, row=6, column=9, size=9)
 plotting.show_pixels(digit[6:15, 9:18], values=True, ax=right)
@@ -107,21 +107,23 @@ print("the place that we computed by hand:", edges[11, 9])
 print("size of the result:", edges.shape)
 
 # %% [markdown]
-# Our patch stands in the result with the number that we found by hand. The result is two pixels smaller each way, since a kernel three pixels wide fits into a row of 28 pixels in
+# Our patch stands in the result with the number that we found by hand. (Python counts from 0: `edges[11, 9]` stands in the twelfth row and the tenth column.) The result is two pixels smaller each way, since a kernel three pixels wide fits into a row of 28 pixels in
 # 26 places.
 
-# %% mystnb={"image": {"alt": "Three panels: the digit; the kernel of nine weights, plus on the left, minus on the right; and the result with a colour scale from minus 1000 to plus 1000. The right-hand edges of the strokes are red, that is positive, and the left-hand edges blue, negative."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(6.8, 2.7), width_ratios=[4, 2, 5])
+# %% mystnb={"image": {"alt": "Three panels: the digit; the kernel of nine weights, plus on the left, minus on the right; and the result with a colour scale from minus 1000 to plus 1000. The right-hand edges of the strokes are red, that is positive, and the left-hand edges blue, negative. Green frames mark three by three pixels at the left of the digit's loop, and the one number of the result that is made of them."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.7), width_ratios=[4, 2, 5])
 plotting.show_pixels(digit, ax=axes[0])
 plotting.show_pixels(kernel, values=True, signed=True, ax=axes[1])
 plotting.show_pixels(edges, signed=True, ax=axes[2])
+plotting.frame(axes[0], row=11, column=9, size=3, colour=plotting.GREEN)
+plotting.frame(axes[2], row=11, column=9, size=1, colour=plotting.GREEN)
 figure.colorbar(axes[2].images[0], ax=axes[2], shrink=0.8, label="sum")
 for ax, title in zip(axes, ("digit", "kernel", "result")):
     ax.set_title(title)
 plt.show()
 
 # %% [markdown]
-# *Figure 6.2. Nine weights find the upright edges: red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
+# *Figure 6.2. Nine weights find the upright edges. Framed in green: our patch, and the number that it gave. Red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
 #
 # ### The same, as windows
 #
@@ -180,7 +182,7 @@ print(f"weights: {dense.size:,}, of which {np.mean(dense == 0):.1%} are zero")
 print("all values that occur:", np.unique(dense).astype(int).tolist())
 
 # %% mystnb={"image": {"alt": "Left: the upper left corner of the dense layer's table of weights. Nearly all of it is empty; diagonal stripes carry the same few values over and over; a green line marks row 30. Right: that row folded back into 28 by 28 pixels: all empty but for the nine weights of the kernel at one place near the upper edge."}} tags=["hide-input"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.3), width_ratios=[4, 3])
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3), width_ratios=[4, 3])
 plotting.show_pixels(dense[: 3 * 26, : 4 * 28], signed=True, ax=left)
 left.axhspan(30, 31, color=plotting.GREEN, alpha=0.5)
 left.set(xlabel="input pixel", ylabel="output", title="the table's corner")
@@ -246,7 +248,7 @@ for name, options in cases.items():
 # `layer_table` is the book's bookkeeper: it takes a network written as a list of layers and says, layer by layer, how large everything is and what it costs. Its rows agree with the typed formula.
 
 # %% [markdown]
-# All of this in one figure: move the window over the digit by mouse, finger or arrow keys, change a weight, and try other sizes, strides, paddings and dilations.
+# All of this in one figure: move the window over the digit by mouse, finger or arrow keys, change a weight, and try other sizes, strides, paddings and dilations. (The figure counts rows and columns from 1, as people do.)
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -288,15 +290,15 @@ plt.show()
 # ## Channels
 #
 # One kernel finds one kind of thing. A layer has several kernels, and each writes an image of its own, a [channel](glossary.md#term-channel), also called a feature map. The layer after it
-# takes in all these sheets at once: for each of its own channels it has one small kernel *for every sheet*, and adds up all products of all sheets to a single number.
+# takes in all these images, like sheets in a stack, at once: for each of its own channels it has one small kernel *for every sheet*, and adds up all products of all sheets to a single number.
 
-# %% mystnb={"image": {"alt": "Left: a stack of eight sheets, with an orange window of three by three pixels on each at the same place. Middle: a table of small 3 by 3 kernels, 16 rows of 8; the first row is blue. Right: a stack of 16 sheets; the front one is blue, with one blue pixel."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Left: eight sheets beside and below each other, each with an orange window of three by three pixels at the same place. Middle: a table of small 3 by 3 kernels, 16 rows of 8; the first row is blue. Right: 16 sheets; the first one has a blue frame and one blue pixel."}} tags=["hide-input"]
 plotting.draw_channels(8, 16)
 plt.show()
 
 # %% [markdown]
-# *Figure 6.6. A 3 × 3 layer from 8 to 16 channels. The eight blue kernels are laid over the eight orange windows, one on each sheet. All 72 products are added up, and the sum is one pixel of the blue
-# sheet. The next row of kernels writes the next sheet.*
+# *Figure 6.6. A 3 × 3 layer from 8 to 16 channels. The eight blue kernels are laid over the eight orange windows, one on each sheet. All 72 products are added up, and the sum is the blue pixel of the
+# first sheet. The next row of kernels writes the next sheet.*
 #
 # So the number of weights is
 #

@@ -75,7 +75,7 @@ print(f"median {width.median():.1f} pixels, 95 % below {width.quantile(0.95):.1f
 
 
 # %% [markdown]
-# So a stroke is two to three pixels wide (a little more, since a slanting outline is counted as stairs). A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. That is what the
+# So a typical stroke is about two pixels wide by this estimate, and few are wider than three. (The true widths are a little larger, since a slanting outline is counted as stairs.) A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. That is what the
 # source means when it calls 7 × 7 "enough for MNIST": the first layers collect edges and corners, and a whole one fits into seven pixels.
 #
 # ### The whole digit
@@ -596,7 +596,7 @@ print("package, seed 0:", " × ".join(f"{s:.1f}" for s in theirs.sigma))
 #
 # A trained network decides by itself which pixels matter. The book ships two trainings of this network, by the source's recipe and by our own. Will the used part keep its round shape and its width? (The pictures show the square root of the strength, so that faint parts can be seen.)
 
-# %% mystnb={"image": {"alt": "Four maps of 28 by 28 pixels. Before training: a smooth round blob in the middle. After training: a wider, uneven blob. The mean of 200 digits: a bright slanting ring. Their deviation: a wide ring, dark where digits differ most."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four maps of 28 by 28 pixels, the darker the more. Before training: a smooth round blob, darkest in the middle. After training: a wider blob with dark specks. The mean of the digits: a slanting figure like a blurred 9 or 8, darkest along its strokes. How much digits differ: a wide dark slanting oval with a frayed edge."}} tags=["nbval-ignore-output"]
 models = {name: shipped_run(name).model for name in ("source", "book")}
 after = {name: influence(model, digits) for name, model in models.items()}
 pictures = {
@@ -613,6 +613,8 @@ plt.show()
 
 # %% [markdown]
 # *Figure 7.8. Above: how strongly the scores depend on each pixel. Below: where these 200 digits have ink on average, and where they differ from one another.*
+#
+# To put numbers to "like": a *correlation* says how far two maps rise and fall together from pixel to pixel. It is 1 where one map is a stretched copy of the other, and 0 where they have nothing to do with each other.
 
 # %%
 mean, differ = (pictures[name].numpy().flatten() for name in list(pictures)[2:])
@@ -626,7 +628,7 @@ columns = ["σ down", "σ across", "like ink", "like differing"]
 pd.DataFrame(summary, columns).T.round(2)
 
 # %% [markdown]
-# Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns are correlations, which are 1 for equal shapes), but not more like the map of where they have ink. That makes sense, since a pixel that is black in every digit tells
+# Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns), but not more like the map of where they have ink. That makes sense, since a pixel that is black in every digit tells
 # nothing. Still, two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 
 # %%

@@ -94,7 +94,7 @@ convs[["weights", "multiply_adds", "size"]]
 both = convs[["weights", "multiply_adds"]]
 shares = 100 * both / both.sum()
 colours = [plotting.BLUE, plotting.ORANGE]
-ax = shares.plot.barh(color=colours, figsize=(6, 4.4), width=0.75)
+ax = shares.plot.barh(color=colours, figsize=(6, 4.6), width=0.75)
 ax.invert_yaxis()
 ax.set_axisbelow(True)
 ax.grid(axis="y", visible=False)
@@ -178,7 +178,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine sums of nine numbers, none of which can be computed from the others, hold all that is in them, and eight leave out one of nine directions, so that more channels might have little new to say. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine different weighted sums can hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -298,7 +298,7 @@ print(f"{len(designs)} networks can be built,", end=" ")
 print(f"{within} of them within the budget;", end=" ")
 print(f"{len(fits)} meet all demands")
 
-# %% mystnb={"image": {"alt": "Each network is a dot: parameters on a logarithmic axis from 3,000 to 60,000 against the field at the end, 10 to 32 pixels. A dashed vertical line marks the budget, a horizontal one the field of 28. The networks that meet all demands are blue and lie on the line of 28, left of the budget; the source's, an orange star among them, is near 14,000."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Each network is a dot: parameters on a logarithmic axis from about 3,000 to 50,000 against the field at the end, in rows from 12 to 28 pixels. A dashed vertical line marks the budget, a dotted horizontal one the field of 28, which is the highest. The networks that meet all demands are blue and lie on the line of 28, left of the budget; the source's, an orange star among them, is near 14,000."}} tags=["hide-input"]
 source = fits.query("before == 3 and front == 8 and back == 16").iloc[0]
 ax = plt.subplots(figsize=(6.4, 4.2))[1]
 others = designs.drop(fits.index)

@@ -194,7 +194,7 @@ len(behind(loss))
 # Here is the record without the constants. Forward, downwards, each step makes a number of the one before. Backward, each step multiplies the
 # slope that arrives by its own derivative, so the slope of $w$ at the top is the product of all factors.
 
-# %% mystnb={"image": {"alt": "A chain of nine circles from top to bottom: w, times x, times minus one, exp, one plus, one over, minus t, square, times one half. On the left of each stands its number in blue, on the right its slope in red. Blue arrows lead down from number to number; red arrows lead up from the last slope, which is 1, to that of w, each with the factor that the slope is multiplied by."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "A chain of nine circles from top to bottom: w, times x, times minus one, exp, one plus, one over, minus t, square, times one half. On the left of each stands its number in blue, on the right its slope in orange. Blue arrows lead down from number to number; orange arrows lead up from the last slope, which is 1, to that of w, each with the factor that the slope is multiplied by."}} tags=["hide-input"]
 steps = [v for v in behind(loss) if any(s.sources or s is w for s, _ in v.sources)]
 steps = [w, *steps]
 names = ["w", "· x", "· (−1)", "exp", "1 +", "1 / …", "− t", "… ²", "· ½"]
@@ -202,8 +202,8 @@ blue, red = plotting.BLUE, plotting.RED
 fig, ax = plt.subplots(figsize=(5, 6.4))
 middle = {"ha": "center", "va": "center"}
 for k, (value, name) in enumerate(zip(steps, names)):
-    ax.plot(0, -k, "o", markersize=30, color="w", markeredgecolor=plotting.INK)
-    ax.text(0, -k, name, fontsize=9.5, **middle)
+    ax.plot(0, -k, "o", markersize=33, color="w", markeredgecolor=plotting.INK)
+    ax.text(0, -k, name, fontsize=10.5, **middle)
     ax.text(-1.1, -k, f"{value.numbers:.3f}", color=blue, **middle)
     ax.text(1.1, -k, f"{value.slope:.3f}", color=red, **middle)
 for k, (before, after) in enumerate(zip(steps, steps[1:])):
@@ -212,7 +212,7 @@ for k, (before, after) in enumerate(zip(steps, steps[1:])):
     down, up = (1.1, -k - 0.75), (1.1, -k - 0.25)
     ax.annotate("", up, down, arrowprops={"arrowstyle": "->", "color": red})
     factor = f"× {before.slope / after.slope:.2f}"
-    ax.text(1.25, -k - 0.5, factor, va="center", fontsize=10, color=red)
+    ax.text(1.25, -k - 0.5, factor, va="center", fontsize=11, color=red)
 ax.text(-1.1, 0.6, "number", color=blue, **middle)
 ax.text(1.1, 0.6, "slope", color=red, **middle)
 ax.set(xlim=(-2, 2.2), ylim=(-8.5, 0.9))
@@ -359,6 +359,9 @@ def check(piece, in_torch, in_letters, **named):
 #
 # Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error is half the mean of the
 # squared distances from the digit's upright edges, which *Convolutions and their cost* found with a kernel of its own. We shall use it again in a moment.
+#
+# In the next cell, `slide` is that chapter's convolution for many images and many kernels. `np.tensordot` multiplies two tables and adds up over the axes that are named, here channel, row and column of each window with those of the
+# kernel, as `einsum` did there.
 
 # %% tags=["core"]
 def slide(images, kernels):
@@ -383,7 +386,7 @@ places = digit[:26, :26] * delta[0, 0]
 print(f"{places.size} products, their sum {places.sum():.6f}")
 
 # %% mystnb={"image": {"alt": "Three squares of 26 by 26 places side by side. Left: the part of the digit that the upper left weight of the kernel passes over, framed on the whole digit. Middle: the slope of the loss at each place, red above zero and blue below. Right: their product, which is zero wherever there is paper. Its sum is written above it."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(7, 2.7))
+figure, axes = plt.subplots(1, 3, figsize=(6.4, 2.6))
 plotting.show_pixels(digit, scale="linear", ax=axes[0])
 plotting.frame(axes[0], row=0, column=0, size=26)
 axes[0].set_title("pixels x")
@@ -418,7 +421,7 @@ numbered = np.arange(1.0, 10).reshape(1, 1, 3, 3)
 met = slide(one_pixel, numbered)[0, 0]
 
 # %% mystnb={"image": {"alt": "Three tables. Left: the image of five by five with a one in the middle. Middle: the kernel with the numbers 1 to 9, row by row. Right: the result, the numbers 9 to 1 row by row: the kernel turned by half a turn."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(8, 2.9), width_ratios=[5, 3, 3])
+figure, axes = plt.subplots(1, 3, figsize=(6.4, 2.7), width_ratios=[5, 3, 3])
 tables = {"image": one_pixel[0, 0], "kernel": numbered[0, 0], "result": met}
 for ax, (name, numbers) in zip(axes, tables.items()):
     plotting.show_pixels(numbers, values=True, scale="linear", ax=ax)
@@ -500,7 +503,7 @@ distance = np.abs(kept[1000] - edge_kernel).max()
 print(f"largest distance from the wanted kernel {distance:.6f}")
 
 # %% [markdown]
-# Nobody told it the nine numbers. It saw one digit and what was wanted at each of the 676 places, and found the detector of upright edges.
+# The nine numbers were in the goal, of course, since the goal was made with them. But the descent never saw them: it saw one digit and what was wanted at each of 676 places, and from these it found the kernel back.
 
 # %% [markdown]
 # Watch that sum come together: switch to *the gradient of one weight*, tick *only where the window has been*, and let it scan. Then press *100 steps*.
@@ -569,15 +572,15 @@ pooled = max_pool(table)
 walk_back(total(pooled * np.array([[10, 20], [30, 40]])))
 
 # %% mystnb={"image": {"alt": "Three tables. Left: sixteen numbers in four squares of two by two, the largest of each square framed. Middle: the four slopes 10, 20, 30 and 40 that come back. Right: zeros, and 10, 20, 30 and 40 each at the place of its square's largest number; of two equal twos the left one has the 30."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(8, 3), width_ratios=[4, 2, 4])
+figure, axes = plt.subplots(1, 3, figsize=(6.4, 3), width_ratios=[4, 2.4, 4])
 tables = {
     "numbers": table.numbers[0, 0],
-    "slopes that come back": pooled.slope[0, 0],
+    "slopes that\ncome back": pooled.slope[0, 0],
     "slopes passed on": table.slope[0, 0],
 }
 for ax, (name, numbers) in zip(axes, tables.items()):
     plotting.show_pixels(numbers, values=True, scale="linear", ax=ax)
-    ax.set_title(name, fontsize=11)
+    ax.set_title(name)
 for row, column in np.argwhere(table.slope[0, 0]):
     plotting.frame(axes[0], row, column, size=1)
 plt.show()
@@ -690,18 +693,18 @@ y = [0, 1, 0]
 slopes = [sp.diff(-sp.log(p[1]), z) for z in scores]
 [sp.simplify(slope - (p[k] - y[k])) for k, slope in enumerate(slopes)]
 
-# %% mystnb={"image": {"alt": "Three bar charts over the ten digits. Left: the probabilities p that a network gives, most of it split between 3 and 5. Middle: what it should say, 1 at the label 3. Right: the difference, negative at 3, positive at 5 and a little at the others: the slopes of the ten scores."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three bar charts over the ten digits, one below the other. Above: the probabilities p that a network gives, most of it split between 3 and 5. Middle: what it should say, 1 at the label 3. Below: the difference, negative at 3, positive at 5 and a little at the others: the slopes of the ten scores."}} tags=["hide-input"]
 scores_now = np.array([-1.0, 0.5, 0.2, 2.0, -2.0, 2.6, 0.1, -0.5, 1.0, -0.4])
 p_now = np.exp(scores_now) / np.exp(scores_now).sum()
 y_now = np.eye(10)[3]
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
+figure, axes = plt.subplots(3, 1, figsize=(5.4, 5.6), sharex=True, sharey=True)
 names = ["what it says, p", "what it should say, y", "slopes, p − y"]
 colours = [plotting.BLUE, plotting.GREEN, plotting.RED]
 bars = [p_now, y_now, p_now - y_now]
 for ax, name, heights, colour in zip(axes, names, bars, colours):
     ax.bar(range(10), heights, color=colour)
-    ax.set(xticks=range(10), xlabel="digit")
-    ax.set_title(name, fontsize=11)
+    ax.set(xticks=range(10), title=name)
+axes[2].set_xlabel("digit")
 plt.show()
 
 

@@ -34,7 +34,7 @@ def use_house_style() -> None:
             "figure.facecolor": PAPER,
             "axes.facecolor": PAPER,
             "savefig.facecolor": PAPER,
-            "figure.figsize": (7.2, 4.0),
+            "figure.figsize": (6.4, 3.8),  # on a phone, 12 points are then 9 pixels
             "figure.dpi": 144,
             "figure.constrained_layout.use": True,
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, INK]),
@@ -42,11 +42,12 @@ def use_house_style() -> None:
             "axes.spines.right": False,
             "axes.edgecolor": INK,
             "axes.titlelocation": "left",
-            "axes.titlesize": 12,
-            "axes.labelsize": 11,
+            "axes.titlesize": 13,
+            "axes.labelsize": 12,
             "axes.grid": True,
+            "axes.axisbelow": True,
             "grid.color": "#E6E6E1",
-            "font.size": 11,
+            "font.size": 12,
             "legend.frameon": False,
             "lines.linewidth": 2,
         }
@@ -102,14 +103,14 @@ def _draw_unit(ax: Axes, name: str, above: str, below: str) -> None:
     circle = Circle((x, y), _RADIUS, facecolor=PAPER, edgecolor=_unit_colour(name), linewidth=2.4, zorder=2)
     ax.add_patch(circle)
     ax.text(x, y + 0.14, above, ha="center", va="center", fontsize=13, zorder=3)
-    ax.text(x, y - 0.19, below, ha="center", va="center", fontsize=10.5, zorder=3)
+    ax.text(x, y - 0.19, below, ha="center", va="center", fontsize=11, zorder=3)
 
 
 def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     """The 2-2-2 network with the value of every unit and weight, left to right from the inputs to the loss."""
-    ax = _blank(ax, (6.6, 2.95))
+    ax = _blank(ax, (6.4, 3.0))
     values = network.row()
-    _draw_edges(ax, {weight: f"${_subscript(weight)}$ = {short(values[weight])}" for weight in _EDGES}, fontsize=11)
+    _draw_edges(ax, {weight: f"${_subscript(weight)}$ = {short(values[weight])}" for weight in _EDGES}, fontsize=11.5)
     for name in _UNITS:
         shown = f"a_{name}" if f"a_{name}" in values else name
         digits = ".2g" if name[0] == "E" else ".4g"
@@ -119,16 +120,16 @@ def draw_toy_network(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     ax.text(_UNITS["E_total"][0], 1.8, "loss", ha="center", fontsize=12, color=INK)
     for output, target in (("o1", "t1"), ("o2", "t2")):
         x, y = _UNITS[output]
-        ax.text(x, y - 0.75, f"target {short(values[target])}", ha="center", fontsize=10.5, color=INK)
-    ax.set(xlim=(-0.6, 8.95), ylim=(-1.0, 3.2))
+        ax.text(x, y - 0.75, f"target {short(values[target])}", ha="center", fontsize=11.5, color=INK)
+    ax.set(xlim=(-0.55, 8.85), ylim=(-1.0, 3.2))
     return ax
 
 
 def draw_backward_pass(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     """The 2-2-2 network read from right to left: how each unit's δ is made, and each derivative as δ times a number."""
-    ax = _blank(ax, (6.8, 4.6))
+    ax = _blank(ax, (6.4, 5.2))
     v = network.row()
-    places = {"i1": (0, 3), "i2": (0, 0), "h1": (3.3, 3), "h2": (3.3, 0), "o1": (6.6, 3), "o2": (6.6, 0)}
+    places = {"i1": (0, 3.6), "i2": (0, 0), "h1": (3.3, 3.6), "h2": (3.3, 0), "o1": (6.6, 3.6), "o2": (6.6, 0)}
     delta, made = {}, {}
     for k in "12":
         miss, slope = v[f"a_o{k}"] - v[f"t{k}"], v[f"a_o{k}"] * (1 - v[f"a_o{k}"])
@@ -136,30 +137,30 @@ def draw_backward_pass(network: ToyNetwork, ax: Axes | None = None) -> Axes:
     for k, first, second in (("1", "w5", "w7"), ("2", "w6", "w8")):
         back, slope = delta["o1"] * v[first] + delta["o2"] * v[second], v[f"a_h{k}"] * (1 - v[f"a_h{k}"])
         delta[f"h{k}"] = back * slope
-        made[f"h{k}"] = f"({delta['o1']:.4f} × {v[first]:g} + {delta['o2']:.4f} × {v[second]:g}) × {slope:.4f}"
+        made[f"h{k}"] = f"({delta['o1']:.4f} × {v[first]:g}\n+ {delta['o2']:.4f} × {v[second]:g}) × {slope:.4f}"
     for weight, (start, end) in _EDGES.items():
         (x0, y0), (x1, y1) = places[start], places[end]
         ax.plot([x0, x1], [y0, y1], color=FAINT, linewidth=1.6, zorder=1)
-        near = 0.5 if y0 == y1 else 0.31
+        near = 0.5 if y0 == y1 else 0.32
         where = (x0 + near * (x1 - x0), y0 + near * (y1 - y0))
         left = v.get(f"a_{start}", v.get(start))
-        label = f"${_subscript(weight)}$: {delta[end]:.4f} × {left:.4g}\n= {delta[end] * left:.5f}"
+        label = f"${_subscript(weight)}$: {delta[end]:.4f}\n× {left:.4g}\n= {delta[end] * left:.5f}"
         box = {"fc": PAPER, "ec": "none", "pad": 1}
-        ax.annotate(label, where, ha="center", va="center", fontsize=9.5, color=INK, bbox=box, linespacing=1.4)
+        ax.annotate(label, where, ha="center", va="center", fontsize=11, color=INK, bbox=box, linespacing=1.25)
     for name, (x, y) in places.items():
-        circle = Circle((x, y), 0.6, facecolor=PAPER, edgecolor=_unit_colour(name), linewidth=2.4, zorder=2)
+        circle = Circle((x, y), 0.66, facecolor=PAPER, edgecolor=_unit_colour(name), linewidth=2.4, zorder=2)
         ax.add_patch(circle)
         shown = f"a_{name}" if name in delta else name
         lines = [f"${_subscript(shown)}$", f"{v[shown]:.4g}"] + ([f"δ {delta[name]:.4f}"] if name in delta else [])
-        for line, (text, up) in enumerate(zip(lines, (0.26, -0.02, -0.29), strict=False)):
+        for line, (text, up) in enumerate(zip(lines, (0.29, 0.0, -0.27), strict=False)):
             colour = RED if line == 2 else INK
-            ax.text(x, y + up, text, ha="center", va="center", fontsize=12 if line == 0 else 10, color=colour, zorder=3)
+            ax.text(x, y + up, text, ha="center", va="center", fontsize=12 if line == 0 else 11, color=colour, zorder=3)
         if name in made:
-            up = 0.82 if name.endswith("1") else -0.86
-            ax.text(x, y + up, f"δ = {made[name]}", ha="center", va="center", fontsize=9.5, color=RED)
-    ax.annotate("", (0, 4.3), (6.6, 4.3), arrowprops={"arrowstyle": "->", "color": RED, "lw": 2})
-    ax.text(3.3, 4.55, "backwards: first the δ, then the eight products", ha="center", fontsize=11, color=RED)
-    ax.set(xlim=(-0.75, 7.75), ylim=(-1.15, 4.85))
+            up, side = (0.78, "bottom") if name.endswith("1") else (-0.82, "top")
+            ax.text(x, y + up, f"δ = {made[name]}", ha="center", va=side, fontsize=11, color=RED)
+    ax.annotate("", (0, 5.2), (6.6, 5.2), arrowprops={"arrowstyle": "->", "color": RED, "lw": 2})
+    ax.text(3.3, 5.35, "backwards: first the δ, then the eight products", ha="center", fontsize=12, color=RED)
+    ax.set(xlim=(-0.75, 7.85), ylim=(-1.5, 5.75))
     return ax
 
 
@@ -175,11 +176,11 @@ def plot_losses(losses: pd.DataFrame | pd.Series, log: bool = False, ax: Axes | 
     ax = ax or plt.subplots()[1]
     table = losses if losses.ndim == 2 else losses.to_frame()
     for column in table:
-        ax.plot(table.index, table[column], label=f"learning rate {short(column)}" if losses.ndim == 2 else None)
+        ax.plot(table.index, table[column], label=short(column) if losses.ndim == 2 else None)
     ax.set(xlabel="update", ylabel=r"loss $E_\mathrm{total}$")
     ax.set_yscale("log") if log else ax.set_ylim(bottom=0)
     if losses.ndim == 2:
-        ax.legend()
+        ax.legend(title="learning rate")
     return ax
 
 
@@ -201,19 +202,19 @@ def draw_convnet(
     for row in table[drawn].itertuples():
         steps.append((row.layer, row.output_size, _colour(row.kind), f"{row.parameters:,}" if row.parameters else "–"))
     in_a_row = -(-len(steps) // rows)
-    own, ax = ax is None, _blank(ax, (0.9 * (1 + in_a_row), 2.9))
+    own, ax = ax is None, _blank(ax, (1.2 * in_a_row + 1, 2.9))
     widest = 0.0
     for line in range(rows):
         x, middle = 0.0, -62.0 * line
         for step in steps[line * in_a_row : (line + 1) * in_a_row]:
             x += _draw_sheets(ax, *step, x, middle, image if step[0] == "input" else None) + 4
         ax.text(
-            -3, middle - 20, "layer\nsize\nparameters", ha="right", va="top", fontsize=9.5, linespacing=1.6, color=INK
+            -3, middle - 20, "layer\nsize\nparameters", ha="right", va="top", fontsize=11, linespacing=1.5, color=INK
         )
         widest = max(widest, x)
-    ax.set(xlim=(-28, widest), ylim=(-42 - 62 * (rows - 1), 18))
+    ax.set(xlim=(-33, widest), ylim=(-42 - 62 * (rows - 1), 18))
     if own and rows > 1:
-        ax.figure.set_figheight(ax.figure.get_figwidth() * (60 + 62 * (rows - 1)) / (widest + 28))
+        ax.figure.set_figheight(ax.figure.get_figwidth() * (60 + 62 * (rows - 1)) / (widest + 33))
     return ax
 
 
@@ -229,19 +230,19 @@ def _draw_sheets(
 ) -> float:
     """One layer's channels as sheets, each moved a little from the one before it; returns the width they take."""
     channels, height, width = output_size
-    sheet = 0.5
+    size = "×".join(str(n) for n in output_size)
+    sheet = 0.9  # far enough apart to be seen as sheets
     depth = sheet * (channels - 1)
-    column = max(width + depth, 21, 2.4 * len(name))
+    column = max(width + depth, 21, 3.2 * len(name), 3.2 * len(size))
     left = x + (column - width - depth) / 2
     for channel in reversed(range(channels)):
         corner = (left + sheet * channel, middle - (height + depth) / 2 + sheet * channel)
-        ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.9))
+        ax.add_patch(Rectangle(corner, width, height, facecolor=PAPER, edgecolor=colour, linewidth=0.5))
     if image is not None:
         ax.imshow(
             image, cmap=INK_ON_PAPER, extent=(left, left + width, middle - height / 2, middle + height / 2), zorder=2
         )
-    size = "×".join(str(n) for n in output_size)
-    label = {"ha": "center", "va": "top", "fontsize": 9.5, "linespacing": 1.6}
+    label = {"ha": "center", "va": "top", "fontsize": 11, "linespacing": 1.5}
     ax.text(x + column / 2, middle - 20, f"{name}\n{size}\n{parameters}", **label)
     return column
 
@@ -250,20 +251,20 @@ def _colour(kind: str) -> str:
     return {"conv": BLUE, "max_pool": RED, "avg_pool": RED}.get(kind, GREEN)
 
 
-def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: str = "", columns: int = 8) -> Figure:
+def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: str = "", columns: int = 6) -> Figure:
     """A grid of digits, ink on paper, each with a title; a heading above them all."""
     images, titles = list(images), list(titles)
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(1.1 * columns, 1.45 * rows + 0.3 * bool(heading)), squeeze=False
+        rows, columns, figsize=(1.05 * columns, 1.45 * rows + 0.3 * bool(heading)), squeeze=False
     )
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(np.asarray(image), cmap=INK_ON_PAPER, vmin=0, vmax=255)
-        ax.set_title(title, fontsize=9, loc="center")
+        ax.set_title(title, fontsize=12, loc="center")
     if heading:
-        figure.suptitle(heading, x=0.01, ha="left", fontsize=12)
+        figure.suptitle(heading, x=0.01, ha="left", fontsize=13)
     return figure
 
 
@@ -289,7 +290,7 @@ def show_pixels(
     ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
     for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
         dark = abs(value) > 0.6 * look["vmax"]
-        place = {"ha": "center", "va": "center", "fontsize": min(11, 80 / width), "color": PAPER if dark else INK}
+        place = {"ha": "center", "va": "center", "fontsize": min(12, 100 / width), "color": PAPER if dark else INK}
         ax.text(column + 0.5, row + 0.5, short(value), **place)
     return ax
 
@@ -307,7 +308,7 @@ def frame(ax: Axes, row: float, column: float, size: float | tuple[float, float]
 def draw_fields(table: pd.DataFrame, image: np.ndarray, columns: int = 5) -> Figure:
     """The field of each layer's centre unit, framed on copies of an image; `table` as `receptive_field` gives it."""
     rows = -(-len(table) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.92 * columns, 2.2 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.6 * columns, 1.9 * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, layer in zip(axes.flat, table.itertuples(), strict=False):
@@ -351,15 +352,14 @@ def draw_window(
     ax.plot(columns, rows, "o", color=BLUE, markersize=7)
     ax.plot(columns + stride, rows, "o", color=RED, markersize=7, fillstyle="none", markeredgewidth=1.6)
     ax.set(xlim=(-1.3, pixels + 1.3), ylim=(pixels + 1.3, -1.3))
-    ax.title.set_fontsize(10)
     return ax
 
 
 def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
     """Loss, and the wrong answers in percent, after each epoch, on logarithmic axes; `note` is added to the titles."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 3.6))
     left.plot(history.index, history["loss"], marker="o", markersize=4)
-    left.set(xlabel="epoch", ylabel="training loss (cross-entropy)", title=f"Loss{note}")
+    left.set(xlabel="epoch", ylabel="loss (cross-entropy)", title=f"Loss{note}")
     labels = {"training_accuracy": "training digits, shifted", "validation_accuracy": "validation digits"}
     for column in [column for column in labels if column in history]:
         right.plot(history.index, 100 * (1 - history[column]), marker="o", markersize=4, label=labels[column])
@@ -377,7 +377,7 @@ def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
 def plot_seeds(records: pd.DataFrame, column: str = "test_accuracy", note: str = "") -> Axes:
     """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean."""
     variants = list(dict.fromkeys(records["variant"]))
-    ax = plt.subplots(figsize=(7.2, 0.9 + 0.5 * len(variants)))[1]
+    ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(variants)))[1]
     for row, variant in enumerate(variants):
         percent = 100 * records.loc[records["variant"] == variant, column].to_numpy()
         heights = row + 0.12 * np.resize([0, -1, 1], len(percent))  # equal dots beside each other
@@ -438,22 +438,19 @@ def draw_channels(channels_in: int = 8, channels_out: int = 16) -> Figure:
 
     One row of kernels and the sheet that it writes are coloured.
     """
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(6.6, 4.2))
-    for ax, count in ((left, channels_in), (right, channels_out)):
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(6.4, 4.4), width_ratios=[2, 3, 4])
+    for ax, count, across in ((left, channels_in, 2), (right, channels_out, 4)):
         _blank(ax, (2, 4))
-        shift = 0.9 if ax is left else 0.45
-        for sheet in reversed(range(count)):
+        for sheet in range(count):
+            x, y = 13 * (sheet % across), -13 * (sheet // across)
             chosen = ax is right and sheet == 0
             look = {"facecolor": PAPER, "edgecolor": BLUE if chosen else INK, "linewidth": 2 if chosen else 0.8}
-            ax.add_patch(Rectangle((shift * sheet, shift * sheet), 11, 11, **look))
-            if ax is left:
-                window = {"facecolor": ORANGE, "edgecolor": "none", "alpha": 0.9}
-                ax.add_patch(
-                    Rectangle((shift * sheet + 0.4, shift * sheet + 0.5), 3, 3, **window, zorder=count - sheet)
-                )
-        if ax is right:
-            ax.add_patch(Rectangle((1.4, 1.5), 1, 1, facecolor=BLUE, edgecolor="none"))
-        ax.set(xlim=(-0.5, 18.5), ylim=(-0.5, 18.5))
+            ax.add_patch(Rectangle((x, y), 11, 11, **look))
+            if ax is left:  # the same window on each sheet
+                ax.add_patch(Rectangle((x + 2, y + 6), 3, 3, facecolor=ORANGE, edgecolor="none"))
+        if ax is right:  # one pixel, in the place of the windows' middle
+            ax.add_patch(Rectangle((3, 7), 1, 1, facecolor=BLUE, edgecolor="none"))
+        ax.set(xlim=(-1, 13 * across - 1), ylim=(-13 * (-(-count // across)) + 12, 12))
         ax.set_title(f"{count} sheets {'in' if ax is left else 'out'}", fontsize=12)
     _blank(middle, (3, 4))
     for row in range(channels_out):
@@ -493,16 +490,16 @@ def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
         places = start + jump * np.arange(units)
         colours = [BLUE if unit in seen[height] else PAPER for unit in range(units)]
         ax.scatter(places, [height] * units, c=colours, edgecolors=INK, s=70, linewidths=1, zorder=2)
-        ax.text(-0.6, height, name, ha="right", va="center", fontsize=11)
-        ax.text(pixels + 0.6, height, f"size {size}, jump {jump}", va="center", fontsize=11)
+        ax.text(-0.6, height, name, ha="right", va="center", fontsize=12)
+        ax.text(pixels + 0.6, height, f"size {size}, jump {jump}", va="center", fontsize=12)
     _, size, jump, start, units, *_ = rows[-1]
     for step, colour in ((0, BLUE), (-1, RED)):
         first = start + jump * (units // 2 + step) - size / 2
         y = -0.55 + 0.3 * step
         ax.plot([first, first + size], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
-    ax.text(pixels + 0.6, -0.6, "its field", color=BLUE, va="center", fontsize=11)
-    ax.text(pixels + 0.6, -0.95, "its neighbour's", color=RED, va="center", fontsize=11)
-    ax.set(xlim=(-2.6, pixels + 6.5), ylim=(-1.2, len(rows) - 0.6))
+    ax.text(pixels + 0.6, -0.6, "its field", color=BLUE, va="center", fontsize=12)
+    ax.text(pixels + 0.6, -1.0, "its neighbour's", color=RED, va="center", fontsize=12)
+    ax.set(xlim=(-2.9, pixels + 6.9), ylim=(-1.3, len(rows) - 0.6))
     return ax
 
 
@@ -532,7 +529,7 @@ _SHEET_GROUPS = (
 
 def draw_sheet(ax: Axes | None = None) -> Axes:
     """The spreadsheet's 31 columns as coloured groups, and how a row's derivatives make the next row's weights."""
-    ax = _blank(ax, (6.6, 4.1))
+    ax = _blank(ax, (6.4, 4.1))
     place, middles = 0, {}
     for name, columns, colour in _SHEET_GROUPS:
         for row in range(3):
@@ -542,7 +539,7 @@ def draw_sheet(ax: Axes | None = None) -> Axes:
         middles[name] = place + len(columns) / 2
         place += len(columns)
     for row, label in enumerate(("update 0", "update 1", "update 2")):
-        ax.text(-0.4, -1.7 * row + 0.6, label, ha="right", va="center", fontsize=10.5)
+        ax.text(-0.4, -1.7 * row + 0.6, label, ha="right", va="center", fontsize=12)
     for row in (0, 1):
         for name in ("weights into the hidden units", "weights into the outputs"):
             start, end = (middles["derivatives"], -1.7 * row), (middles[name], -1.7 * (row + 1) + 1.2)
@@ -554,8 +551,8 @@ def draw_sheet(ax: Axes | None = None) -> Axes:
         ax.add_patch(Rectangle((-6.4, y), 4.6, 1.35, facecolor=colour, edgecolor="none"))
         ax.text(-4.1, y + 0.67, f"{letters[left]}–{letters[left + len(columns) - 1]}", ha="center", va="center")
         shown = "∂E/∂w1 … ∂E/∂w8" if name == "derivatives" else "  ".join(f"${_subscript(c)}$" for c in columns)
-        ax.text(-1.0, y + 0.67, name, va="center", fontsize=11)
-        ax.text(place, y + 0.67, shown, ha="right", va="center", fontsize=11.5)
+        ax.text(-1.0, y + 0.67, name, va="center", fontsize=12)
+        ax.text(place, y + 0.67, shown, ha="right", va="center", fontsize=12)
         left += len(columns)
     ax.set(xlim=(-6.6, place + 0.4), ylim=(-19.1, 1.6))
     return ax
@@ -565,7 +562,7 @@ def draw_two_gradients(angle: float, ax: Axes | None = None) -> Axes:
     """Two gradients as arrows, `angle` degrees apart, and the half of all steps that lowers the loss."""
     ax = _blank(ax, (3.2, 3.2))
     ax.add_patch(Rectangle((-1.25, -1.25), 2.5, 1.25, facecolor="#DDEFE8", edgecolor="none", zorder=0))
-    ax.text(0, -1.12, "steps here lower the loss", ha="center", fontsize=10.5)
+    ax.text(0, -1.12, "steps here lower the loss", ha="center", fontsize=12)
     turned = np.radians(90 - angle)
     arrows = {"right gradient": (0, 1, GREEN), "mistaken gradient": (np.cos(turned), np.sin(turned), RED)}
     for x, y, colour in arrows.values():
@@ -573,8 +570,8 @@ def draw_two_gradients(angle: float, ax: Axes | None = None) -> Axes:
     x, y, colour = arrows["mistaken gradient"]
     step = {"arrowstyle": "-|>", "color": colour, "lw": 2.4, "linestyle": "--"}
     ax.annotate("", (-0.8 * x, -0.8 * y), (0, 0), arrowprops=step)
-    ax.text(-0.06, 0.95, "right", ha="right", color=GREEN, fontsize=11)
-    ax.text(x + 0.05, y + (0.12 if y > 0 else -0.2), "mistaken", ha="center", color=colour, fontsize=11)
-    ax.text(-0.8 * x - 0.05, -0.8 * y + (0.1 if y < 0 else -0.2), "its step", ha="center", color=colour, fontsize=11)
+    ax.text(-0.06, 0.95, "right", ha="right", color=GREEN, fontsize=12)
+    ax.text(x + 0.05, y + (0.12 if y > 0 else -0.2), "mistaken", ha="center", color=colour, fontsize=12)
+    ax.text(-0.8 * x - 0.05, -0.8 * y + (0.1 if y < 0 else -0.2), "its step", ha="center", color=colour, fontsize=12)
     ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.2), title=f"{angle:.0f}° apart")
     return ax
