@@ -17,7 +17,7 @@
 #
 # A neural network is a long formula with knobs. This chapter has one so short that you can hold all of it in your
 # head: two inputs, two units in the middle, two outputs and eight knobs, the [weights](glossary.md#term-weight). It comes from a class
-# exercise that does backpropagation in a spreadsheet. What a large network does when it learns, this one does too.
+# exercise that trains it in a spreadsheet. What a large network does when it learns, this one does too.
 #
 # **You will be able to** read the picture of a small network as a formula, compute every number that passes through
 # it, and say what its loss measures.
@@ -55,7 +55,7 @@ plotting.use_house_style()
 # [inputs](glossary.md#term-input): they are given. A line with a weight multiplies what it carries by that weight. The next four circles are the [units](glossary.md#term-unit):
 # each adds up what arrives and bends the sum, in a way that we shall see. The result is the unit's
 # [activation](glossary.md#term-activation), and this is what the circle shows. The units in the middle are called [hidden](glossary.md#term-hidden-unit), since nobody outside
-# the network gives or asks for their numbers. The last three circles measure how far the [outputs](glossary.md#term-output) are from their [targets](glossary.md#term-target),
+# the network gives or asks for their numbers. Units that stand side by side, as the two hidden ones do, make a [layer](glossary.md#term-layer). The last three circles measure how far the [outputs](glossary.md#term-output) are from their [targets](glossary.md#term-target),
 # the numbers that we want there.
 
 # %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}} tags=["hide-input"]
@@ -86,8 +86,8 @@ plt.show()
 # &= (w_5 w_1 + w_6 w_3)\, i_1 + (w_5 w_2 + w_6 w_4)\, i_2 ,
 # \end{aligned}$$
 #
-# which is one weighted sum of the inputs again. The hidden layer would have added nothing, and so would a hundred
-# hidden layers. So each unit bends its sum: it passes it through the [sigmoid](glossary.md#term-sigmoid)
+# which is one weighted sum of the inputs again. The layer of hidden units would have added nothing, and so would a hundred
+# such layers. So each unit bends its sum: it passes it through the [sigmoid](glossary.md#term-sigmoid)
 #
 # $$\sigma(x) = \frac{1}{1 + e^{-x}} ,$$
 #
@@ -220,7 +220,7 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork())
 
 # %% [markdown]
-# What you saw: a weight of the first layer moves both outputs, one of the second layer only its own. A target moves no activation at all, only its error and the loss.
+# What you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.
 
 # %% [markdown]
 # Now turn one weight with care. Take $w_5$, on the way from
@@ -236,12 +236,16 @@ in_w5 = formula.subs({name: value for name, value in given.items() if name != w5
 in_w5.xreplace({number: number.round(4) for number in in_w5.atoms(sp.Float)})
 
 # %% [markdown]
-# The number that stands alone is the second output's error: it does not change with $w_5$. The rest is the first output's.
+# The number that stands alone is the second output's error: it does not change with $w_5$. The rest is the first output's. Now try many values of $w_5$
+# and keep the best. (`sp.lambdify` turns a formula into a Python function, which takes a whole list of values at once.)
 
-# %% mystnb={"image": {"alt": "The loss against the weight w5. At the present value of 0.4, marked and labelled now, it is 0.0142. It falls as w5 goes down, reaches a lowest point of 0.0085 at w5 of about -0.45, marked and labelled lowest, and rises again to the left."}} tags=["hide-input"]
-w5_values = np.linspace(-3, 2, 501)
+# %% tags=["core"]
+w5_values = np.linspace(-3, 2, 50_001)
 losses = sp.lambdify(w5, in_w5)(w5_values)
 lowest = w5_values[losses.argmin()]
+print(f"lowest loss {losses.min():.6f}, where w5 is {lowest:.4f}")
+
+# %% mystnb={"image": {"alt": "The loss against the weight w5. At the present value of 0.4, marked and labelled now, it is 0.0142. It falls as w5 goes down, reaches a lowest point of 0.0085 at w5 of about -0.45, marked and labelled lowest, and rises again to the left."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.4, 3.8))
 ax.plot(w5_values, losses)
 places = {"now": (0.4, (0.9, 0.011)), "lowest": (lowest, (-1.0, 0.004))}
@@ -259,7 +263,7 @@ plt.show()
 # The curve never reaches zero, because $w_5$ touches the first output only. At its lowest point, what should the two outputs be?
 
 # %% tags=["core"]
-before, after = forward(given), forward(given | {w5: -0.4533})
+before, after = forward(given), forward(given | {w5: lowest})
 for name in (a_o1, a_o2, E1, E2, E_total):
     print(f"{name!s:8} {before[name]:.6f}  {after[name]:.6f}")
 

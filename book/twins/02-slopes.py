@@ -18,7 +18,7 @@
 # [The network](01-the-network.ipynb) ended with a question: if a weight grows a little, by how much does the loss change? This
 # chapter answers it with a pocket calculator. It turns one knob by smaller and smaller amounts, watches the answer settle, and
 # gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have
-# all the calculus that backpropagation asks for.
+# all the calculus that this book asks for.
 #
 # **You will be able to** say what a derivative and a [gradient](glossary.md#term-gradient) are, measure them by nudging, draw a tangent,
 # and follow a nudge along a chain, step by step, with numbers.
@@ -142,9 +142,19 @@ axes[1].set(xticks=[0.35, 0.4, 0.45], yticks=[])
 axes[0].legend(loc="upper left")
 plt.show()
 
-
 # %% [markdown]
 # *Figure 2.1. A curve and its tangent. Look close enough and the curve is straight; its slope there is the derivative.*
+#
+# The straight line through two points of a curve is called a *secant*. Its slope is the ratio of a nudge: change of the loss by change of the weight. Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
+
+# %% tags=["hide-input"]
+from cellgrad import figures
+
+figures.slope(weight="w5")
+
+
+# %% [markdown]
+# What you saw: the secant turned into the tangent, and the difference fell with the nudge, until the computer's rounding made it grow again.
 #
 # ## A nudge to both sides
 #
@@ -203,22 +213,11 @@ print(f"measured {loss(**turned) - loss():+.6f}")
 # once.
 
 # %% [markdown]
-# The straight line through two points of a curve is called a *secant*. Its slope is the ratio of a nudge: change of the loss by change of the weight. Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
-
-# %% tags=["hide-input"]
-from cellgrad import figures
-
-figures.slope(weight="w5")
-
-# %% [markdown]
-# What you saw: the secant turned into the tangent, and the difference fell with the nudge, until the computer's rounding made it grow again.
-
-# %% [markdown]
 # ## A nudge travels along a chain
 #
 # Measuring eight slopes took sixteen forward passes. A network with ten thousand weights would take twenty thousand. The way out is to look at
 # *how* a nudge travels. The weight $w_5$ does not touch the loss itself. It changes the sum $o_1$; the sum changes the activation
-# $a_{o1}$; the activation changes the loss. Give $w_5$ a nudge of 0.001 and watch each of them.
+# $a_{o1}$; the activation changes the loss. Give $w_5$ a nudge of 0.0001 and watch each of them.
 
 # %% tags=["core"]
 a_h1 = sigmoid(0.15 * 0.05 + 0.20 * 0.1)
@@ -231,7 +230,7 @@ def along_the_chain(w5):
     return {"w5": w5, "o1": o1, "a_o1": a_o1, "E": loss(w5=w5)}
 
 
-before, after = along_the_chain(0.4), along_the_chain(0.401)
+before, after = along_the_chain(0.4), along_the_chain(0.4001)
 chain = pd.DataFrame({"before": before, "after": after})
 chain["change"] = chain["after"] - chain["before"]
 chain["rate"] = chain["change"] / chain["change"].shift()
@@ -242,19 +241,19 @@ chain.map("{:.7f}".format).replace("nan", "")
 # sum. The loss moves a tenth as far as the activation. Each step passes on a part of what it receives, and the *rate* says which part. So over
 # the whole chain, the parts multiply:
 
-# %% mystnb={"image": {"alt": "Four boxes in a row, joined by arrows: w5, o1, a_o1 and E. Under each box stands how far it moves when w5 moves by 0.001; over each arrow stands the rate that it passes on: 0.5069, then 0.2387, then 0.1065."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Four circles in a row, joined by arrows: w5, o1, a_o1 and E. Under each circle stands how far it moves when w5 moves by 0.0001; over each arrow stands the rate that it passes on: 0.5069, then 0.2387, then 0.1065."}} tags=["hide-input"]
 plotting.draw_chain(
     names=["$w_5$", "$o_1$", "$a_{o1}$", "$E$"],
-    changes=[f"{change:+.6f}" for change in chain["change"]],
-    rates=[f"× {a_h1:.4f}", "× 0.2387", "× 0.1065"],
+    changes=[f"{change:+.7f}" for change in chain["change"]],
+    rates=[f"× {rate:.4f}" for rate in chain["rate"][1:]],
 )
 plt.show()
 
 # %% [markdown]
-# *Figure 2.2. A nudge of 0.001 on its way from the weight to the loss. Every arrow multiplies it by its rate.*
+# *Figure 2.2. A nudge of 0.0001 on its way from the weight to the loss. Every arrow multiplies it by its rate.*
 #
-# This is the number to compute yourself, on a calculator or on paper: $0.1065 \times 0.2387 \times 0.5069$. It should come out close to the slope that
-# we measured for $w_5$.
+# This is the number to compute yourself, on a calculator or on paper, with the three rates rounded to four places: $0.1065 \times 0.2387 \times 0.5069$.
+# It should come out close to the slope that we measured for $w_5$.
 
 # %% tags=["core"]
 product = 0.1065 * 0.2387 * 0.5069
@@ -278,11 +277,23 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + h)^2/2 - m^2/2}{h} = m + \dfrac h2$. The rate is the miss itself,
 # $a - t$. (Here the half in the error pays off: it cancels a 2.)
 #
-# **A sigmoid.** Write $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. What is special about the number $e$ is how its powers answer to
-# a small nudge: $e^{-h}$ is very nearly $1 - h$, so a nudge $h$ of $x$ turns $u$ into nearly $u - uh$. Then
+# **A sigmoid.** This one takes a few lines. Write $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. First: what does a small nudge $h$ of $x$ do to $u$? Powers multiply, so $u$ becomes
+# $e^{-(x + h)} = u \cdot e^{-h}$. And what is special about the number $e$ is that $e^{-h}$ is very nearly $1 - h$ when $h$ is small:
+
+# %% tags=["core"]
+for h in (0.1, 0.01, 0.001):
+    print(f"h = {h:5}: 1 - h = {1 - h:.7f}, e to the power -h = {math.exp(-h):.7f}")
+
+# %% [markdown]
+# So $u$ becomes nearly $u - uh$. Second: what does this do to $a$? Subtract the old from the new, over a common denominator:
 #
-# $$\frac{1}{1 + u - uh} - \frac{1}{1 + u} = \frac{uh}{(1 + u - uh)(1 + u)} \approx h \cdot \frac{1}{1 + u} \cdot \frac{u}{1 + u} = h \, a \, (1 - a) .$$
+# $$\frac{1}{1 + u - uh} - \frac{1}{1 + u} = \frac{(1 + u) - (1 + u - uh)}{(1 + u - uh)(1 + u)} = \frac{uh}{(1 + u - uh)(1 + u)}$$
 #
+# Third: divide by the nudge $h$, and let it shrink. In the denominator $uh$ shrinks to nothing, and what is left is
+#
+# $$\frac{u}{(1 + u)(1 + u)} = \frac{1}{1 + u} \cdot \frac{u}{1 + u} = a \, (1 - a) ,$$
+#
+# because $\dfrac{u}{1 + u}$ is what $a = \dfrac{1}{1 + u}$ leaves of 1.
 # The rate of a sigmoid is $a(1 - a)$. To know it, one needs only the activation, which the forward pass has computed anyway.
 
 # %% mystnb={"image": {"alt": "Two curves, one above the other, over the weighted sum x from -6 to 6. Above: the sigmoid, an S from 0 to 1. Below: its rate a times one minus a, a hill that is a quarter high at zero and nearly flat beyond four on both sides."}} tags=["hide-input"]
@@ -309,8 +320,8 @@ print(f"{'product':8} {math.prod(rates.values()):.6f}")
 
 
 # %% [markdown]
-# The rates agree with the nudged ones to three decimal places, and their product is the settled slope. The last rate differs
-# by half a nudge, as the algebra says it must.
+# The rates agree with the nudged ones to four decimal places, and their product is the settled slope. What is left of a difference is the nudge's: in
+# the last rate, half of what reached $a_{o1}$, as the algebra says.
 #
 # ## Where two chains meet
 #

@@ -235,7 +235,7 @@ Math(latex_equations(formulas))
 # %% [markdown]
 # All eight values are positive: every weight should go down. And the last four are much larger than the first four. By how much, at the extremes?
 
-# %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8, dark, stand between 0.013 and 0.016; those of w1 to w4, in another colour, all below 0.001, can hardly be seen beside them."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "A bar for each of the eight derivatives. The bars of w5 to w8, green, stand between 0.012 and 0.016; those of w1 to w4, orange, all below 0.001, can hardly be seen beside them."}} tags=["hide-input"]
 gradient = pd.Series([numbers[name] for name in dE], index=map(str, WEIGHTS))
 print(f"largest / smallest = {gradient.max() / gradient.min():.1f}")
 figure, ax = plt.subplots(figsize=(6.4, 3.2))

@@ -17,8 +17,10 @@
 #
 # Now we use the eight derivatives. Start from the given weights, move each a little against its derivative, and
 # compute everything anew; then again, and again. In the class that this exercise comes from, that is a spreadsheet
-# with a row for each [update](glossary.md#term-update). Here it is a loop first, and then a real spreadsheet with live formulas. After that we go looking for mistakes:
-# one that a loss curve hides, seventy workbooks of other people, and a number in a well-known tutorial that would not agree.
+# with a row for each [update](glossary.md#term-update). Here it is a loop first, and then a real spreadsheet with live formulas.
+#
+# That is the first half, and all that the next chapter needs. The second half tells four stories about mistakes, which can be read in any order and on other days: one that a
+# loss curve hides, two ways to catch it, seventy workbooks of other people, and a number in a well-known tutorial that would not agree.
 #
 # **You will be able to** write gradient descent in a few lines, read the spreadsheet's 31 columns, build a live workbook
 # of it, and find a mistake that the loss curve hides.
@@ -59,7 +61,7 @@ from cellgrad.toynet import COLUMNS, ToyNetwork
 plotting.use_house_style()
 
 # %% [markdown]
-# The next three cells hold the eleven definitions of [The network](01-the-network.ipynb#eleven-definitions) and the twelve lines of the
+# The next two cells hold the eleven definitions of [The network](01-the-network.ipynb#eleven-definitions) and the twelve lines of the
 # backward walk from [Its derivatives](03-its-derivatives.ipynb#step-3-backwards-through-the-weights). Open them if you want to see them again.
 
 # %% tags=["hide-input", "core"]
@@ -79,17 +81,16 @@ WEIGHTS = w1, w2, w3, w4, w5, w6, w7, w8 = symbols("w1:9")
 h1, a_h1, h2, a_h2, o1, a_o1, o2, a_o2 = symbols("h1 a_h1 h2 a_h2 o1 a_o1 o2 a_o2")
 E1, E2, E_total = symbols("E1 E2 E_total")
 
-# %% tags=["hide-input", "core"]
 network = {h1: w1 * i1 + w2 * i2, a_h1: sigmoid(h1)}
 network |= {h2: w3 * i1 + w4 * i2, a_h2: sigmoid(h2)}
 network |= {o1: w5 * a_h1 + w6 * a_h2, a_o1: sigmoid(o1)}
 network |= {o2: w7 * a_h1 + w8 * a_h2, a_o2: sigmoid(o2)}
 network |= {E1: (t1 - a_o1) ** 2 / 2, E2: (t2 - a_o2) ** 2 / 2, E_total: E1 + E2}
-
 given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
 given |= dict(zip(WEIGHTS, [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]))
 
 
+# %% tags=["hide-input", "core"]
 @cache
 def compiled(definition):
     """A definition's letters, and the definition as a fast function of them."""
@@ -106,15 +107,12 @@ def follow(definitions, known):
     return known
 
 
-# %% tags=["hide-input", "core"]
 d_o1, d_o2, d_h1, d_h2 = symbols("delta_o1 delta_o2 delta_h1 delta_h2")
 dE = symbols("dE_dw1:9")
-backward = {
-    d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1),
-    d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2),
-    d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1),
-    d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2),
-}
+backward = {d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1)}
+backward |= {d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2)}
+backward |= {d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1)}
+backward |= {d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2)}
 backward |= {dE[0]: d_h1 * i1, dE[1]: d_h1 * i2, dE[2]: d_h2 * i1, dE[3]: d_h2 * i2}
 backward |= {dE[4]: d_o1 * a_h1, dE[5]: d_o1 * a_h2}
 backward |= {dE[6]: d_o2 * a_h1, dE[7]: d_o2 * a_h2}
@@ -239,7 +237,7 @@ for name, run in (("0.5, 0.5", table), ("0.01, 0.99", spread)):
     print(f"targets {name:10}  loss after 100 updates {run['E_total'][100]:.5f}")
 
 # %% [markdown]
-# No: the second loss is still above one hundredth. Plotted with an axis on which each line stands for a tenth of the one above, a descent that
+# No: the second loss is still above one hundredth. Plotted with a *logarithmic* axis, one on which each line stands for a tenth of the one above, a descent that
 # removes the same share of its loss at each update is a straight line. Which of the two descents does?
 
 # %% mystnb={"image": {"alt": "Loss against updates on a logarithmic axis for both pairs of targets. With 0.5 and 0.5 the loss falls along a nearly straight line by nearly three orders of magnitude; with 0.01 and 0.99 it starts much higher, and flattens out after it has fallen by a little more than one."}} tags=["hide-input"]
@@ -331,8 +329,9 @@ compare(table, hidden_mistake)
 #
 # $$\sum_k \text{right}_k \times \text{mistaken}_k$$
 #
-# is positive. With two weights, one can draw both gradients as arrows, and the sum is positive when they are less than 90° apart. We keep that picture and the word
-# *angle* for eight weights: the sum, divided by the lengths of both lists, is the cosine of the angle between them.
+# is positive. With two weights instead of eight, one can draw it. Say that the right gradient is (2, 1): two steps to the right, one up. A mistaken one of (1, 2) gives the
+# sum $2 \cdot 1 + 1 \cdot 2 = 4$, and as arrows the two are some 37° apart. A mistaken one of (−2, 1) gives $2 \cdot (-2) + 1 \cdot 1 = -3$, and the arrows are more than 90° apart. So it is always:
+# the sum is positive when the arrows are less than 90° apart, and negative when they are more.
 
 # %% mystnb={"image": {"alt": "Two panels, each with an upward arrow, the right gradient, and a second arrow, a mistaken one; the lower half, where steps lower the loss, is shaded. Left, the arrows are 40 degrees apart and the step against the mistaken one ends in the shaded half. Right, they are 118 degrees apart, and the step ends outside of it."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3))
@@ -344,7 +343,10 @@ plt.show()
 # %% [markdown]
 # *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more.*
 #
-# How far apart are they along the way? And how wrong is the derivative of $w_1$: its difference from the right one, and its ratio to it?
+# For eight weights nobody can draw the arrows, but the sum is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
+# the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` finds the angle to it.
+#
+# How far apart are the two gradients along the way? And how wrong is the derivative of $w_1$: its difference from the right one, and its ratio to it?
 
 # %% tags=["core"]
 def angle(right, wrong):
@@ -437,12 +439,13 @@ for row in range(12, 113):  # updates 0 to 100
 copy.save(folder / "mistaken.xlsx")
 print("findings in our own file:", sum(len(t.findings) for t in audit(ours).tables))
 
-# %% tags=["hide-input"]
-for found in audit(folder / "mistaken.xlsx").tables[0].findings:
-    print(textwrap.fill(f"{found.cells}: {found.message}", 80), "\n")
+# %%
+findings = audit(folder / "mistaken.xlsx").tables[0].findings
+print("findings in the copy, by columns:", *(found.cells for found in findings))
+print(textwrap.fill(findings[0].message, 80))
 
 # %% [markdown]
-# Nothing to complain about in ours. In the copy it names the cells and, because it knows this mistake, says it in words.
+# Nothing to complain about in ours. In the copy it names the cells of the four columns and, because it knows this mistake, says of each in words what is wrong; here is the first.
 
 # %% [markdown]
 # ## Seventy workbooks
@@ -478,7 +481,7 @@ census.loc["all"] = census.sum()
 census
 
 # %% [markdown]
-# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It sorts by the kind of mistake: one activation of the hidden layer in place of the other, or something else.
+# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It sorts by the kind of mistake: the activation of one hidden unit in place of the other's, or something else.
 
 # %%
 from cellgrad.spreadsheet import census as judged
@@ -516,52 +519,62 @@ for name, formulas_used in (("right", sheet), ("copied", common)):
 # ## A number that would not agree
 #
 # [Matt Mazur's step-by-step example](https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/) has taught this network to a great many people.
-# It has fixed biases of 0.35 and 0.6, targets 0.01 and 0.99, and learning rate 0.5. His page gives a
-# loss of 0.298371109 before the first update, 0.291027924 after it, and 0.0000351085 after 10,000, when the outputs are 0.015912196 and 0.984065734. What do we get?
+# It has fixed biases of 0.35 and 0.6, targets 0.01 and 0.99, and learning rate 0.5. His page gives five numbers that can be compared: three losses and, at the end, two outputs. What do we get?
 
 # %%
 mazur = ToyNetwork(targets=(0.01, 0.99), biases=(0.35, 0.6))
 plain = mazur.descend(learning_rate=0.5, updates=10_000)
-print(f"before {plain['E_total'][0]:.9f}")
-print(f"after the first {plain['E_total'][1]:.9f}, w1 {plain['w1'][1]:.9f}")
-print(f"after 10,000 {plain['E_total'][10_000]:.10f}")
-print(f"outputs {plain['a_o1'][10_000]:.9f} {plain['a_o2'][10_000]:.9f}")
+
+
+def five_numbers(first, second, last):
+    return {"loss before the first update": f"{first['E_total']:.9f}",
+            "loss after it": f"{second['E_total']:.9f}",
+            "loss after 10,000": f"{last['E_total']:.10f}",
+            "first output then": f"{last['a_o1']:.9f}",
+            "second output then": f"{last['a_o2']:.9f}"}
+
+
+compared = pd.DataFrame({
+    "his page": ["0.298371109", "0.291027924", "0.0000351085", "0.015912196", "0.984065734"],
+    "ours": five_numbers(*(plain.loc[row] for row in (0, 1, 10_000))),
+}, index=list(five_numbers(*[plain.loc[0]] * 3)))
+compared
 
 # %% [markdown]
 # The first number agrees to all digits. The second differs in the seventh decimal place, far more than rounding can explain. Which of the two is right? Ours has four witnesses: the walk,
-# SymPy, nudges and autograd. So we look for a slip that gives *his* number, and one suggests itself: to update $w_5 \dots w_8$
-# first, and then to use the *already updated* weights in the derivatives of $w_1 \dots w_4$. His page says that one must not do so, and the weights
-# that it lists after the first update, such as 0.149780716 for $w_1$, are those of the right way. But does the slip give its loss?
+# SymPy, nudges and autograd. So we look for a slip that gives *his* number.
+#
+# One suggests itself: to update $w_5 \dots w_8$ first, and then to compute the derivatives of $w_1 \dots w_4$ with the weights that are *already new*. (His page warns against just this, and the
+# weights that it lists after the first update are those of the right way.) We make the slip on purpose, 10,000 times:
 
 # %%
-first = sp.lambdify([*given, *network], [formulas[name] for name in dE[:4]])
-order = [str(symbol) for symbol in [*given, *network]]
+letters = [*given, *network]
+first_four = sp.lambdify(letters, [formulas[name] for name in dE[:4]])
 visited = [mazur]
 for update in range(10_000):
     row = visited[-1].row()
     for k in (5, 6, 7, 8):
         row[f"w{k}"] -= 0.5 * row[f"dE_dw{k}"]
-    late = first(*(row[name] for name in order))  # with w5 … w8 already new
+    # The slip: w5 … w8 in this row are new, and all else is still old.
+    late = first_four(*(row[str(letter)] for letter in letters))
     for k, slope in zip((1, 2, 3, 4), late):
         row[f"w{k}"] -= 0.5 * slope
-    weights = [row[name] for name in names]
-    visited.append(replace(mazur, weights=weights))
+    visited.append(replace(mazur, weights=[row[str(weight)] for weight in WEIGHTS]))
 
 # %%
-end = visited[10_000].row()
-print(f"after the first {visited[1].loss():.9f}")
-print(f"after 10,000 {end['E_total']:.10f}")
-print(f"outputs {end['a_o1']:.9f} {end['a_o2']:.9f}")
+with_slip = five_numbers(*(visited[row].row() for row in (0, 1, 10_000)))
+compared["ours, with the slip"] = pd.Series(with_slip)
+compared
 
 # %% [markdown]
-# It does: 0.291027924 after the first update, and both outputs after 10,000, digit for digit. One number is left over, the last loss. Neither run gives it after 10,000 updates. Look one row up,
+# It does: the loss after the first update and both outputs are his, digit for digit. One number is left over, the loss after 10,000 updates, which neither run gives. Look one row up,
 # in the table of the right way:
 
 # %%
 print(f"after 9,999, the right way: {plain['E_total'][9_999]:.10f}")
 
 # %% [markdown]
-# There it is. So all of his numbers are explained: the first loss and the outputs come from a run with the slip, the last loss from a run without it that ended one update earlier. How they came onto one
+# There it is. So all of his numbers are explained: two losses and the outputs fit a run with the slip, the last loss a run without it that ended one update earlier. How they came onto one
 # page we cannot know. The slip is harmless, for the descent hardly changes. But each time a number would not agree there was a reason, and it could be found.
 
 # %% [markdown]
@@ -580,7 +593,12 @@ for row in range(11, 15):
     if isinstance(cell.value, str):
         cell.value = cell.value.replace(f"M{row + 1}", f"K{row + 1}")
 book.save(folder / "somebodys.xlsx")
-print(audit(folder / "somebodys.xlsx"))
+
+# %%
+descent, *others = audit(folder / "somebodys.xlsx").tables
+for found in descent.findings:
+    print(f"{found.cells}: {found.message}")
+print("findings on the second sheet:", sum(len(table.findings) for table in others))
 
 # %% [markdown]
 # ## Recap

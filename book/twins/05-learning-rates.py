@@ -16,13 +16,12 @@
 # # Learning rates
 #
 # The exercise shows six loss curves for six learning rates, and stops there. Why does twice the rate give twice the slope?
-# Where does that end? This chapter predicts the pace of each curve from one number, the *curvature* of the loss, found with pencil and paper. Then it
+# Where does that end? This chapter finds one number, the *curvature* of the loss, with pencil and paper, and predicts from it the pace at which each of the six descents ends. Then it
 # goes too far on purpose.
 #
-# **You will be able to** say from a curvature how fast gradient descent converges, find the largest learning rate that is
-# stable, and recognise what happens past it.
+# **You will be able to** say from a curvature how fast gradient descent closes in on the lowest loss (people say: *converges*), find the largest learning rate at which it still does, and recognise what happens past it.
 #
-# **You need** [Slopes](02-slopes.ipynb) and [The spreadsheet](04-the-spreadsheet.ipynb). One section near the end is for readers who know matrices; nothing else depends on it.
+# **You need** [Slopes](02-slopes.ipynb) and [The spreadsheet](04-the-spreadsheet.ipynb), of which the first half will do. One section near the end is for readers who know matrices; nothing else depends on it.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -48,7 +47,7 @@ from cellgrad.toynet import ToyNetwork, learning_rates
 plotting.use_house_style()
 
 # %% [markdown]
-# The next four cells hold what the chapters before have made: the definitions, the backward walk, and the loop over rows, `descend`.
+# The next two cells hold the definitions and the backward walk of the chapters before. Open them if you want to see them again.
 
 # %% tags=["hide-input", "core"]
 from functools import cache
@@ -67,17 +66,16 @@ WEIGHTS = w1, w2, w3, w4, w5, w6, w7, w8 = symbols("w1:9")
 h1, a_h1, h2, a_h2, o1, a_o1, o2, a_o2 = symbols("h1 a_h1 h2 a_h2 o1 a_o1 o2 a_o2")
 E1, E2, E_total = symbols("E1 E2 E_total")
 
-# %% tags=["hide-input", "core"]
 network = {h1: w1 * i1 + w2 * i2, a_h1: sigmoid(h1)}
 network |= {h2: w3 * i1 + w4 * i2, a_h2: sigmoid(h2)}
 network |= {o1: w5 * a_h1 + w6 * a_h2, a_o1: sigmoid(o1)}
 network |= {o2: w7 * a_h1 + w8 * a_h2, a_o2: sigmoid(o2)}
 network |= {E1: (t1 - a_o1) ** 2 / 2, E2: (t2 - a_o2) ** 2 / 2, E_total: E1 + E2}
-
 given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
 given |= dict(zip(WEIGHTS, [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]))
 
 
+# %% tags=["hide-input", "core"]
 @cache
 def compiled(definition):
     """A definition's letters, and the definition as a fast function of them."""
@@ -94,20 +92,22 @@ def follow(definitions, known):
     return known
 
 
-# %% tags=["hide-input", "core"]
 d_o1, d_o2, d_h1, d_h2 = symbols("delta_o1 delta_o2 delta_h1 delta_h2")
 dE = symbols("dE_dw1:9")
-backward = {
-    d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1),
-    d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2),
-    d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1),
-    d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2),
-}
+backward = {d_o1: (a_o1 - t1) * a_o1 * (1 - a_o1)}
+backward |= {d_o2: (a_o2 - t2) * a_o2 * (1 - a_o2)}
+backward |= {d_h1: (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1)}
+backward |= {d_h2: (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2)}
 backward |= {dE[0]: d_h1 * i1, dE[1]: d_h1 * i2, dE[2]: d_h2 * i1, dE[3]: d_h2 * i2}
 backward |= {dE[4]: d_o1 * a_h1, dE[5]: d_o1 * a_h2}
 backward |= {dE[6]: d_o2 * a_h1, dE[7]: d_o2 * a_h2}
 
-# %% tags=["hide-input", "core"]
+# %% [markdown]
+# ## Six curves
+#
+# The loop over rows is that of [The spreadsheet](04-the-spreadsheet.ipynb#row-after-row):
+
+# %% tags=["core"]
 sheet = network | backward
 
 
@@ -123,10 +123,8 @@ def descend(given, learning_rate, updates):
 
 
 # %% [markdown]
-# ## Six curves
-#
 # The same network from the same first weights, six times. On the left as the spreadsheet shows it; on the right the same
-# numbers on an axis where each line stands for a hundredth of the one above. Which of the two would you rather read?
+# numbers on a [logarithmic axis](04-the-spreadsheet.ipynb#other-targets), here one where each line stands for a hundredth of the one above. Which of the two would you rather read?
 
 # %% tags=["core"]
 rates = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
@@ -226,14 +224,20 @@ for update in (0, 200, 2000):
 #
 # ## The curvature, with pencil and paper
 #
-# Can we find $\lambda$ without measuring it? Look at the first output close to the end, where its sum $o_1$ is nearly zero. There the sigmoid is a straight line
-# with slope one quarter, so the miss is $m = o_1 / 4$, and $\delta_{o1} = m \cdot \tfrac14$. One update changes two weights that matter:
+# Can we find $\lambda$ without measuring it? Follow one update near the end of the descent, where the first output $a_{o1}$ is close to its target. The target is 0.5, and this makes it easy, for there
+# the sum $o_1$ is close to zero, and the slope of the sigmoid, $a (1 - a)$, is $0.5 \cdot 0.5 = \tfrac14$.
 #
-# $$w_5 \text{ by } -\eta \, \tfrac{m}{4} \, a_{h1} \qquad \text{and} \qquad w_6 \text{ by } -\eta \, \tfrac{m}{4} \, a_{h2} .$$
+# 1. So close to its middle the sigmoid is a straight line with slope one quarter. A small sum $o_1$ makes a miss of $m = \tfrac14 o_1$.
+# 2. The output's δ is miss times slope: $\delta_{o1} = \tfrac14 m$.
+# 3. A weight's derivative is δ times the number at its left end. So one update changes $w_5$ by $-\eta \, \tfrac14 m \, a_{h1}$, and $w_6$ by $-\eta \, \tfrac14 m \, a_{h2}$.
+# 4. In the sum $o_1 = w_5 a_{h1} + w_6 a_{h2}$ the first change is multiplied by $a_{h1}$ once more, and the second by $a_{h2}$. Together $o_1$ changes by $-\eta \, \tfrac14 m \, (a_{h1}^2 + a_{h2}^2)$.
+# 5. The miss changes by a quarter of that:
 #
-# The sum $o_1 = w_5 a_{h1} + w_6 a_{h2}$ therefore changes by $-\eta \, \tfrac{m}{4} (a_{h1}^2 + a_{h2}^2)$, and the miss by a quarter of that:
+# $$m \;\leftarrow\; m - \eta \, \frac{a_{h1}^2 + a_{h2}^2}{16} \, m$$
 #
-# $$m \;\leftarrow\; m - \eta \, \frac{a_{h1}^2 + a_{h2}^2}{16} \, m \qquad \text{so} \qquad \lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} .$$
+# Compare with the bowl, where $d \leftarrow d - \eta \lambda d$. The miss is the distance, and
+#
+# $$\lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} .$$
 #
 # The same holds for the second output, with the same hidden activations. (We have left out $w_1 \dots w_4$. Near the end $w_5 \dots w_8$ are nearly zero, and the first
 # four then change nothing.) With both activations a little above one half, expect about $\frac{0.5}{16} \approx 0.03$.
@@ -366,7 +370,7 @@ far = pd.DataFrame(rows, columns=["rate", "highest loss", "rises", "last loss"])
 far.set_index("rate").map("{:.3g}".format)
 
 # %% [markdown]
-# Up to quite absurd rates, the descent still finds a minimum, after a few rises. At the last two rates it gets stuck. What has happened there?
+# At 10 and 50, below $2/\lambda$, the loss never rises. At 100 and 1000, far above it, the loss rises a few times, and then the descent finds a minimum all the same. At the last two rates it rises once and stays there. What has happened?
 
 # %% tags=["core"]
 silent = descend(given, 3000, updates=2)
