@@ -549,7 +549,7 @@ print(f"predicted {predicted:.2f}, measured with weights of one {measured:.2f}")
 
 # %% [markdown]
 # Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits. Which gradient do we take? The network gives ten scores. Added up plainly, their effects might cancel, so we give each a random sign, +1 or −1, add up, and take the gradient of that
-# sum by the pixels. Signs of gradients mean nothing here, so we square, and average over 200 digits. Squares suit random weights: where contributions have random signs, it is again their *variances* that add.
+# sum by the pixels. Signs of gradients mean nothing here, so we square, and average over 200 digits. Squares suit random weights: where contributions have random signs, it is again their *variances* that add. The figure to touch, above, draws the mean of these squares for any unit: choose *how much they do, with random weights*, and read σ beside the digit.
 
 # %% tags=["core"]
 def influence(model, images):

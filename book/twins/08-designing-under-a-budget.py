@@ -423,7 +423,7 @@ plt.show()
 # *Figure 8.5. The folding network. No image in it is larger than 14 × 14.*
 
 # %% [markdown]
-# Now design one yourself: press *Empty* and build a network that sees the whole digit and stays within 20,000 parameters. The list beside it is Python; copy it, or paste one of yours.
+# Now design one yourself: press *Empty* and build a network that sees the whole digit and stays within 20,000 parameters. The list beside it is Python: copy it, or give `figures.field` one of yours.
 
 # %% tags=["hide-input"]
 from cellgrad import figures

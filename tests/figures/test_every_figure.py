@@ -79,6 +79,40 @@ def test_a_phone_needs_no_sideways_scrolling_and_targets_are_large_enough(name, 
         assert paper == {"light": "rgb(252, 252, 250)", "dark": "rgb(27, 29, 32)"}[theme]
 
 
+def painted(tab):
+    """What stands on each canvas."""
+    return tab.evaluate(
+        """() => new Promise((done) => setTimeout(() => done([...document.querySelectorAll('figure.cg canvas')].map(
+        c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])), 100))"""
+    )
+
+
+@pytest.mark.parametrize("name", ["window", "field", "draw"])
+def test_canvases_turn_dark_with_the_page(name, browser):
+    """Switched or opened in the dark: the same colours; and the same again in the light."""
+
+    def open_in(theme):
+        return opened(browser, made(name), theme=theme)
+
+    def show(tab):
+        if name == "field":
+            tab.get_by_role("radio", name="how much they do, with random weights").check()
+        return painted(tab)
+
+    with open_in("dark") as tab:
+        dark = show(tab)
+    with open_in("light") as tab:
+        light = show(tab)
+        tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+        assert painted(tab) == dark != light
+        tab.evaluate("document.documentElement.removeAttribute('data-theme')")
+        assert painted(tab) == light
+        tab.emulate_media(color_scheme="dark")
+        assert painted(tab) == dark
+        tab.evaluate("document.body.setAttribute('data-jp-theme-light', 'true')")  # JupyterLab's
+        assert painted(tab) == light
+
+
 @names
 def test_every_control_has_a_name(name, browser):
     with opened(browser, made(name)) as tab:

@@ -3,11 +3,13 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from pages import asked, drag_on, opened, press
 
 from cellgrad import figures, layers
 from cellgrad.figures.field import written
+from cellgrad.figures.page import number
 from cellgrad.layers import (
     SOURCE,
     avg_pool,
@@ -166,13 +168,16 @@ def test_point_at_units_by_mouse_and_by_keyboard(browser):
 @pytest.mark.parametrize(
     "stack", [SOURCE, (conv(2, 3, padding=1), max_pool(2), conv(2, 3, stride=2, dilation=2), conv(2, 2, padding=1))]
 )
-def test_ways_are_the_gradient_of_a_network_of_ones(stack, browser):
+def test_strengths_are_the_mean_squared_derivatives_of_random_weights(stack, browser):
+    """With weights of variance one, that mean is the gradient of a network of ones: sums in place of windows."""
     torch = pytest.importorskip("torch")
     from torch import nn
 
+    from cellgrad.receptive.effective import fit_gaussian
+
     windows = [layer for layer in stack if layer.kind in ("conv", "max_pool")]
     ones = nn.Sequential()
-    for layer in windows:  # a sum in place of each window, one channel
+    for layer in windows:
         settings = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
         one = nn.Conv2d(1, 1, layer.kernel, bias=False, **settings).double()
         nn.init.ones_(one.weight)
@@ -181,13 +186,33 @@ def test_ways_are_the_gradient_of_a_network_of_ones(stack, browser):
     output = ones[: len(windows) - 1](image)
     row, column = output.shape[2] // 2, output.shape[3] // 3
     output[0, 0, row, column].backward()
+    fitted = fit_gaussian(image.grad[0, 0].numpy())
     with opened(browser, figures.field(stack)) as tab:
-        tab.get_by_role("radio", name="how many ways lead from each").check()
+        tab.get_by_role("radio", name="how much they do, with random weights").check()
         tab.evaluate(f"document.querySelector('figure.cg').cellgrad.pointAt({len(windows) - 1}, {row}, {column})")
-        tab.wait_for_timeout(80)
-        down, along = (dict(map(tuple, asked(tab, f"ways.{axis}"))) for axis in ("down", "along"))
-        counts = [[down.get(i, 0) * along.get(j, 0) for j in range(28)] for i in range(28)]
-        assert counts == image.grad[0, 0].tolist()
+        down, along = (asked(tab, f"{axis}.counts") for axis in ("down", "along"))
+        assert np.outer(down, along).tolist() == image.grad[0, 0].tolist()
+        sigma = [asked(tab, f"{axis}.sigma") for axis in ("down", "along")]
+        assert sigma == pytest.approx(fitted.sigma, rel=1e-12)
+        assert [asked(tab, f"{axis}.mean") for axis in ("down", "along")] == pytest.approx(fitted.centre, rel=1e-12)
+        said = tab.locator("[data-part=said3]").text_content()
+        assert said == f"σ = {number(sigma[0], 3)} × {number(sigma[1], 3)} pixels"
+
+
+def test_random_networks_spread_as_widely_as_the_figure_says(browser, one_thread):
+    """Forty random networks of the source's layers, on noise: their measured σ against the figure's."""
+    torch = pytest.importorskip("torch")
+    from cellgrad.receptive import effective_receptive_field
+
+    noise = torch.randn((4, 1, 28, 28), generator=torch.Generator().manual_seed(1))
+    measured = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        measured.append(effective_receptive_field(layers.build(SOURCE), noise).sigma)
+    with opened(browser, figures.field(layer="flatten1")) as tab:
+        tab.get_by_role("radio", name="how much they do, with random weights").check()
+        sigma = [asked(tab, f"{axis}.sigma") for axis in ("down", "along")]
+    assert np.mean(measured, axis=0) == pytest.approx(sigma, rel=0.03)
 
 
 def test_bad_input_is_named():

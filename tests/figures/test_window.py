@@ -98,7 +98,9 @@ def test_the_window_moves_by_keyboard_and_by_mouse(browser):
 
 def test_the_output_fills_where_the_window_has_been(browser):
     filled = (
-        "[...document.querySelectorAll('[data-part=answers] rect')].filter(r => +r.getAttribute('fill-opacity')).length"
+        "(() => { const c = document.querySelector('canvas.cg-squares');"
+        " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((one, i) => i % 4 == 3 && one)"
+        ".length; })()"
     )
     with opened(browser, figures.window()) as tab:
         whole = tab.evaluate(filled)

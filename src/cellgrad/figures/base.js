@@ -7,11 +7,17 @@ function cellgradStart(key, data, figure) {
   const root = around || waiting;
   if (!root || root.cellgrad) return;
   const still = root.querySelector(".cg-still"); // the picture becomes part of the page
-  const picture = atob(still.src.slice(still.src.indexOf(",") + 1));
-  still.outerHTML = new TextDecoder().decode(Uint8Array.from(picture, (letter) => letter.charCodeAt(0)));
+  still.outerHTML = new TextDecoder().decode(cellgradBytes(still.src.slice(still.src.indexOf(",") + 1)));
   root.cellgrad = {}; // this copy is taken; a figure puts here what it wants to be asked for
   figure(root, data, cellgradBase(root));
   root.classList.add("cg-live");
+}
+
+function cellgradBytes(base64) {
+  const letters = atob(base64),
+    bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 function cellgradBase(root) {
@@ -58,6 +64,9 @@ function cellgradBase(root) {
     return short.replace(/-/g, "−");
   }
 
+  // 14392 as 14,392. (toLocaleString takes the time of a frame for fifty numbers.)
+  const grouped = (whole) => String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
+
   // Spoken once the hand rests, so that a drag is not a flood of words.
   let speaking;
   function say(words) {
@@ -86,12 +95,70 @@ function cellgradBase(root) {
     if (element.textContent !== text) element.textContent = text;
   };
 
-  // Fills one square of hundreds, if it is not so already; remembered here, because asking the document costs more.
-  function shade(cell, opacity, fill = cell.cgFill) {
-    if (cell.cgFill !== fill) cell.setAttribute("fill", (cell.cgFill = fill));
-    if (cell.cgShade !== opacity) cell.setAttribute("fill-opacity", (cell.cgShade = opacity));
+  // The colours by name, as they are now, [red, green, blue]: base.css has others by night.
+  let palette = {};
+  function colour(name) {
+    palette[name] ||= getComputedStyle(root)
+      .getPropertyValue(`--${name}`)
+      .match(/[0-9a-f]{2}/gi)
+      .map((one) => parseInt(one, 16));
+    return palette[name];
   }
 
+  // A canvas keeps the colours that it was painted in: when day turns to night, all are painted again.
+  const repaints = [];
+  function nightfall() {
+    if (!root.isConnected) return;
+    palette = {};
+    for (const repaint of repaints) repaint();
+  }
+  const themes = new MutationObserver(nightfall);
+  for (const one of [document.documentElement, document.body]) {
+    themes.observe(one, { attributeFilter: ["data-theme", "data-jp-theme-light"] });
+  }
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", nightfall);
+
+  // Squares of colour in a frame of the picture, a rectangle or an image, on a canvas behind all its lines: that costs a
+  // frame less than hundreds of rectangles. `paint` is told a number for each square, how many stand in a row, and how
+  // large a number is opaque; a number above zero has the colour `up`, one below zero `down`.
+  function squares(frame, { up, down = up }) {
+    const canvas = add(find(".cg-picture"), "canvas", { class: "cg-squares", "aria-hidden": "true" });
+    if (up === "black") canvas.classList.add("cg-ink");
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => frame[name].baseVal.value);
+    const share = (length) => `${(100 * length) / picture.viewBox.baseVal.width}%`;
+    Object.assign(canvas.style, { left: share(x), marginTop: share(y), width: share(width) });
+    canvas.style.aspectRatio = `${width} / ${height}`;
+    if (frame.matches("rect")) frame.setAttribute("fill-opacity", 0);
+    const context = canvas.getContext("2d");
+    let shown = { values: [], columns: 1, largest: 1 };
+    function repaint() {
+      const { values, columns, largest } = shown,
+        rows = Math.max(values.length / columns, 1);
+      if (canvas.width !== columns) canvas.width = columns;
+      if (canvas.height !== rows) canvas.height = rows;
+      const image = context.createImageData(columns, rows),
+        above = up === "black" ? [0, 0, 0] : colour(up),
+        below = up === "black" ? above : colour(down);
+      for (let i = 0; i < values.length; i++) {
+        const [red, green, blue] = values[i] > 0 ? above : below;
+        image.data[4 * i] = red;
+        image.data[4 * i + 1] = green;
+        image.data[4 * i + 2] = blue;
+        image.data[4 * i + 3] = largest ? (255 * Math.abs(values[i])) / largest : 0; // rounded by the array
+      }
+      context.putImageData(image, 0, 0);
+    }
+    repaints.push(repaint);
+    return {
+      paint(values, columns, largest) {
+        shown = { values, columns, largest };
+        repaint();
+      },
+    };
+  }
+
+  const picture = find(".cg-picture > svg"),
+    panel = find(".cg-panel");
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   // Calls `frame` until it returns false, `pause` milliseconds apart; with reduced motion, all at once.
@@ -282,8 +349,6 @@ function cellgradBase(root) {
     if (event.target.matches("input, select, textarea, button")) event.stopPropagation();
   });
 
-  const picture = find(".cg-picture > svg"),
-    panel = find(".cg-panel");
   return {
     root,
     colours,
@@ -295,9 +360,12 @@ function cellgradBase(root) {
     draw,
     dress,
     number,
+    grouped,
     say,
     put,
-    shade,
+    colour,
+    repaints,
+    squares,
     once,
     calm,
     play,

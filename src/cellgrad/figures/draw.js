@@ -4,11 +4,10 @@ function figure(root, data, cg) {
   const { number, colours } = cg;
   const part = Object.fromEntries(cg.findAll("[data-part]").map((one) => [one.dataset.part, one]));
   const N = 28;
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const weights = Object.fromEntries(
-    Object.entries(data.weights).map(([name, text]) => [name, new Float32Array(bytes(text).buffer)]),
+    Object.entries(data.weights).map(([name, text]) => [name, Float64Array.from(new Float32Array(cellgradBytes(text).buffer))]),
   );
-  const allDigits = bytes(data.digits);
+  const allDigits = cellgradBytes(data.digits);
   const testDigit = (place) => Float32Array.from(allDigits.subarray(place * N * N, (place + 1) * N * N));
 
   // ---- the network
@@ -25,62 +24,78 @@ function figure(root, data, cg) {
     output: data.sizes[index],
   }));
   const count = (size) => size.reduce((one, other) => one * other, 1);
-  const positions = new Map();
-  // For each place of the window, as runs of one row each: where it begins to read and to write, and how long it goes on.
-  // A run reads every `stride`-th number. The same for every image.
-  function runs(layer) {
-    if (positions.has(layer)) return positions.get(layer);
+  // How a layer's window slides over its padded input: where it starts at each place, and how far its pixels are from
+  // there, in one channel. The same for every image.
+  const sliding = new Map();
+  function slide(layer) {
+    if (sliding.has(layer)) return sliding.get(layer);
+    const [[kh, kw], [sh, sw], [ph, pw], [dh, dw]] = ["kernel", "stride", "padding", "dilation"].map((name) =>
+      pair(layer[name]),
+    );
     const [, high, wide] = layer.input,
-      [, rows, columns] = layer.output;
-    const [kh, kw] = pair(layer.kernel),
-      [sh, sw] = pair(layer.stride),
-      [ph, pw] = pair(layer.padding),
-      [dh, dw] = pair(layer.dilation);
-    const lists = [];
-    for (let a = 0; a < kh; a++)
-      for (let b = 0; b < kw; b++) {
-        const list = [],
-          shift = b * dw - pw; // column c reads at c · sw + shift
-        const first = Math.max(Math.ceil(-shift / sw), 0),
-          last = Math.min(Math.floor((wide - 1 - shift) / sw), columns - 1);
-        for (let row = 0; row < rows; row++) {
-          const i = row * sh - ph + a * dh;
-          if (i >= 0 && i < high && last >= first)
-            list.push(i * wide + first * sw + shift, row * columns + first, last - first + 1);
-        }
-        lists.push(Int32Array.from(list));
+      [, rows, columns] = layer.output,
+      tall = high + 2 * ph,
+      broad = wide + 2 * pw;
+    const starts = Int32Array.from({ length: rows * columns }, (_, i) => {
+      return Math.floor(i / columns) * sh * broad + (i % columns) * sw;
+    });
+    const taps = Int32Array.from({ length: kh * kw }, (_, tap) => {
+      return Math.floor(tap / kw) * dh * broad + (tap % kw) * dw;
+    });
+    sliding.set(layer, { starts, taps, plane: tall * broad, broad, inset: ph * broad + pw });
+    return sliding.get(layer);
+  }
+  function padded(layer, x, border) {
+    const [channels, high, wide] = layer.input,
+      { plane, broad, inset } = slide(layer);
+    if (plane === high * wide) return x;
+    const result = new Float64Array(channels * plane).fill(border);
+    for (let c = 0; c < channels; c++)
+      for (let i = 0; i < high; i++) {
+        const from = (c * high + i) * wide;
+        result.set(x.subarray(from, from + wide), c * plane + inset + i * broad);
       }
-    positions.set(layer, { lists, stride: sw });
-    return positions.get(layer);
+    return result;
   }
   const compute = {
+    // Four output channels at a time: each pixel is fetched once for all four.
     conv(layer, x) {
-      const [channels, high, wide] = layer.input,
-        plane = high * wide,
-        places = layer.output[1] * layer.output[2];
       const y = new Float64Array(count(layer.output)),
         w = weights[`${layer.name}.weight`],
         bias = weights[`${layer.name}.bias`];
-      const { lists, stride } = runs(layer),
-        each = channels / layer.groups;
-      for (let out = 0; out < layer.output[0]; out++) {
-        const to = out * places,
-          group = Math.floor((out * layer.groups) / layer.output[0]);
-        if (bias) y.fill(bias[out], to, to + places);
-        for (let c = 0; c < each; c++) {
-          const from = (group * each + c) * plane,
-            at = (out * each + c) * lists.length;
-          for (let tap = 0; tap < lists.length; tap++) {
-            const weight = w[at + tap],
-              list = lists[tap];
-            for (let k = 0; k < list.length; k += 3) {
-              const read = from + list[k],
-                write = to + list[k + 1];
-              for (let n = 0; n < list[k + 2]; n++) y[write + n] += weight * x[read + n * stride];
+      const { starts, taps, plane } = slide(layer),
+        each = layer.input[0] / layer.groups,
+        outs = layer.output[0] / layer.groups,
+        reach = each * taps.length;
+      const offsets = Int32Array.from({ length: reach }, (_, k) => {
+        return Math.floor(k / taps.length) * plane + taps[k % taps.length];
+      });
+      const pixels = padded(layer, x, 0);
+      for (let group = 0; group < layer.groups; group++)
+        for (let first = 0; first < outs; first += 4) {
+          const four = [0, 1, 2, 3].map((n) => group * outs + Math.min(first + n, outs - 1)),
+            [a, b, c, d] = four,
+            [at, bt, ct, dt] = four.map((out) => out * reach),
+            [a0, b0, c0, d0] = four.map((out) => (bias ? bias[out] : 0));
+          for (let place = 0; place < starts.length; place++) {
+            const start = group * each * plane + starts[place];
+            let sa = a0,
+              sb = b0,
+              sc = c0,
+              sd = d0;
+            for (let k = 0; k < reach; k++) {
+              const pixel = pixels[start + offsets[k]];
+              sa += w[at + k] * pixel;
+              sb += w[bt + k] * pixel;
+              sc += w[ct + k] * pixel;
+              sd += w[dt + k] * pixel;
             }
+            y[a * starts.length + place] = sa;
+            y[b * starts.length + place] = sb;
+            y[c * starts.length + place] = sc;
+            y[d * starts.length + place] = sd;
           }
         }
-      }
       return y;
     },
     max_pool: (layer, x) => pooled(layer, x, -Infinity, Math.max),
@@ -133,20 +148,16 @@ function figure(root, data, cg) {
       });
     },
   };
-  function pooled(layer, x, start, join) {
-    const [channels, high, wide] = layer.input,
-      places = layer.output[1] * layer.output[2];
-    const { lists, stride } = runs(layer);
-    const y = new Float64Array(count(layer.output)).fill(start);
-    for (let c = 0; c < channels; c++) {
-      for (const list of lists) {
-        for (let k = 0; k < list.length; k += 3) {
-          const read = c * high * wide + list[k],
-            write = c * places + list[k + 1];
-          for (let n = 0; n < list[k + 2]; n++) y[write + n] = join(y[write + n], x[read + n * stride]);
-        }
+  function pooled(layer, x, border, join) {
+    const { starts, taps, plane } = slide(layer),
+      pixels = padded(layer, x, border),
+      y = new Float64Array(count(layer.output));
+    for (let c = 0; c < layer.input[0]; c++)
+      for (let place = 0; place < starts.length; place++) {
+        let one = border;
+        for (const tap of taps) one = join(one, pixels[c * plane + starts[place] + tap]);
+        y[c * starts.length + place] = one;
       }
-    }
     return y;
   }
   function forward(pixels) {
@@ -273,7 +284,7 @@ function figure(root, data, cg) {
     state.digit === null
       ? state.strokes.length
         ? centred(state.strokes)
-        : new Float32Array(N * N)
+        : nothing
       : testDigit(state.digit);
 
   const buttons = cg.group(cg.panel, "The sheet");
@@ -399,24 +410,11 @@ function figure(root, data, cg) {
 
   // ---- the picture
 
-  const squares = (group, x, y, wide) => {
-    group.textContent = "";
-    const cell = wide / N;
-    return Array.from({ length: N * N }, (_, i) =>
-      cg.draw(group, "rect", {
-        x: x + cell * (i % N),
-        y: y + cell * Math.floor(i / N),
-        width: cell,
-        height: cell,
-        fill: colours.ink,
-        "fill-opacity": 0,
-      }),
-    );
-  };
-  const drawingCells = squares(part["drawing-ink"], left, top, side),
-    seenCells = squares(part["seen-ink"], seenLeft, seenTop, seenSide);
-  const matteredCells = squares(part.mattered, seenLeft, seenTop, seenSide);
-  const shade = (cells, pixels) => cells.forEach((cell, i) => cg.shade(cell, Math.round(pixels[i]) / 255));
+  part["drawing-ink"].textContent = part["seen-ink"].textContent = ""; // the still picture's
+  const sheet = cg.squares(part.drawing, { up: "black" }),
+    given = cg.squares(part.seen, { up: "black" }),
+    marks = cg.squares(part.seen, { up: "red", down: "blue" });
+  const nothing = new Float32Array(N * N);
   const bars = Object.fromEntries(["digit", "bar", "chance"].map((name) => [name, cg.findAll(`[data-${name}]`)]));
   const [barLeft, barRight] = data.panels.bars;
 
@@ -431,7 +429,7 @@ function figure(root, data, cg) {
     clearTimeout(reading);
     if (performance.now() - read.at > 3 * read.took) return render();
     if (state.digit === null) drawLine();
-    else shade(seenCells, changed(source(), state));
+    else given.paint(changed(source(), state), N, 255);
     reading = setTimeout(render, 3 * read.took);
   }
 
@@ -445,10 +443,10 @@ function figure(root, data, cg) {
     const chances = chancesOf(scores),
       best = chances.indexOf(Math.max(...chances)),
       empty = !seen.some((one) => one > 0);
-    shade(drawingCells, state.digit === null ? new Float32Array(N * N) : testDigit(state.digit));
+    sheet.paint(state.digit === null ? nothing : testDigit(state.digit), N, 255);
     drawLine();
-    shade(seenCells, seen);
-    shade(matteredCells, new Float32Array(N * N));
+    given.paint(seen, N, 255);
+    marks.paint(nothing, N, 1);
     chances.forEach((chance, label) => {
       const colour = label === best && !empty ? colours.red : colours.blue;
       cg.dress(bars.bar[label], { width: empty ? 0 : chance * (barRight - barLeft), fill: colour });
@@ -482,30 +480,20 @@ function figure(root, data, cg) {
       `${channels} maps of ${high} by ${wide} numbers after ${layer.name}, orange-red above zero, blue below`,
     );
     const context = maps.getContext("2d"),
-      style = getComputedStyle(root);
-    const rgb = (name) =>
-      style
-        .getPropertyValue(name)
-        .trim()
-        .match(/[0-9a-f]{2}/gi)
-        .map((one) => parseInt(one, 16));
-    const [warm, cold, paper, line] = ["--red", "--blue", "--paper", "--line"].map(rgb);
-    const picture = context.createImageData(maps.width, maps.height);
+      [warm, cold, paper, line] = ["red", "blue", "paper", "line"].map(cg.colour);
+    const picture = context.createImageData(maps.width, maps.height),
+      most = values.reduce((largest, one) => Math.max(largest, Math.abs(one)), 0) || 1;
     for (let i = 0; i < picture.data.length; i += 4) picture.data.set([...line, 255], i);
-    let most = 0;
-    for (const one of values) most = Math.max(most, Math.abs(one));
     for (let c = 0; c < channels; c++)
       for (let i = 0; i < high; i++)
         for (let j = 0; j < wide; j++) {
           const value = values[(c * high + i) * wide + j],
-            share = most ? Math.abs(value) / most : 0;
-          const colour = value > 0 ? warm : cold;
-          const x = (c % columns) * (wide + 1) + 1 + j,
+            to = value > 0 ? warm : cold,
+            x = (c % columns) * (wide + 1) + 1 + j,
             y = Math.floor(c / columns) * (high + 1) + 1 + i;
-          picture.data.set(
-            [0, 1, 2].map((k) => paper[k] + (colour[k] - paper[k]) * share),
-            (y * maps.width + x) * 4,
-          );
+          for (let k = 0; k < 3; k++) {
+            picture.data[4 * (y * maps.width + x) + k] = paper[k] + ((to[k] - paper[k]) * Math.abs(value)) / most;
+          }
         }
     context.putImageData(picture, 0, 0);
   }
@@ -537,9 +525,7 @@ function figure(root, data, cg) {
       const mean = falls.map((one, i) => one / times[i]);
       let most = 0;
       for (const one of mean) most = Math.max(most, Math.abs(one));
-      matteredCells.forEach((cell, i) => {
-        cg.shade(cell, most ? (0.85 * Math.abs(mean[i])) / most : 0, mean[i] > 0 ? colours.red : colours.blue);
-      });
+      marks.paint(mean, N, most / 0.85);
       words.textContent = `Orange-red: where covering 4 × 4 pixels lowers the score of ${best}, by up to ${number(Math.max(...result.map(([, , fall]) => fall)), 3)}. Blue: where it raises it.`;
       cg.say(words.textContent);
       root.cellgrad.falls = result;
@@ -555,6 +541,8 @@ function figure(root, data, cg) {
     changed: (pixels, how) => [...changed(pixels, how)],
     massCentre,
   });
+  cg.repaints.push(renderMaps);
   render();
+  clearTimeout(mapping); // the first maps stand at once
   renderMaps();
 }

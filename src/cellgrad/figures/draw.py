@@ -94,7 +94,6 @@ def _picture(pixels: np.ndarray, chances: np.ndarray) -> str:
             data_part="strokes",
         )
     )
-    parts.append(tag("g", data_part="mattered", shape_rendering="crispEdges"))
     left, right, top, row = _BARS
     best = int(chances.argmax())
     for label, chance in enumerate(chances):

@@ -233,14 +233,17 @@ function figure(root, data, cg) {
     if (editor) buildEditor();
     fillEditor();
     buildDots();
+    renderCosts();
     pointAt(state.level, state.row, state.column);
+    renderSoon(); // the same unit may see something else now
   }
   const places = (level, axis) => (levels[level].output.length > 1 ? levels[level].output[1 + axis] : 1);
   function pointAt(level, row, column) {
+    const before = [state.level, state.row, state.column];
     state.level = cg.clamp(level, 0, levels.length - 1);
     state.row = cg.clamp(row, 0, places(state.level, 0) - 1);
     state.column = cg.clamp(column, 0, places(state.level, 1) - 1);
-    renderSoon();
+    if (String(before) !== String([state.level, state.row, state.column])) renderSoon();
   }
   const nearest = (level, axis, at) => Math.round((at - levels[level].start[axis]) / levels[level].jump[axis]);
   const centre = (level, axis, unit) => levels[level].start[axis] + unit * levels[level].jump[axis];
@@ -258,10 +261,10 @@ function figure(root, data, cg) {
 
   cg.choice(cg.panel, {
     label: "On the digit",
-    options: { theory: "all pixels that can matter", ways: "how many ways lead from each" },
+    options: { theory: "all pixels that can matter", random: "how much they do, with random weights" },
     value: "theory",
     change: (key) => {
-      state.effective = key === "ways";
+      state.effective = key === "random";
       render();
     },
   });
@@ -413,8 +416,8 @@ function figure(root, data, cg) {
             row.output.join("×"),
             asText(same(row.size)),
             asText(same(row.jump)),
-            row.parameters.toLocaleString("en"),
-            row.multiplications.toLocaleString("en"),
+            cg.grouped(row.parameters),
+            cg.grouped(row.multiplications),
           ]
         : ["–", "–", "–", "–", "–"];
       texts.forEach((text, place) => {
@@ -443,15 +446,9 @@ function figure(root, data, cg) {
   });
   part.field.firstElementChild.remove();
   part.neighbour.firstElementChild.remove();
-  const wayCells = Array.from({ length: height * width }, (_, i) =>
-    cg.draw(part.ways, "rect", {
-      x: left + pixel * (i % width),
-      y: upper + pixel * Math.floor(i / width),
-      width: pixel,
-      height: pixel,
-      fill: colours.red,
-    }),
-  );
+  const strengths = cg.squares(part.digit, { up: "red" });
+  part.square.setAttribute("fill-opacity", 0); // they lie behind it
+  const spread = cg.draw(part.spread, "ellipse", { fill: "none", stroke: colours.purple, "stroke-width": 1.4 });
 
   function buildDots() {
     const bottom = dotY(0) + 22;
@@ -475,22 +472,74 @@ function figure(root, data, cg) {
     );
   }
 
-  // How many ways lead from each place of the input to one unit, along one axis.
-  function ways(level, unit, axis) {
-    let now = new Map([[unit, 1]]);
-    for (let l = level; l > 0; l--) {
-      const { window } = levels[l],
-        below = new Map(),
-        count = places(l - 1, axis);
-      for (const [i, weight] of now) {
-        for (let t = 0; t < window.kernel[axis]; t++) {
-          const j = i * window.stride[axis] - window.padding[axis] + window.dilation[axis] * t;
-          if (j >= 0 && j < count) below.set(j, (below.get(j) || 0) + weight);
-        }
-      }
-      now = below;
+  // The units of the layer below that one unit is made of, along one axis.
+  function inputs(level, unit, axis) {
+    const { kernel, stride, padding, dilation } = levels[level].window,
+      count = places(level - 1, axis),
+      list = [];
+    for (let t = 0; t < kernel[axis]; t++) {
+      const below = unit * stride[axis] - padding[axis] + dilation[axis] * t;
+      if (below >= 0 && below < count) list.push(below);
     }
-    return now;
+    return list;
+  }
+
+  // How many paths lead from each place of the input to one unit, along one axis; and their mean and deviation.
+  function pathsTo(level, unit, axis) {
+    let counts = Float64Array.from({ length: places(level, axis) }, (_, i) => Number(i === unit));
+    for (let l = level; l > 0; l--) {
+      const below = new Float64Array(places(l - 1, axis));
+      counts.forEach((count, i) => {
+        if (count) for (const j of inputs(l, i, axis)) below[j] += count;
+      });
+      counts = below;
+    }
+    let all = 0,
+      mean = 0,
+      variance = 0;
+    counts.forEach((count, i) => {
+      all += count;
+      mean += count * (i + 0.5);
+    });
+    mean /= all;
+    counts.forEach((count, i) => {
+      variance += (count * (i + 0.5 - mean) ** 2) / all;
+    });
+    return { counts, mean, sigma: Math.sqrt(variance) };
+  }
+
+  // Lines from a unit to all that it is made of, layer by layer.
+  function lines(level, column) {
+    let path = "",
+      lit = new Set([column]);
+    for (let l = level; l > 0; l--) {
+      const below = new Set();
+      for (const i of lit)
+        for (const j of inputs(l, i, 1)) {
+          below.add(j);
+          path += `M${dotX(centre(l, 1, i)).toFixed(1)} ${dotY(l)}L${dotX(centre(l - 1, 1, j)).toFixed(1)} ${dotY(l - 1)}`;
+        }
+      lit = below;
+    }
+    return path;
+  }
+
+  // Squared derivatives by the pixels, on average over random weights: each path's is the product of its weights'
+  // variances, and they add up. So they are to one another as the numbers of paths.
+  function renderStrengths() {
+    cg.dress(part.spread, { visibility: state.effective ? "visible" : "hidden" });
+    cg.dress(part.digit, { opacity: state.effective ? 0.3 : 1 });
+    if (!state.effective) return strengths.paint([], 1, 1);
+    const down = pathsTo(state.level, state.row, 0),
+      along = pathsTo(state.level, state.column, 1),
+      product = new Float64Array(height * width);
+    for (let i = 0; i < height; i++)
+      for (let j = 0; j < width; j++) product[i * width + j] = down.counts[i] * along.counts[j];
+    strengths.paint(product, width, Math.max(...down.counts) * Math.max(...along.counts));
+    const ring = { cx: left + along.mean * pixel, cy: upper + down.mean * pixel };
+    cg.dress(spread, { ...ring, rx: 2 * along.sigma * pixel, ry: 2 * down.sigma * pixel });
+    cg.put(part.said3, `σ = ${number(down.sigma, 3)} × ${number(along.sigma, 3)} pixels`);
+    Object.assign(root.cellgrad, { down, along });
   }
 
   function render() {
@@ -505,70 +554,42 @@ function figure(root, data, cg) {
       alone = places(level, 1) < 2;
     cg.dress(fieldBox, sees(0));
     cg.dress(neighbourBox, { ...sees(shift), visibility: alone ? "hidden" : "visible" });
-
-    let lines = "",
-      lit = new Set([column]);
-    for (let l = level; l > 0; l--) {
-      const { window } = levels[l],
-        below = new Set(),
-        count = places(l - 1, 1);
-      for (const i of lit) {
-        for (let t = 0; t < window.kernel[1]; t++) {
-          const j = i * window.stride[1] - window.padding[1] + window.dilation[1] * t;
-          if (j < 0 || j >= count) continue;
-          below.add(j);
-          lines += `M${dotX(centre(l, 1, i))} ${dotY(l)}L${dotX(centre(l - 1, 1, j))} ${dotY(l - 1)}`;
-        }
-      }
-      lit = below;
-    }
-    part.paths.setAttribute("d", lines);
+    cg.dress(part.paths, { d: lines(level, column) });
     cg.dress(part.unit, { cx: dotX(centre(level, 1, column)), cy: dotY(level) });
 
-    part.ways.setAttribute("visibility", state.effective ? "visible" : "hidden");
-    if (state.effective) {
-      const down = ways(level, row, 0),
-        along = ways(level, column, 1);
-      const most = Math.max(...down.values(), 0) * Math.max(...along.values(), 0);
-      wayCells.forEach((cell, i) => {
-        const count = (down.get(Math.floor(i / width)) || 0) * (along.get(i % width) || 0);
-        cg.shade(cell, most ? (0.85 * count) / most : 0);
-      });
-      root.cellgrad.ways = { down: [...down], along: [...along] };
-    }
+    const unit = `${layer.name}, row ${row + 1}, column ${column + 1}`,
+      seen = `sees ${number(layer.size[0])} × ${number(layer.size[1])} pixels`,
+      over = layer.size[0] > height || layer.size[1] > width;
+    cg.put(part.said0, unit);
+    cg.put(part.said1, seen);
+    cg.put(part.said2, alone ? "it has no neighbour" : `its neighbour: ${number(layer.jump[1])} further`);
+    cg.put(part.said3, over ? "more than the whole digit" : "");
+    renderStrengths();
+    cg.dress(part.plate, { "aria-label": `${unit}, ${seen}` });
+    cg.say(found.problem ? words.textContent : `${unit}: ${seen}${state.effective ? `, ${part.said3.textContent}` : ""}`);
+    Object.assign(root.cellgrad, { state, levels });
+  }
 
-    const parameters = found.rows.reduce((sum, one) => sum + one.parameters, 0);
-    const multiplications = found.rows.reduce((sum, one) => sum + one.multiplications, 0);
-    part.said0.textContent = `${layer.name}, row ${row + 1}, column ${column + 1}`;
-    part.said1.textContent = `sees ${number(layer.size[0])} × ${number(layer.size[1])} pixels`;
-    part.said2.textContent = alone ? "it has no neighbour" : `its neighbour: ${number(layer.jump[1])} further`;
-    const over = layer.size[0] > height || layer.size[1] > width;
-    part.said3.textContent = over ? "more than the whole digit" : "";
-    part.parameters.textContent = `${parameters.toLocaleString("en")} parameters`;
+  // What the whole list costs, and whether it fits.
+  function renderCosts() {
+    const parameters = found.rows.reduce((sum, one) => sum + one.parameters, 0),
+      multiplications = found.rows.reduce((sum, one) => sum + one.multiplications, 0),
+      left = data.budget - parameters;
+    cg.put(part.parameters, `${cg.grouped(parameters)} parameters`);
+    cg.put(part.multiplications, `${cg.grouped(multiplications)} multiplications`);
     cg.dress(part.bar, {
       width: (392 - Number(part.bar.getAttribute("x"))) * Math.min(parameters / data.budget, 1),
-      fill: parameters > data.budget ? colours.red : colours.blue,
+      fill: left < 0 ? colours.red : colours.blue,
     });
-    part.multiplications.textContent = `${multiplications.toLocaleString("en")} multiplications`;
-    words.textContent = "";
-    if (found.problem) cg.add(words, "div", {}, `This does not fit. ${found.problem.message}.`);
-    else if (parameters > data.budget)
-      cg.add(words, "div", {}, `${(parameters - data.budget).toLocaleString("en")} parameters too many.`);
-    else
-      cg.add(
-        words,
-        "div",
-        {},
-        `Everything fits: ${(data.budget - parameters).toLocaleString("en")} of ${data.budget.toLocaleString("en")} parameters are left.`,
-      );
-    part.plate.setAttribute("aria-label", `${part.said0.textContent} ${part.said1.textContent}`);
-    cg.say(found.problem ? words.textContent : `${part.said0.textContent}: ${part.said1.textContent}`);
-    Object.assign(root.cellgrad, { state, levels, parameters, multiplications, problem: found.problem });
+    if (found.problem) cg.put(words, `This does not fit. ${found.problem.message}.`);
+    else if (left < 0) cg.put(words, `${cg.grouped(-left)} parameters too many.`);
+    else cg.put(words, `Everything fits: ${cg.grouped(left)} of ${cg.grouped(data.budget)} parameters are left.`);
+    Object.assign(root.cellgrad, { parameters, multiplications, problem: found.problem });
   }
 
   // ---- the hand on the picture
 
-  for (const name of ["dots", "paths", "unit", "names", "digit", "ways", "field", "neighbour"])
+  for (const name of ["dots", "paths", "unit", "names", "digit", "spread", "field", "neighbour"])
     part[name].style.pointerEvents = "none";
   cg.dress(part.plate, { class: "cg-cross", role: "group", "aria-roledescription": "units" });
   cg.dress(part.square, { class: "cg-cross" });

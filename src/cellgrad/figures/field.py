@@ -82,7 +82,8 @@ def field(
         "The field",
         "Each row of dots is a layer, at the places of the input's pixels that its units stand over; lines lead from "
         "one unit to all that it is made of. On the digit: the pixels that can change this unit (orange-red), and "
-        "those of its neighbour (dashed).",
+        "those of its neighbour (dashed). With random weights the derivatives' squares are largest in the middle; "
+        "there the ring's radius is two standard deviations.",
         _picture(layers, rows, input_size, pixels, drawn, chosen, budget),
         data,
         javascript.function("step", symbols, step(*symbols)),
@@ -167,7 +168,7 @@ def _picture(
             stroke_dasharray="3 3",
         ),
         image(ink(pixels), left, top, width * pixel, height * pixel, class_="cg-ink", data_part="digit"),
-        tag("g", data_part="ways", shape_rendering="crispEdges"),
+        tag("g", data_part="spread"),
         tag("g", square(1, stroke=ORANGE, stroke_width=1.4, stroke_dasharray="3 2"), data_part="neighbour"),
         tag("g", square(0, stroke=RED, stroke_width=2), data_part="field"),
         *(

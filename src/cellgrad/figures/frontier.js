@@ -69,7 +69,7 @@ function figure(root, data, cg) {
       words,
       "div",
       {},
-      `${point.name}: ${point.parameters.toLocaleString("en")} parameters, ${point.epochs} epochs`,
+      `${point.name}: ${cg.grouped(point.parameters)} parameters, ${point.epochs} epochs`,
     );
     const spread = reading.deviation === null ? "" : ` ± ${(100 * reading.deviation).toFixed(2)}`;
     cg.add(

@@ -264,8 +264,9 @@ function figure(root, data, cg) {
 
   // ---- the picture
 
+  part.answers.textContent = ""; // the still picture's
+  const answers = cg.squares(part.output, { up: "red", down: "blue" });
   let taps = [],
-    answers = [],
     cells = [];
   function buildPicture() {
     const cell = side / (n + 2 * state.padding),
@@ -273,7 +274,7 @@ function figure(root, data, cg) {
       inner = side - 2 * inset;
     for (const name of ["digit", "edge"])
       cg.dress(part[name], { x: left + inset, y: top + inset, width: inner, height: inner });
-    part.window.textContent = part.answers.textContent = part.tables.textContent = "";
+    part.window.textContent = part.tables.textContent = "";
     taps = state.kernel.map(() =>
       cg.draw(part.window, "rect", {
         width: cell,
@@ -284,15 +285,6 @@ function figure(root, data, cg) {
       }),
     );
     const answer = side / places;
-    answers = Array.from({ length: places * places }, (_, place) =>
-      cg.draw(part.answers, "rect", {
-        x: right + answer * (place % places),
-        y: top + answer * Math.floor(place / places),
-        width: answer,
-        height: answer,
-        stroke: "none",
-      }),
-    );
     cg.dress(part.mark, { width: answer, height: answer });
     const { lefts, side: wide, top: high } = data.tables,
       step = wide / state.size;
@@ -343,15 +335,13 @@ function figure(root, data, cg) {
     let largest = 0;
     for (const value of shown) largest = Math.max(largest, Math.abs(value));
     let gathered = 0;
-    for (const [place, square] of answers.entries()) {
-      const seen = !state.filling || visited[place];
-      if (seen) gathered += shown[place];
-      cg.shade(
-        square,
-        seen && largest ? Math.abs(shown[place]) / largest : 0,
-        shown[place] > 0 ? colours.red : colours.blue,
-      );
+    const painted = new Float64Array(shown.length);
+    for (let place = 0; place < shown.length; place++) {
+      if (state.filling && !visited[place]) continue;
+      gathered += shown[place];
+      painted[place] = shown[place];
     }
+    answers.paint(painted, places, largest);
 
     const pixels = state.kernel.map((_, tap) => under(here, tap));
     for (let tap = 0; tap < pixels.length; tap++) {
