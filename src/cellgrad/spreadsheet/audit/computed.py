@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -20,13 +21,14 @@ from cellgrad.spreadsheet.audit.mistakes import (
     explain,
     same,
 )
-from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement
+from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, tokenize
 from cellgrad.spreadsheet.printer import excel_formula
 from cellgrad.toynet import COLUMNS, DELTAS, chain_rule
 
 COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
+_SLOPES = frozenset(f"dE_d{name}" for name in WEIGHT)
 MOST_EXPLAINED = 60  # distinct wrong formulas for which the mistake is searched; the rest is reported without words
 
 
@@ -45,7 +47,7 @@ class Computed:
             if name not in (*CONSTANT, *WEIGHT):
                 other += self._column(name)
         helpers = list(self._helpers())
-        found = other + helpers + [judgement for judgement, _ in self.wrong]
+        found = other + helpers + _one_cause([judgement for judgement, _ in self.wrong])
         faulty = {(row, judgement.column) for judgement in found for row in judgement.rows}
         return found + list(_circles(self.context, faulty))
 
@@ -56,12 +58,10 @@ class Computed:
                 yield content
             if not isinstance(content, Formula):
                 continue
-            try:
-                parts = list(self.context.expanded(run, content))
-            except FormulaError as error:
-                yield replace(reader.unread(error, name, run.start), rows=run)
-                continue
-            for rows, expression in parts:
+            for rows, expression in self.context.expanded(run, content):
+                if isinstance(expression, FormulaError):
+                    yield replace(reader.unread(expression, name, rows.start), rows=rows)
+                    continue
                 key = content, expression
                 if key not in judged:
                     judged[key] = self._judge(name, rows.start, content, expression)
@@ -83,9 +83,10 @@ class Computed:
             return None
         expected, found = in_cells(context, right, row), context.found(name, row, reading)
         at = context.points_with(outside)
-        severity = "error"
+        severity, cause = "error", None
         if not_numbers := text_cells - reader.values.keys():
             words = "; ".join(f"reads {cell}, which holds the text {reader.texts[cell]!r}" for cell in not_numbers)
+            cause = words
         elif SYMBOLS[name] in expression.free_symbols:
             words = f"{name} is computed from itself, in a circle"
         elif agrees(expression, name, at):
@@ -97,10 +98,10 @@ class Computed:
         elif words := _stood_in(context, expression, name, at):
             expected, severity = "", WARNING
         else:
-            words = self._words(name, row, expression, right, at)
-            words += _numbers_shown(context, name, row, right)
+            cause = self._words(name, row, expression, right, at)
+            words = cause + _numbers_shown(context, name, row, right)
         found = f"={reading.text}" if severity == WARNING else found
-        return Judgement(name, here, reading.pattern, words, expected, found, severity)
+        return Judgement(name, here, reading.pattern, words, expected, found, severity, cause)
 
     def _words(self, name: str, row: int, expression: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) -> str:
         self.explained += 1
@@ -152,13 +153,23 @@ class Computed:
         right = next((part for part in _parts() if agrees(part, name, at)), None)
         words = "is not what the columns need that are computed from it"
         if right is not None:
-            expression = next(self.context.expanded(run, reading))[1]
-            words = explain(name, expression, right, at) or words
+            _, expression = next(self.context.expanded(run, reading))
+            if isinstance(expression, sp.Expr):
+                words = explain(name, expression, right, at) or words
         head = self.context.layout.sheet.value(self.context.layout.heading, self.context.layout.column(name))
         head = f" ({head[1:20]})" if isinstance(head, str) and head.startswith("'") else ""
         words = f"the helper column {name}{head}: {words}; it spoils {', '.join(dict.fromkeys(users))}"
         expected = in_cells(self.context, right, row) if right is not None else ""
         return Judgement(name, run, reading.pattern, words, expected, self.context.found(name, row, reading))
+
+
+def _one_cause(judgements: list[Judgement]) -> list[Judgement]:
+    """Keep as a common cause what blames another cell, and what is said alike of all eight derivatives."""
+    columns: dict[object, set[str]] = defaultdict(set)
+    for judgement in judgements:
+        columns[judgement.cause].add(judgement.column)
+    common = {said for said in columns if said and (columns[said] >= _SLOPES or cause_elsewhere(str(said)))}
+    return [judgement if judgement.cause in common else replace(judgement, cause=None) for judgement in judgements]
 
 
 def _needed(expression: sp.Expr, symbol: sp.Symbol, column: str, point: Point):

@@ -52,7 +52,8 @@ def _check_column(reader: Reader, name: str, numbers: Numbers) -> list[Judgement
         if isinstance(content, Judgement):
             unused = content.kind == "empty" and run.start > layout.first and not _read_in(reader, name, run)
             words = "empty, which is right as long as every formula takes the first row's number"
-            judgements.append(Judgement(name, run, "unused", words, severity=WARNING) if unused else content)
+            empty = Judgement(name, run, "unused", words, severity=WARNING, cause="unused")
+            judgements.append(empty if unused else content)
             continue
         if isinstance(content, RandomNumber):
             continue

@@ -76,14 +76,17 @@ class Context:
         """What the columns beside the table hold, row by row."""
         found = {}
         for name in self.layout.beside:
-            runs = self.reader.runs(name)
+            runs = [(rows, _as_number(content)) for rows, content in self.reader.runs(name)]
             found[name] = [content for rows, content in runs for _ in rows]
             if len(runs) == 1 and isinstance(runs[0][1], float):  # one number all the way down: a constant
                 self.reader.values[in_row(name, 0)] = self.reader.values[in_row(name, -1)] = rational(runs[0][1])
         return found
 
-    def expanded(self, rows: range, formula: Formula) -> Iterator[tuple[range, sp.Expr]]:
-        """A formula over the columns of the network alone, helper columns followed, for each run of equal rows."""
+    def expanded(self, rows: range, formula: Formula) -> Iterator[tuple[range, sp.Expr | FormulaError]]:
+        """A formula over the columns of the network alone, helper columns followed, for each run of equal rows.
+
+        Where a helper column holds no number and no formula that can be read, the error stands in its place.
+        """
         used = [
             (symbol, match[1] if match else str(symbol), int(match[2]) if match else 0)
             for symbol in formula.expression.free_symbols
@@ -93,7 +96,8 @@ class Context:
         if not used:
             yield rows, self.in_table(formula.expression)
             return
-        start, known, expression = rows.start, None, formula.expression
+        start, known = rows.start, None
+        expression: sp.Expr | FormulaError = formula.expression
         for row in rows:
             contents = tuple(self._at(name, row + offset) for _, name, offset in used)
             if contents == known:
@@ -101,7 +105,10 @@ class Context:
             if known is not None:
                 yield range(start, row), expression
             start, known = row, contents
-            expression = self.in_table(self._substituted(formula.expression, row, DEEPEST))
+            try:
+                expression = self.in_table(self._substituted(formula.expression, row, DEEPEST))
+            except FormulaError as error:
+                expression = error
         yield range(start, rows.stop), expression
 
     def with_helper(self, expression: sp.Expr, row: int, helper: str) -> sp.Expr:
@@ -142,8 +149,7 @@ class Context:
                 helper = self._substituted(content.expression, row + offset, depth - 1, kept)
                 written[symbol] = _moved(helper, offset)
             elif isinstance(content, Judgement):
-                place = self.layout.address(name, row + offset)
-                raise FormulaError(f"reads {place}, where {content.message}")
+                raise FormulaError(f"reads {self.layout.address(name, row + offset)}, {_fault(content)}")
         return expression.xreplace(written)
 
     @cached_property
@@ -192,6 +198,18 @@ class Context:
         """The formula as it is typed, and with names for its cells."""
         text = self.layout.typed(name, row)
         return text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
+
+
+def _as_number(content: Content) -> Content:
+    """A formula without cells, =1/2, as the number that it is."""
+    computed = isinstance(content, Formula) and content.exact.is_Rational
+    return float(content.exact) if computed else content
+
+
+def _fault(content: Judgement) -> str:
+    if content.kind == "empty":
+        return "which is empty"
+    return f"which {content.message}" if content.kind == "text" else f"where {content.message}"
 
 
 def _moved(expression: sp.Expr, offset: int) -> sp.Expr:

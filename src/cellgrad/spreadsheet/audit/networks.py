@@ -57,17 +57,14 @@ def _definitions(context: Context) -> dict[str, sp.Expr]:
     for name in COLUMNS:
         if name not in context.layout.columns or name in WEIGHT:
             continue
-        try:
-            written = {
-                expression
-                for rows, content in context.reader.runs(name)
-                if isinstance(content, Formula)
-                for _, expression in context.expanded(rows, content)
-            }
-        except FormulaError:
-            continue
-        if len(written) == 1:
-            found[name] = written.pop()
+        written = {
+            expression
+            for rows, content in context.reader.runs(name)
+            if isinstance(content, Formula)
+            for _, expression in context.expanded(rows, content)
+        }
+        if len(written) == 1 and isinstance(expression := written.pop(), sp.Expr):
+            found[name] = expression
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from statistics import mode
 
@@ -12,15 +13,27 @@ import sympy as sp
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.mistakes import definition
 from cellgrad.spreadsheet.audit.reading import UNCHECKED, Judgement
+from cellgrad.spreadsheet.audit.simulate import Values
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.toynet import COLUMNS
 
+Shape = tuple[bool, int]
+_COMPUTED = [name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT)]
 
-def check_numbers(context: Context, rate: float | None) -> tuple[float | None, tuple[str, ...], list[Judgement]]:
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the numbers of a table say: its learning rate, the columns without formulas, and what is wrong."""
+
+    rate: float | None
+    recomputed: tuple[str, ...]
+    judgements: list[Judgement]
+
+
+def check_numbers(context: Context, rate: float | None, values: Values) -> Numbers:
     """Judge numbers typed over in a column of formulas, and columns of numbers only.
 
-    Returns the learning rate, estimated from them where no update says it, the columns without formulas, and what is
-    wrong.
+    `values` is what all cells come to; the learning rate is estimated from the numbers where no update says it.
     """
     layout = context.layout
     belong = {name: _formula_rows(context, name) for name in layout.columns if name not in CONSTANT}
@@ -31,15 +44,18 @@ def check_numbers(context: Context, rate: float | None) -> tuple[float | None, t
     numbers = {name: [row for row in rows if row in belong[name]] for name, rows in numbers.items()}
     recomputed = tuple(name for name, rows in numbers.items() if 2 * len(rows) > len(belong[name]))
     if not any(numbers.values()):
-        return rate, recomputed, []
-    sheet = _Numbers(context, rate)
+        return Numbers(rate, recomputed, [])
+    sheet = _Sheet(context, rate, values)
     found = [
         judgement
         for name, rows in numbers.items()
         for row in rows
         if (judgement := _judge(sheet, name, row, float(layout.cell(name, row)), name in recomputed))
     ]
-    return sheet.rate, recomputed, found
+    weights = [name for name in WEIGHT if name in recomputed]
+    if weights and not any(judgement.column in WEIGHT for judgement in found):
+        found += _no_descent(sheet, weights)
+    return Numbers(sheet.rate, recomputed, found)
 
 
 def _formula_rows(context: Context, name: str) -> range:
@@ -48,7 +64,7 @@ def _formula_rows(context: Context, name: str) -> range:
     return rows[1:] if name in WEIGHT else rows
 
 
-def _judge(sheet: _Numbers, name: str, row: int, value: float, recomputed: bool) -> Judgement | None:
+def _judge(sheet: _Sheet, name: str, row: int, value: float, recomputed: bool) -> Judgement | None:
     expected, tolerance = sheet.expected(name, row)
     close = expected is not None and abs(value - expected) <= tolerance + sheet.unit_of(name, value)
     should, found = "" if expected is None else f"{expected:.15g}", f"{value:.15g}"
@@ -59,36 +75,50 @@ def _judge(sheet: _Numbers, name: str, row: int, value: float, recomputed: bool)
         return Judgement(name, here, "typed over", words, should, found)
     if expected is None:
         words = "a number that cannot be computed again, for want of the others in its row"
-        return Judgement(name, here, "alone", words, "", found, UNCHECKED)
+        return Judgement(name, here, "alone", words, "", found, UNCHECKED, words)
     if not close:
         words = "a number without a formula, and not what the other columns give"
         return Judgement(name, here, "number", words, should, found)
     return None
 
 
-class _Numbers:
+def _no_descent(sheet: _Sheet, weights: list[str]) -> list[Judgement]:
+    """Judgements on weights that are numbers alone, where these go uphill or do not show that they move at all."""
+    severity = "error"
+    if sheet.rate is not None and sheet.rate < 0:
+        words = f"the numbers go uphill, with a learning rate of {sheet.rate:g}"
+    elif all(sheet.stands_still(name) for name in weights):
+        words, severity = "the numbers do not move in the digits that they show, so that no descent is seen", UNCHECKED
+    else:
+        return []
+    rows = sheet.context.layout.rows(weights[0])[1:]
+    return [Judgement(name, rows, "still", words, "", "", severity, words) for name in weights if rows]
+
+
+class _Sheet:
     """The numbers of a table, and what each should be given the others, with how far it may be off.
 
     A number that is shown to d decimals may be half a unit of the last one off, and so may those that it is computed
     from: the tolerance is the sum of these, each times the slope with which it acts, plus the rounding of floats.
     """
 
-    def __init__(self, context: Context, rate: float | None):
-        layout, stored = context.layout, context.stored()
-        self.rate = rate
-        self.rows = layout.rows(WEIGHT[0])
+    def __init__(self, context: Context, rate: float | None, values: Values):
+        self.context, self.rate = context, rate
+        layout = context.layout
+        self.rows = layout.all_rows
         self.weights = [name for name in WEIGHT if name in layout.columns]
-        computed = [name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT)]
-        self.functions = {name: _with_slopes(definition(name, context.bias)) for name in computed}
-        self.table: dict[str, dict[int, float]] = {name: {} for name in (*CONSTANT, *computed)}
-        self.units: dict[str, dict[object, float]] = {}
-        for name, column in layout.columns.items():
+        self.functions = {name: _with_slopes(definition(name, context.bias)) for name in _COMPUTED}
+        self.table: dict[str, dict[int, float]] = {name: {} for name in (*CONSTANT, *_COMPUTED)}
+        shown: dict[str, list[float]] = {}
+        for name in layout.columns:
             typed = _floats((row, layout.cell(name, row)) for row in layout.rows(name))
-            self.table[name] = _floats((row, stored.cell(row, column)) for row in layout.rows(name)) | typed
-            # A first weight that is typed is exact, and so is what a formula computes.
-            rounded = {row: value for row, value in typed.items() if name not in WEIGHT or row > layout.first}
-            self.units[name] = {} if name in CONSTANT else _units(rounded.values())
-        for name, rows in context.constants.items():  # each is what it says; it may be a formula without a result
+            computed = zip(layout.rows(name), values.get(name, ()), strict=False)
+            self.table[name] = _floats(computed) | typed
+            if name not in CONSTANT:
+                # A first weight that is typed is exact, and so is what a formula computes.
+                shown[name] = [value for row, value in typed.items() if name not in WEIGHT or row > layout.first]
+        self.units = _Units(shown)
+        for name, rows in context.constants.items():
             self.table[name] |= {row: float(value) for row, value in rows.items()}
         for name, value in context.usual.items():
             self.table[name] |= {row: float(value) for row in self.rows if row not in self.table[name]}
@@ -97,7 +127,7 @@ class _Numbers:
             self.rate = self._estimated_rate()
 
     def _fill(self) -> None:
-        """Compute what the file does not remember, from the first row down."""
+        """Compute what is not known yet, from the first row down."""
         for row in self.rows:
             for name in (*self.weights, *self.functions):
                 if row not in self.table[name]:
@@ -107,8 +137,16 @@ class _Numbers:
 
     def unit_of(self, name: str, value: float) -> float:
         """How far a number may be off by the way it is shown."""
-        units = self.units.get(name)
-        return units.get(_shape(value), 0.5 * 10.0 ** -_decimals(value)) if units else 0.0
+        return self.units.of(name, value)
+
+    def stands_still(self, weight: str) -> bool:
+        """Whether a weight stays where it began, as far as its digits show."""
+        column = self.table[weight]
+        return all(
+            abs(column[row] - column[row - 1]) <= 2 * self.unit_of(weight, column[row])
+            for row in self.rows
+            if {row, row - 1} <= column.keys()
+        )
 
     def _definition(self, name: str, row: int) -> tuple[float | None, float]:
         symbols, function = self.functions[name]
@@ -137,7 +175,7 @@ class _Numbers:
         return weight - self.rate * derivative, 1.01 * tolerance
 
     def _estimated_rate(self) -> float | None:
-        """The learning rate that the numbers themselves show: of the shortest decimals, the one most updates obey."""
+        """The learning rate that the numbers themselves show: of those most updates obey, the shortest decimal."""
         updates = []
         for name in self.weights:
             weight, slope = self.table[name], self.table[f"dE_d{name}"]
@@ -148,37 +186,60 @@ class _Numbers:
             return None
         surest = sorted(updates, key=lambda update: -update[3])[:199]
         middle = sorted(rate for _, _, rate, _ in surest)[len(surest) // 2]
+        tried = {}
         for digits in range(1, 16):
             self.rate = float(f"{middle:.{digits}g}")
-            obeying = sum(
-                abs(self.table[name][row] - expected) <= tolerance + self.unit_of(name, self.table[name][row])
-                for name, row, _, _ in surest
-                for expected, tolerance in [self.expected(name, row)]
-            )
-            if 2 * obeying > len(surest):
+            tried[self.rate] = sum(self._obeys(name, row) for name, row, _, _ in surest)
+            if tried[self.rate] == len(surest):
                 break
-        return self.rate
+        return max(tried, key=tried.__getitem__)  # the first of equals, which is the shortest
+
+    def _obeys(self, weight: str, row: int) -> bool:
+        expected, tolerance = self.expected(weight, row)
+        value = self.table[weight][row]
+        return expected is not None and abs(value - expected) <= tolerance + self.unit_of(weight, value)
+
+
+class _Units:
+    """How far numbers may be off by the way they are shown: half a unit of the last decimal, by column and shape.
+
+    It is what most numbers of a shape show: some end in zeros, and one with more digits may be the mistake. A column
+    with hardly any different numbers goes by all weights together, or by all others.
+    """
+
+    def __init__(self, shown: dict[str, list[float]]):
+        pooled: dict[tuple[bool, Shape], list[float]] = defaultdict(list)
+        columns: dict[tuple[str, Shape], list[float]] = defaultdict(list)
+        for name, values in shown.items():
+            for value in {*values} - {0.0}:
+                columns[name, _shape(value)].append(value)
+                pooled[name in WEIGHT, _shape(value)].append(value)
+        self._pooled = {key: _half_a_unit(values) for key, values in pooled.items()}
+        self._columns = {key: _half_a_unit(values) for key, values in columns.items() if len(values) > 2}
+        self._shown = {name for name, values in shown.items() if values}
+
+    def of(self, name: str, value: float) -> float:
+        """The unit of a number; 0 where the column is not of numbers."""
+        if name not in self._shown:
+            return 0.0
+        if value == 0:
+            return max((unit for (weight, _), unit in self._pooled.items() if weight == (name in WEIGHT)), default=0.0)
+        own, pooled = self._columns.get((name, _shape(value))), self._pooled.get((name in WEIGHT, _shape(value)))
+        return own or pooled or 0.5 * 10.0 ** -_decimals(value)
+
+
+def _half_a_unit(values: list[float]) -> float:
+    return 0.5 * 10.0 ** -mode(map(_decimals, values))
 
 
 def _floats(cells: Iterable[tuple[int, object]]) -> dict[int, float]:
     return {row: float(value) for row, value in cells if isinstance(value, float)}
 
 
-def _shape(value: float) -> tuple[bool, int]:
+def _shape(value: float) -> Shape:
     """What costs a number digits where a cell's width is given: a sign, digits before the point, zeros after it."""
     exponent = repr(value).partition("e")[2]
     return value < 0, int(exponent) if exponent else len(f"{abs(int(value))}")
-
-
-def _units(values: Iterable[float]) -> dict[object, float]:
-    """Half a unit of the last decimal that numbers of one shape show.
-
-    It is what most of them show: some end in zeros, and one with more digits may be the mistake.
-    """
-    shapes: dict[object, list[int]] = defaultdict(list)
-    for value in values:
-        shapes[_shape(value)].append(_decimals(value))
-    return {shape: 0.5 * 10.0 ** -mode(decimals) for shape, decimals in shapes.items()}
 
 
 def _decimals(value: float) -> int:

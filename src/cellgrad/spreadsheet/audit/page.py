@@ -12,7 +12,7 @@ from pathlib import Path
 from openpyxl.utils import get_column_letter, range_boundaries
 
 from cellgrad.spreadsheet.audit.cells import AuditError, Sheet, Value, read_book
-from cellgrad.spreadsheet.audit.report import Finding, Report, Table
+from cellgrad.spreadsheet.audit.findings import Finding, Report, Table
 
 MOST_ROWS = 40  # of a table that are shown
 _STYLE = """

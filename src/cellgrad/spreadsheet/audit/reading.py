@@ -24,7 +24,10 @@ RANDOM = re.compile(r"\bRAND(?:BETWEEN|ARRAY)?\(", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is wrong with some rows of a column; those of the same `kind` and severity become one finding."""
+    """What is wrong with some rows of a column; those of the same `kind` and severity become one finding.
+
+    So do those of several columns that have the same `cause`, which is None for a mistake of one column only.
+    """
 
     column: str
     rows: range
@@ -33,6 +36,12 @@ class Judgement:
     expected: str = ""
     found: str = ""
     severity: str = ERROR
+    cause: object = None
+
+
+def cause_elsewhere(words: str) -> str | None:
+    """The cause that several columns share if a sentence blames another cell or a name; otherwise None."""
+    return words if words.startswith(("reads ", "uses the name ")) else None
 
 
 @dataclass(frozen=True, eq=False)  # read once, a formula is known by its identity
@@ -70,6 +79,12 @@ class RandomNumber:
 Content = float | Formula | RandomNumber | Judgement
 ELSEWHERE = re.compile(r"(\w+)\[([-+]\d+)\]")
 CONSTANT_ELSEWHERE = re.compile(r"({})\[([-+]\d+|row \d+)\]".format("|".join(CONSTANT)))
+
+
+def column_and_offset(symbol: sp.Symbol) -> tuple[str, int]:
+    """The column that a symbol of a formula stands for, and how many rows below the row at hand: ("w1", -1)."""
+    match = ELSEWHERE.fullmatch(str(symbol))
+    return (match[1], int(match[2])) if match else (str(symbol), 0)
 
 
 def in_row(name: str, offset: int) -> sp.Symbol:
@@ -122,13 +137,15 @@ class Reader:
     def _content(self, name: str, row: int, cell: Cell) -> Content:
         here = range(row, row + 1)
         if cell is None:
-            return Judgement(name, here, "empty", "the cell is empty", "a formula or a number", "nothing")
+            wanted = "a formula or a number"
+            return Judgement(name, here, "empty", "the cell is empty", wanted, "nothing", cause="empty")
         if isinstance(cell, Unreadable):
             return Judgement(name, here, "unread", f"the formula {cell.reason}", "", cell.text, UNCHECKED)
         if isinstance(cell, Pattern):
             return self._formula(name, row, cell)
         if isinstance(cell, str):
-            return Judgement(name, here, "text", "holds text, not a number or a formula", "a number", cell[1:60])
+            words = "holds text, not a number or a formula"
+            return Judgement(name, here, "text", words, "a number", cell[1:60], cause="text")
         return cell
 
     def first(self, name: str) -> Content | None:
@@ -141,10 +158,9 @@ class Reader:
     def unread(self, error: FormulaError, name: str, row: int) -> Judgement:
         """The judgement on a formula that cannot be read."""
         text = self.layout.typed(name, row)
-        found = text if len(text) < 200 else text[:200] + "…"
-        return Judgement(
-            name, range(row, row + 1), ("unread", str(error)), f"the formula {error}", "", found, UNCHECKED
-        )
+        found, words = text if len(text) < 200 else text[:200] + "…", str(error)
+        here, cause = range(row, row + 1), cause_elsewhere(words)
+        return Judgement(name, here, ("unread", words), f"the formula {words}", "", found, UNCHECKED, cause)
 
     def outside(self, expression: sp.Expr) -> set[sp.Symbol]:
         """The cells outside the table whose numbers an expression takes."""

@@ -13,6 +13,7 @@ import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.mistakes import definition
+from cellgrad.spreadsheet.audit.rates import Rates
 from cellgrad.spreadsheet.audit.reading import (
     CONSTANT_ELSEWHERE,
     ELSEWHERE,
@@ -20,9 +21,9 @@ from cellgrad.spreadsheet.audit.reading import (
     Formula,
     Judgement,
     RandomNumber,
+    column_and_offset,
 )
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
-from cellgrad.spreadsheet.audit.updates import Update
 from cellgrad.toynet import COLUMNS
 
 CLOSE, LEAST = 1e-9, 1e-12  # relative and absolute: above the rounding of a long descent, below any mistake
@@ -60,7 +61,7 @@ def simulate(context: Context) -> Values:
     values = {name: [_given(content) for content in column] for name, column in contents.items()}
     compiled: dict[int, _Compiled] = {}
     orders: dict[tuple, list[tuple[str, Formula]]] = {}
-    for place in range(len(layout.rows(WEIGHT[0]))):
+    for place in range(len(layout.all_rows)):
         here = [(name, column[place]) for name, column in contents.items() if place < len(column)]
         formulas = [(name, content) for name, content in here if isinstance(content, Formula)]
         shape = tuple(map(id, [content for _, content in formulas]))
@@ -162,27 +163,34 @@ def descent(context: Context, values: Values, rates: list[float]) -> Values:
     return table
 
 
-def learning_rates(context: Context, values: Values, usual: Update | None) -> list[float]:
-    """The learning rate of each update, from the second row on."""
-    count = len(context.layout.rows(WEIGHT[0])) - 1
-    if usual is None or usual.schedule is None:
-        return [usual.rate if usual and usual.rate is not None else 0.0] * count
-    symbols = sorted(usual.schedule.free_symbols, key=str)
-    function = sp.lambdify(
-        [sp.Symbol(f"x{k}") for k in range(len(symbols))],
-        usual.schedule.xreplace({symbol: sp.Symbol(f"x{k}") for k, symbol in enumerate(symbols)}),
-        modules="math",
-    )
-    rates = []
-    for place in range(1, count + 1):
-        arguments = []
-        for symbol in symbols:
-            match = ELSEWHERE.fullmatch(str(symbol))
-            name, offset = (match[1], int(match[2])) if match else (str(symbol), 0)
-            known = context.reader.values.get(symbol)
-            arguments.append(float(known) if known is not None else values[name][place + offset])
-        rates.append(float(function(*arguments)))
-    return rates
+def learning_rates(context: Context, values: Values, rates: Rates, estimated: float | None = None) -> list[float]:
+    """The learning rate of each update, from the second row on; the `estimated` one where no formula says it.
+
+    Raises KeyError, IndexError or TypeError where the column that a schedule takes it from holds no number.
+    """
+    usual, places = rates.usual, range(1, len(context.layout.all_rows))
+    if usual is not None and usual.schedule is not None:
+        found = _scheduled(context, values, usual.schedule, places)
+    else:
+        rate = estimated if usual is None else usual.rate
+        found = [rate or 0.0 for _ in places]
+    for rows, rate in rates.other:
+        for row in rows:
+            found[row - context.layout.first - 1] = rate
+    return found
+
+
+def _scheduled(context: Context, values: Values, schedule: sp.Expr, places: range) -> list[float]:
+    symbols = sorted(schedule.free_symbols, key=str)
+    plain = [sp.Symbol(f"x{place}") for place in range(len(symbols))]
+    function = sp.lambdify(plain, schedule.xreplace(dict(zip(symbols, plain, strict=True))), modules="math")
+    known = context.reader.values
+
+    def number(symbol: sp.Symbol, place: int) -> float:
+        name, offset = column_and_offset(symbol)
+        return float(known[symbol]) if symbol in known else values[name][place + offset]
+
+    return [float(function(*[number(symbol, place) for symbol in symbols])) for place in places]
 
 
 def first_difference(values: Values, right: Values) -> tuple[str, int, float, float] | None:

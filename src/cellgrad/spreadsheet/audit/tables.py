@@ -65,26 +65,36 @@ def _column_name(value: Value) -> str | None:
 class Layout:
     """Where a table stands: its sheet, the row of headings, the first and last row below, the columns by name.
 
-    `beside` are other columns with numbers or formulas in its rows, named by their letters. A row of new weights
-    alone below the last full row counts as the `last` of the weights only; `full` is the last one of all columns.
+    `beside` are other columns with numbers or formulas in its rows, named by their letters. Below the last `full` row
+    may stand the new weights and what is computed from them: the columns in `tail` have that row as their last.
     """
 
     sheet: Sheet
     heading: int
     first: int
     full: int
-    last: int
     columns: dict[str, int]
     beside: dict[str, int]
+    tail: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> dict[int, str]:
         """The columns' names by their number."""
         return {column: name for name, column in (self.beside | self.columns).items()}
 
+    @property
+    def last(self) -> int:
+        """The last row in which any column stands."""
+        return self.full + 1 if self.tail else self.full
+
     def rows(self, name: str = "") -> range:
         """The rows below the headings in which a column stands."""
-        return range(self.first, (self.last if name in WEIGHT else self.full) + 1)
+        return range(self.first, (self.last if name in self.tail else self.full) + 1)
+
+    @property
+    def all_rows(self) -> range:
+        """The rows in which any column stands: one more than there are updates."""
+        return range(self.first, self.last + 1)
 
     def column(self, name: str) -> int:
         """The number of a column, of the table or beside it."""
@@ -106,16 +116,21 @@ class Layout:
         """Where a column's cell of that row stands: "Z3"."""
         return self.sheet.address(row, self.column(name))
 
-    def span(self, name: str, rows: list[int]) -> str:
-        """Rows of a column as ranges: [3, 4, 5, 9] in column Z is "Z3:Z5,Z9"."""
-        runs: list[list[int]] = []
-        for row in rows:
-            if runs and row == runs[-1][1] + 1:
-                runs[-1][1] = row
+    def span(self, cells: dict[str, list[int]]) -> str:
+        """Rows of columns as ranges: rows 3, 4, 5, 9 of the neighbours Y and Z are "Y3:Z5,Y9:Z9"."""
+        blocks: list[tuple[int, int, list[int]]] = []  # neighbouring columns with the same rows: first, last, rows
+        for name, rows in sorted(cells.items(), key=lambda item: self.column(item[0])):
+            column = self.column(name)
+            if blocks and blocks[-1][1] == column - 1 and blocks[-1][2] == rows:
+                blocks[-1] = blocks[-1][0], column, rows
             else:
-                runs.append([row, row])
-        ends = [(self.address(name, first), self.address(name, last)) for first, last in runs]
-        return ",".join(first if first == last else f"{first}:{last}" for first, last in ends)
+                blocks.append((column, column, rows))
+        corners = [
+            (self.sheet.address(top, left), self.sheet.address(bottom, right))
+            for left, right, rows in blocks
+            for top, bottom in _runs(rows)
+        ]
+        return ",".join(first if first == last else f"{first}:{last}" for first, last in corners)
 
     @property
     def range(self) -> str:
@@ -145,10 +160,20 @@ def find_tables(sheet: Sheet) -> Iterator[Layout]:
         end = min(below, default=len(sheet.rows) + 1)
         body = _body(sheet, heading, end, columns)
         first, full = min(body, default=heading + 1), max(body, default=heading)
-        last = full
-        if body and full + 1 < end and _only_new_weights(sheet, full + 1, columns):
-            last = full + 1
-        yield Layout(sheet, heading, first, full, last, columns, _beside(sheet, first, full, columns))
+        beside = _beside(sheet, first, full, columns)
+        tail = _tail(sheet, full + 1, beside | columns) if body and full + 1 < end else frozenset()
+        yield Layout(sheet, heading, first, full, columns, beside, tail)
+
+
+def _runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Rows as runs of consecutive ones: the first and the last of each."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1] = runs[-1][0], row
+        else:
+            runs.append((row, row))
+    return runs
 
 
 def _body(sheet: Sheet, heading: int, end: int, columns: dict[str, int]) -> list[int]:
@@ -163,9 +188,15 @@ def _body(sheet: Sheet, heading: int, end: int, columns: dict[str, int]) -> list
     return body
 
 
-def _only_new_weights(sheet: Sheet, row: int, columns: dict[str, int]) -> bool:
-    filled = {name for name, column in columns.items() if sheet.cell(row, column) is not None}
-    return bool(filled & {*WEIGHT}) and filled <= {*WEIGHT, *CONSTANT}
+def _tail(sheet: Sheet, row: int, columns: dict[str, int]) -> frozenset[str]:
+    """The columns of a last, shorter row: the weights, if any of them is there, and what is filled beside them."""
+    filled = {name for name, column in columns.items() if not _blank(sheet.cell(row, column))}
+    weights = columns.keys() & {*WEIGHT}
+    return frozenset(filled | weights) if filled & weights else frozenset()
+
+
+def _blank(cell: Cell) -> bool:
+    return cell is None or is_text(cell)
 
 
 def _beside(sheet: Sheet, first: int, last: int, columns: dict[str, int]) -> dict[str, int]:

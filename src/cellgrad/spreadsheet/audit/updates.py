@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, column_symbol
-from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, in_row, outside_cell
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
+from cellgrad.spreadsheet.audit.reading import UNCHECKED, Formula, Judgement, column_and_offset, in_row
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, evaluate, read_reference, tokenize
+from cellgrad.spreadsheet.printer import excel_formula
 from cellgrad.toynet import COLUMNS
 
 
@@ -47,11 +46,25 @@ class Update:
         """The learning rate's cell for a sentence: without dollar signs."""
         return self.source.replace("$", "")
 
+    def number_or_cell(self, context: Context, row: int) -> str:
+        """What to type for the learning rate into an update of that row."""
+        if self.rate is None and self.schedule is None:
+            return "learning rate"
+        if self.schedule is None:
+            return self.source
+        cells = {}
+        for symbol in self.schedule.free_symbols:
+            name, offset = column_and_offset(symbol)
+            beside = name in context.layout.beside
+            cells[symbol] = context.layout.address(name, row + offset) if beside else str(symbol)
+        written = excel_formula(self.schedule, cells).removeprefix("=")
+        return written if self.schedule.is_Symbol else f"({written})"
+
 
 Updates = dict[str, list[tuple[range, Update]]]  # of each weight: rows and the update that they share
 
 
-def check_updates(context: Context) -> tuple[Updates, list[Judgement]]:
+def read_updates(context: Context) -> tuple[Updates, list[Judgement]]:
     """Read every weight. Returns the updates, whose learning rates are yet to be compared, and what is no update."""
     updates: Updates = {}
     judgements: list[Judgement] = []
@@ -63,7 +76,30 @@ def check_updates(context: Context) -> tuple[Updates, list[Judgement]]:
                     judgements.append(found)
                 else:
                     updates[name].append(found)
-    return updates, judgements
+    usual = usual_update(updates)
+    return updates, [
+        judgement
+        if judgement.expected or judgement.severity == UNCHECKED
+        else replace(judgement, expected=right_update(context, judgement.column, judgement.rows.start, usual))
+        for judgement in judgements
+    ]
+
+
+def usual_update(updates: Updates) -> Update | None:
+    """The first update, as in most columns: the row that was typed before it was filled down."""
+    first = [column[0][1] for column in updates.values() if column]
+    right = [update for update in first if update.rate is not None or update.schedule is not None] or first
+    most_common = Counter((update.rate, update.source) for update in right).most_common(1)
+    return next((update for update in right if (update.rate, update.source) == most_common[0][0]), None)
+
+
+def right_update(context: Context, name: str, row: int, usual: Update | None) -> str:
+    """The formula to type into a weight's cell, in cells and in names."""
+    layout, slope = context.layout, f"dE_d{name}"
+    rate = usual.number_or_cell(context, row) if usual else "learning rate"
+    weight = layout.address(name, row - 1)
+    above = layout.address(slope, row - 1) if slope in layout.columns else slope
+    return f"={weight}-{rate}*{above}, which is {name}[-1]-{rate}*{slope}[-1]"
 
 
 def _read_column(context: Context, name: str) -> Iterator[tuple[range, Update] | Judgement]:
@@ -77,14 +113,12 @@ def _read_column(context: Context, name: str) -> Iterator[tuple[range, Update] |
         elif run.start == layout.first:
             if content.exact.free_symbols - reader.values.keys():
                 words = "the first weight is computed from the table, where a number belongs"
-                yield Judgement(name, run, "first", words, "a number", f"={content.text}")
+                yield Judgement(name, run, "first", words, "a number", f"={content.text}", cause=words)
         else:
-            try:
-                parts = list(context.expanded(run, content))
-            except FormulaError as error:
-                yield replace(reader.unread(error, name, run.start), rows=run)
-                continue
-            for rows, expression in parts:
+            for rows, expression in context.expanded(run, content):
+                if isinstance(expression, FormulaError):
+                    yield replace(reader.unread(expression, name, rows.start), rows=rows)
+                    continue
                 key = content, expression
                 if key not in judged:
                     judged[key] = _judge(context, name, rows.start, content, expression)
@@ -109,8 +143,15 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
         return stray
     else:
         words = _mistake(context, name, expression)
-    expected = f"{name}[-1] - learning rate * dE_d{name}[-1]"
-    return Judgement(name, range(row, row + 1), reading.pattern, words, expected, context.found(name, row, reading))
+    found = context.found(name, row, reading)
+    return Judgement(
+        name, range(row, row + 1), ("update", reading.pattern), words, "", found, cause=_shared(name, words)
+    )
+
+
+def _shared(name: str, words: str) -> str | None:
+    """The cause of what is said of several weights in the same words; None of what names columns of one."""
+    return None if name in words or "dE_d" in words else words
 
 
 _OWN_ROW = {sp.Symbol(f"{name} of its own row", real=True): SYMBOLS[name] for name in SYMBOLS if name not in CONSTANT}
@@ -125,9 +166,7 @@ def _seen_from_above(expression: sp.Expr) -> sp.Expr:
 
 
 def _column_beside(context: Context, symbol: sp.Symbol) -> bool:
-    match = ELSEWHERE.fullmatch(str(symbol))
-    name = match[1] if match else str(symbol)
-    return name in context.layout.beside and symbol not in context.reader.values
+    return column_and_offset(symbol)[0] in context.layout.beside and symbol not in context.reader.values
 
 
 def _rate(context: Context, expression: sp.Expr, weight: str, slope: str) -> float | None:
@@ -196,119 +235,3 @@ def _mistake(context: Context, name: str, expression: sp.Expr) -> str:
     if updates(expression + SYMBOLS[name], name, slope):
         return f"{name} of the row above is missing"
     return "is not the weight minus learning rate times derivative"
-
-
-# The learning rate
-
-
-def usual_update(updates: Updates) -> Update | None:
-    """The first update, as in most columns: the row that was typed before it was filled down."""
-    first = [column[0][1] for column in updates.values() if column]
-    right = [update for update in first if update.rate is not None or update.schedule is not None] or first
-    most_common = Counter((update.rate, update.source) for update in right).most_common(1)
-    return next((update for update in right if (update.rate, update.source) == most_common[0][0]), None)
-
-
-def check_rates(context: Context, name: str, updates: list[tuple[range, Update]], usual: Update) -> Iterator[Judgement]:
-    """Judgements on updates whose learning rate comes from somewhere else than the usual one, or may slide."""
-    layout, slope = context.layout, f"dE_d{name}"
-    units = [
-        (rows, update.moved_to(rows.start))
-        for run, update in updates
-        for rows in ([run] if all(cell.row_fixed for cell in update.cells) else [range(r, r + 1) for r in run])
-    ]
-    by_row = {rows.start: update for rows, update in units}
-    slid = {
-        row: [cell for cell in update.cells if _is_slid(context, cell, usual, name, row)]
-        for row, update in by_row.items()
-    }
-    filled_down = len(layout.rows()) > 2 and not any(slid.values())
-    for rows, update in units:
-        row = rows.start
-        above = layout.address(slope, row - 1) if slope in layout.columns else slope
-        place = "learning rate" if usual.rate is None else usual.source
-        expected = f"={layout.address(name, row - 1)}-{place}*{above}"
-        judgement = partial(Judgement, name, rows, expected=expected, found=layout.typed(name, row))
-        if update.source == usual.source:
-            words, kind, severity = _same_source(context, update, usual)
-            loose = slid[row] == [] and not filled_down and any(not cell.row_fixed for cell in update.cells)
-            if words:
-                yield judgement(kind, words, severity=severity)
-            elif loose:
-                words = f"right here, but the learning rate would slide when filled down; write {usual.source}"
-                yield judgement("loose", words, severity=WARNING)
-        elif slid[row]:
-            below = [(place, by_row[place]) for place in range(row, row + 4) if place in by_row]
-            reads = ", ".join(f"{layout.address(name, place)} reads {other.said}" for place, other in below[:3])
-            words = (
-                f"the learning rate slides: {slid[row][0]} is not fixed, so that filled down or across {reads}"
-                f"{', …' if len(below) > 3 else ''} and not {usual.said}; write {usual.source}"
-            )
-            yield judgement("slides", words)
-        else:
-            yield judgement(("rate", update.source), _other_rate(update, usual))
-
-
-def _same_source(context: Context, update: Update, usual: Update) -> tuple[str, object, str]:
-    """What is wrong with an update that takes its rate from where most do: words, kind, severity; no words if right."""
-    reader, cell = context.reader, outside_cell(usual.said)
-    if update.schedule is not None:
-        return "", "", ""
-    if update.rate is None:
-        held = f"the text {reader.texts[cell]!r}" if cell in reader.texts else "a cell of the table"
-        return f"the learning rate comes from {usual.said}, {held}, and not from a number", "no number", "error"
-    factor = update.rate / usual.rate if usual.rate else 1.0
-    if not math.isclose(factor, 1.0, rel_tol=1e-12):
-        return f"takes {factor:.9g} times the learning rate that the other updates take", ("factor", factor), "error"
-    if cell in reader.empty:
-        return f"the learning rate's cell {usual.said} is empty, so that nothing changes", "no rate", "error"
-    if update.rate == 0:
-        return f"the learning rate of {usual.said} is 0, so that nothing changes", "no rate", WARNING
-    if cell in reader.texts:
-        words = f"{usual.said} holds {reader.texts[cell]!r} as a text, which not every program takes for a number"
-        return words, "text", WARNING
-    return "", "", ""
-
-
-def _other_rate(update: Update, usual: Update) -> str:
-    if update.schedule is not None or update.cells:
-        holds = "" if update.rate is None else f" ({update.rate:g})"
-        return f"takes the learning rate from {update.said}{holds}, the other updates from {usual.said}"
-    if update.rate == 1:
-        return f"the derivative is not multiplied by the learning rate of {usual.said}"
-    return f"the learning rate {update.rate:g} is typed in, the other updates have {usual.said}"
-
-
-def _is_slid(context: Context, cell: Reference, usual: Update, name: str, row: int) -> bool:
-    """Whether a cell is where the usual learning rate's cell comes to when it is filled down or to the right."""
-    if not usual.cells or ", " in usual.source:  # typed in, or several cells
-        return False
-    columns = context.layout.columns
-    down, across = cell.row - usual.cells[0].row, cell.column - usual.cells[0].column
-    steps = [columns[name] - columns[other] for other in WEIGHT if other in columns]
-    down_right = down == 0 or (not cell.row_fixed and 0 < down < row - context.layout.first)
-    across_right = across == 0 or (not cell.column_fixed and across in steps)
-    return (down, across) != (0, 0) and down_right and across_right
-
-
-def check_schedule(context: Context, updates: Updates, usual: Update) -> Iterator[Judgement]:
-    """Judgements on single numbers of a learning rate's column that differ from the one in most rows."""
-    column = column_symbol(str(usual.schedule)) if usual.schedule is not None and usual.schedule.is_Symbol else None
-    match = ELSEWHERE.fullmatch(str(column)) if column is not None else None
-    name, offset = (match[1], int(match[2])) if match else (str(column), 0)
-    if name not in context.layout.beside:
-        return
-    runs = context.reader.runs(name)
-    held = Counter()
-    for rows, content in runs:
-        held[content] += len(rows)
-    most, count = held.most_common(1)[0]
-    if not isinstance(most, float) or 2 * count <= len(context.layout.rows()):
-        return
-    for rows, content in runs:
-        for weight in updates if content != most and isinstance(content, float) else ():
-            moved = range(rows.start - offset, rows.stop - offset)
-            words = f"takes the learning rate {content:g} from column {name}, which holds {most:g} elsewhere"
-            if moved.start > context.layout.first:
-                found = context.layout.typed(weight, moved.start)
-                yield Judgement(weight, moved, ("rate", content), words, f"{most:g}", found)

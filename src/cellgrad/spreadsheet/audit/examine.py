@@ -1,0 +1,155 @@
+"""One table examined: its constants, its formulas, its updates, its numbers, and then the whole of it computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cellgrad.spreadsheet.audit.cells import Book, Sheet
+from cellgrad.spreadsheet.audit.computed import Computed
+from cellgrad.spreadsheet.audit.constants import check_constants
+from cellgrad.spreadsheet.audit.context import Context
+from cellgrad.spreadsheet.audit.findings import Finding, Table
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
+from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
+from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
+from cellgrad.spreadsheet.audit.rates import Rates, check_rates
+from cellgrad.spreadsheet.audit.reading import UNCHECKED, WARNING, Judgement, Reader
+from cellgrad.spreadsheet.audit.simulate import (
+    NotComputed,
+    Values,
+    descent,
+    first_difference,
+    learning_rates,
+    simulate,
+)
+from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
+from cellgrad.spreadsheet.audit.updates import read_updates
+from cellgrad.toynet import COLUMNS
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """The table as a spreadsheet program computes it: its numbers, or the judgement on a cell that shows an error."""
+
+    values: Values
+    failure: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class _Descended:
+    """The descent that the table should be: its learning rates, its numbers, and where the table parts from it."""
+
+    rates: list[float]
+    right: Values
+    objection: Judgement | None = None
+
+
+def examine(book: Book, layout: Layout, stand_ins: dict, stored: Callable[[Sheet], Sheet]) -> Table:
+    """Check one table: first what is constant, which the other checks rest on, then every formula and number."""
+    if not layout.rows():
+        empty = Finding("", layout.range, UNCHECKED, "rows of numbers and formulas", "", "headings without rows")
+        return Table(layout.sheet.title, layout.range, 0, None, None, (empty,))
+    reader = Reader(book, layout)
+    below = {name: reader.runs(name)[-1][1] for name in ("b1", "b2") if name in layout.columns}
+    trained = trained_biases(below)
+    constants, judgements = check_constants(reader, trained)
+    context = Context(reader, lambda: stored(layout.sheet), constants, stand_ins)
+    computed = Computed(context).judgements()
+    updates, wrong = read_updates(context)
+    judgements += wrong
+    rates, wrong = check_rates(context, updates)
+    judgements += wrong
+    table = _computed(context)
+    numbers = check_numbers(context, rates.usual and rates.usual.rate, table.values)
+    missing = list(_missing(layout, stand_ins))
+    words = other_network(context, numbers.rate, trained) if computed or missing or trained else None
+    if words:
+        computed, missing = [], [Finding("", layout.range, UNCHECKED, "", "", words)]
+    judgements += computed + numbers.judgements
+    descended = _descended(context, table, rates, numbers)
+    serious = bool(missing) or any(judgement.severity != WARNING for judgement in judgements)
+    if descended.objection and not serious:
+        judgements.append(descended.objection)
+    return Table(
+        sheet=layout.sheet.title,
+        range=layout.range,
+        rows=len(layout.rows()),
+        learning_rate=_first_rate(rates, descended.rates, numbers),
+        learning_rate_source=rates.usual and rates.usual.source,
+        findings=(*_grouped(layout, judgements), *missing),
+        biases={unit: str(context.bias_terms[unit]) for unit in context.bias},
+        recomputed=numbers.recomputed,
+        losses=tuple(loss for loss in table.values.get("E_total", ()) if loss is not None),
+        right_losses=tuple(right for right in descended.right.get("E_total", ()) if right is not None),
+    )
+
+
+def _first_rate(rates: Rates, found: list[float], numbers: Numbers) -> float | None:
+    scheduled = rates.usual is not None and rates.usual.schedule is not None
+    if scheduled or rates.other:
+        return found[0] if found else None
+    return numbers.rate
+
+
+def _computed(context: Context) -> _Computed:
+    try:
+        return _Computed(simulate(context))
+    except NotComputed as error:
+        words = f"a spreadsheet program computes no number here: it {error.reason}"
+        return _Computed({}, _objection(context, error.column, error.row, words))
+
+
+def _descended(context: Context, table: _Computed, rates: Rates, numbers: Numbers) -> _Descended:
+    """Hold the numbers of the whole table against the descent from its first row.
+
+    Numbers alone are right to the digits they show; among formulas they have to be what the descent gives.
+    """
+    layout = context.layout
+    if table.failure:
+        return _Descended([], {}, table.failure)
+    corner = next(iter(layout.columns))
+    try:
+        found = learning_rates(context, table.values, rates, numbers.rate)
+        right = descent(context, table.values, found)
+    except (KeyError, IndexError, TypeError, ArithmeticError):
+        words = "no descent starts from the numbers of the first row"
+        return _Descended([], {}, _objection(context, corner, layout.first, words))
+    if rates.usual is not None and min(found, default=1.0) <= 0 and numbers.rate != 0:
+        words = "the learning rate is not above zero in every row"
+        return _Descended(found, right, _objection(context, corner, layout.first, words))
+    numbers_alone = len(numbers.recomputed) == sum(name not in CONSTANT for name in layout.columns)
+    parted = None if numbers_alone else first_difference(table.values, right)
+    if parted is None:
+        return _Descended(found, right)
+    name, place, shown, expected = parted
+    words = f"computed, it is {shown!r} where the descent gives {expected!r}"
+    return _Descended(found, right, _objection(context, name, layout.first + place, words, repr(expected)))
+
+
+def _objection(context: Context, name: str, row: int, words: str, expected: str = "") -> Judgement:
+    return Judgement(name, range(row, row + 1), "computed", words, expected, context.layout.typed(name, row))
+
+
+def _grouped(layout: Layout, judgements: list[Judgement]) -> Iterator[Finding]:
+    """One finding for all the cells that make the same mistake: those of a column, or of all with the same cause."""
+    groups: dict[tuple, list[Judgement]] = {}
+    order = [*layout.columns, *layout.beside]
+    for judgement in sorted(judgements, key=lambda one: (order.index(one.column), one.rows.start)):
+        source = (judgement.column, judgement.kind) if judgement.cause is None else (None, judgement.cause)
+        groups.setdefault((source, judgement.severity), []).append(judgement)
+    for group in groups.values():
+        first = group[0]
+        cells: dict[str, list[int]] = {judgement.column: [] for judgement in group}
+        for judgement in group:
+            cells[judgement.column] += judgement.rows
+        columns = ", ".join(cells)
+        yield Finding(columns, layout.span(cells), first.severity, first.expected, first.found, first.message)
+
+
+def _missing(layout: Layout, stand_ins: dict) -> Iterator[Finding]:
+    place = layout.range.split(":")[0]
+    words = "no column is headed so, or not in a way that was recognised"
+    for name in COLUMNS:
+        if name not in layout.columns and SYMBOLS[name] not in stand_ins.values():
+            yield Finding(name, place, UNCHECKED, f"a column {name}", "", words)
