@@ -1,0 +1,71 @@
+// What a page does beyond showing itself: code can be copied, and on paper it is light, with all solutions at its end.
+
+for (const block of document.querySelectorAll(".cell_input .highlight, article section > .highlight-python .highlight")) {
+  const button = document.createElement("button");
+  button.className = "copy";
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(block.querySelector("pre").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+  block.append(button);
+}
+
+// Hiding the chapters' list must not lose the keyboard's place; a list that is hidden is not walked through.
+const toggle = document.querySelector(".primary-toggle");
+toggle?.addEventListener("click", () => setTimeout(() => toggle.focus()));
+
+// A formula, table or listing that is wider than its place can be moved by the keyboard.
+function reach() {
+  for (const wide of document.querySelectorAll(".formula, .cell_output, .cell_output .output, article pre")) {
+    if (wide.scrollWidth > wide.clientWidth + 1) {
+      wide.tabIndex = 0;
+    } else {
+      wide.removeAttribute("tabindex");
+    }
+  }
+}
+addEventListener("load", () => setTimeout(reach));
+addEventListener("resize", reach);
+
+// A link to what is inside a closed fold opens it.
+function open() {
+  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let fold = place && place.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+}
+addEventListener("hashchange", open);
+open();
+
+const undo = [];
+addEventListener("beforeprint", () => {
+  const { theme } = document.documentElement.dataset;
+  document.documentElement.dataset.theme = "light";
+  undo.push(() => { document.documentElement.dataset.theme = theme; });
+  const solutions = [...document.querySelectorAll("article details.solution")];
+  if (!solutions.length) return;
+  const end = document.createElement("section");
+  end.className = "solutions";
+  end.append(Object.assign(document.createElement("h2"), { textContent: "Solutions" }));
+  for (const solution of solutions) {
+    let exercise = solution.previousElementSibling;
+    while (exercise && !exercise.classList.contains("exercise")) exercise = exercise.previousElementSibling;
+    const place = document.createComment("solution");
+    const summary = solution.querySelector("summary");
+    const title = summary.textContent;
+    const number = exercise?.querySelector("strong")?.textContent;
+    if (number) summary.textContent = `Exercise ${number}`;
+    solution.replaceWith(place);
+    solution.open = true;
+    end.append(solution);
+    undo.push(() => { place.replaceWith(solution); solution.open = false; summary.textContent = title; });
+  }
+  for (const fold of document.querySelectorAll("article details:not(.fold):not([open])")) {
+    fold.open = true;
+    undo.push(() => { fold.open = false; });
+  }
+  document.querySelector("article").append(end);
+  undo.push(() => end.remove());
+});
+addEventListener("afterprint", () => { while (undo.length) undo.pop()(); });

@@ -1,0 +1,145 @@
+"""What the site's extensions make of the chapters: formulas, tables, captions, one stylesheet, the search."""
+
+import json
+import re
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_book import BOOK, CHAPTERS, article
+
+from cellgrad.trials.records import shipped_records
+
+sys.path.append(str(BOOK / "_ext"))
+mathml = pytest.importorskip("mathml")
+import map_of_chapters  # noqa: E402
+import measured  # noqa: E402
+import stylesheet  # noqa: E402
+import tables  # noqa: E402
+
+
+def leaves(latex: str, display: str = "inline") -> str:
+    """The characters that a formula shows, from left to right."""
+    return "".join(ET.fromstring(mathml.mathml(latex, display)).itertext()).replace("\u2062", "")
+
+
+def test_lines_of_a_formula_stand_below_each_other_at_their_signs():
+    tree = ET.fromstring(mathml.mathml("\\begin{aligned} a &= b \\\\ &= c , \\end{aligned}", "block"))
+    assert ["".join(row.itertext()) for row in tree.iter("mtr")] == ["a=b", "=c,"]
+    assert [cell.get("style") for cell in tree.iter("mtd")] == ["text-align: right", "text-align: left"] * 2
+
+
+def test_formulas_show_the_characters_of_their_latex():
+    assert leaves(r"\frac{\partial E}{\partial w_5} = \delta_{o1}\, a_{h1}") == "∂E∂w5=δo1ah1"
+    assert leaves(r"a < b") == "a<b"
+    assert leaves(r"\displaystyle \left[\begin{matrix}1 & x\\2 & y\end{matrix}\right]") == "[1x2y]"
+
+
+@pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
+def test_no_formula_of_a_page_is_left_as_latex(site, chapter):
+    formulas = re.findall(r"<math.*?</math>", article(site / f"{chapter}.html"), flags=re.S)
+    written = len(re.findall(r"(?<![\\$])\$\$?[^$\n]+\$", "".join(texts(chapter))))
+    assert bool(formulas) == bool(written)
+    shown = "".join("".join(ET.fromstring(formula.replace("&nbsp;", " ")).itertext()) for formula in formulas)
+    assert not re.search(r"[\\&$]", shown)
+
+
+def texts(chapter: str) -> list[str]:
+    cells = json.loads((BOOK / f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+
+
+def as_frame(html: str) -> pd.DataFrame:
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", html, re.S)]
+    return pd.DataFrame(rows[1:], columns=rows[0])
+
+
+def told(frame: pd.DataFrame) -> str:
+    return tables.of_a_book(re.search(r"<table.*</table>", frame.to_html(), re.S)[0])
+
+
+def test_a_table_says_yes_and_no_and_has_no_row_numbers_and_no_negative_zero():
+    html = told(pd.DataFrame({"what": ["a<b", "c"], "right": [True, False], "size": [-0.0, np.nan]}))
+    assert as_frame(html).values.tolist() == [["a&lt;b", "yes", "0.0"], ["c", "no", "–"]]
+    assert html.count('class="words"') == 6 and "<th></th>" not in html
+
+
+def test_a_table_keeps_its_named_rows_under_one_row_of_headings():
+    frame = pd.DataFrame({"loss": [1.5, 2.5]}, index=pd.Index([0, 100], name="update"))
+    assert list(as_frame(told(frame))) == ["update", "loss"] and told(frame).count("<tr>") == 3
+    assert 'scope="row">100<' in told(frame)
+    several = frame.T.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]), axis=1).to_html()
+    assert tables.of_a_book(several) == several
+
+
+def test_the_stylesheet_keeps_what_a_page_can_use_and_nothing_else():
+    css = """@charset "utf-8"; /* } */ .used, .unused:hover { color: red } .unused { color: blue }
+    @media print { .used:not(.unused) { top: 0 } .unused { left: 0 } } @media print { .unused { left: 0 } }
+    a:is(.used, b) { background: url("data:a;b") } @font-face { font-family: "Font Awesome"; src: x }"""
+    kept = re.sub(r"\s+", " ", stylesheet.needed(css, {"used"}))
+    assert kept == (
+        '.used{color: red}@media print{.used:not(.unused){top: 0}}a:is(.used, b){background: url("data:a;b")}'
+    )
+
+
+def test_the_map_shows_only_arrows_that_do_not_follow_from_others():
+    needs = {"a": set(), "b": {"a"}, "c": {"a", "b"}, "d": {"a"}}
+    assert map_of_chapters.direct(needs) == {("a", "b"), ("b", "c"), ("a", "d")}
+    where = map_of_chapters.places(needs, {"a": 0, "b": 0, "c": 0, "d": 1})
+    assert where == {"a": (0, 0), "b": (1, 0), "c": (2, 0), "d": (1, 1)}
+
+
+def test_every_chapter_is_on_the_map_and_needs_what_it_says(site):
+    html = article(site / "what-needs-what.html")
+    assert {f"{chapter.stem}.html" for chapter in CHAPTERS} <= set(re.findall(r'<a href="([^"]+)"', html))
+    found = map_of_chapters.chapters(BOOK)
+    assert found["03-its-derivatives"][1] == {"01-the-network", "02-slopes"}
+
+
+@pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
+def test_every_caption_can_be_linked_to_and_every_mention_is_a_link(site, chapter):
+    html = article(site / f"{chapter}.html")
+    captions = re.findall(r"^\*((?:Figure|Table) [\d.]+)\. ", "\n".join(texts(chapter)), flags=re.M)
+    for caption in captions:
+        name = caption.lower().replace(" ", "-").replace(".", "-")
+        assert html.count(f'id="{name}"') == 1
+    plain = re.sub(r'<p class="caption.*?</p>|<a [^>]*>.*?</a>|<pre.*?</pre>|<h\d.*?</h\d>', "", html, flags=re.S)
+    plain = re.sub(r"<script.*?</script>|<[^>]*>", "", plain, flags=re.S)
+    assert not re.search(r"\bFigure \d+\.\d+", plain)
+
+
+def test_folded_cells_say_what_is_in_them(site):
+    labels = re.findall(r"<summary>(.*?)</summary>", article(site / "01-the-network.html"))
+    assert labels[:3] == ["Set-up: the book's package", "Set-up: what this chapter imports", "Code of the figure"]
+    assert not any("code cell" in label for label in labels)
+
+
+@pytest.mark.parametrize("page", ["index", "07-the-receptive-field", "glossary"])
+def test_a_page_can_be_found_and_shown_by_others(site, page):
+    html = (site / f"{page}.html").read_text(encoding="utf-8")
+    description = re.search(r'<meta name="description" content="([^"]*)"', html)[1]
+    assert 50 < len(description) <= 160
+    place = re.search(r'<link rel="canonical" href="([^"]+)"', html)[1]
+    assert place.endswith(f"/{page}.html") and place in (site / "sitemap.xml").read_text(encoding="utf-8")
+    assert html.count("<title>") == 1 and html.count('name="viewport"') == 1
+    card = re.search(r'<meta property="og:image" content="([^"]+)"', html)[1]
+    assert (site / card.removeprefix(place.removesuffix(f"{page}.html"))).is_file()
+
+
+def test_the_records_behind_the_long_results_are_told(site):
+    html = article(site / "reproducing.html")
+    assert f"<td><p>{len(shipped_records('recipes'))}</p></td>" in html
+    assert {row[0] for row in measured.rows()} >= {"recipes", "source", "advice", "tricks", "seconds"}
+
+
+def test_the_page_of_the_package_says_what_the_docstrings_say(site):
+    text = re.sub(r"<[^>]+>", "", article(site / "package.html"))
+    assert "measure_receptive_field(" in text and "A row for each layer of a layer list" in text
+
+
+def test_what_is_not_asked_for_is_not_there(site):
+    names = {path.name for path in Path(site).rglob("*") if path.is_file()}
+    assert not {name for name in names if name.endswith((".map", ".ttf")) or "fontawesome" in name or "mathjax" in name}
