@@ -4,7 +4,8 @@ nbval runs a notebook's cells on a fresh kernel and compares their outputs with 
 its tests of a notebook this adds three kinds. `figures`: each picture looks as the stored one does. `alone`: the cells
 opened no file of the repository besides the package, so that the notebook runs where it stands alone, as on Colab.
 `solution N`: the solutions of its exercises run, each with the names that the cells have left, and none disturbs
-another's.
+another's; each prints what the page shows below it, unless the page says that it does so "with us"; and where it gives
+its answer to `check`, the answer is right.
 """
 
 import base64
@@ -53,6 +54,17 @@ builtins._files_of_the_repository = _watched()
 del _watched, builtins
 """
 
+SOLUTION = """
+import contextlib, io
+with contextlib.redirect_stdout(io.StringIO()) as _printed:
+    exec(compile({source!r}, {name!r}, "exec"), dict(globals()))
+_printed = _printed.getvalue().rstrip()
+assert {shown!r} is None or _printed == {shown!r}, f"the page shows something else than {{_printed}}"
+# What was counted on all digits cannot be right on the sample.
+_sample = getattr(globals().get("data"), "kind", "") == "sample"
+assert "check(" not in {source!r} or _printed.endswith("Right.") or _sample, f"not right: {{_printed}}"
+"""
+
 ASK = """
 import builtins
 assert not builtins._files_of_the_repository, (
@@ -77,19 +89,22 @@ def _around(file: IPyNbFile, cells: list[IPyNbCell]) -> list[pytest.Item]:
         cell.output_timeout = 60  # of nbval's own five seconds, a busy machine takes more
     after = [Figures.from_parent(file, name="figures", cells=cells)]
     after.append(_step(file, "alone", ASK, cells))
-    found = solutions(file.nb)
-    for number, source in enumerate(found, start=1):
-        code = f"exec(compile({source!r}, 'solution {number}', 'exec'), dict(globals()))"
+    for number, (source, shown) in enumerate(solutions(file.nb), start=1):
+        code = SOLUTION.format(source=source, shown=shown, name=f"solution {number}")
         after.append(_step(file, f"solution {number}", BEFORE_SOLUTIONS + code, cells))
     return [_step(file, "watch", WATCH, []), *cells, *after]
 
 
-def solutions(notebook: nbformat.NotebookNode) -> list[str]:
-    """The code of each solution in a notebook's text."""
+def solutions(notebook: nbformat.NotebookNode) -> list[tuple[str, str | None]]:
+    """The code of each solution in a notebook's text, and what the page shows that it prints, if it always does."""
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    hidden = re.findall(r"<summary>Solution</summary>(.*?)</details>", text, flags=re.S)
-    blocks = [re.findall(r"```python\n(.*?)```", solution, flags=re.S) for solution in hidden]
-    return ["\n".join(code) for code in blocks if code]
+    found = []
+    for solution in re.findall(r"<summary>Solution</summary>(.*?)</details>", text, flags=re.S):
+        code, shown = (re.findall(rf"```{kind}\n(.*?)\n?```", solution, flags=re.S) for kind in ("python", "text"))
+        if code:
+            always = shown and "With us" not in solution
+            found.append(("\n".join(code), "\n".join(shown).rstrip() if always else None))
+    return found
 
 
 def _step(file: IPyNbFile, name: str, source: str, cells: list[IPyNbCell]) -> "Step":

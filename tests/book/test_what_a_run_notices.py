@@ -32,6 +32,14 @@ assert eight == 8
 
 ```python
 assert seven == 7
+print("seven")
+check = print
+check("Right.")
+```
+
+```text
+seven
+Right.
 ```
 </details>
 """
@@ -90,6 +98,18 @@ WRONG = {
         {"alone"},
     ),
     "solution-wrong": (lambda n: with_source(3, SOLUTIONS.replace("eight == 8", "eight == 9"), n), {"solution 1"}),
+    "solution-prints-something-else": (
+        lambda n: with_source(3, SOLUTIONS.replace('print("seven")', 'print("eight")'), n),
+        {"solution 2"},
+    ),
+    "solution-prints-something-else-with-us": (
+        lambda n: with_source(3, SOLUTIONS.replace("```text", "With us:\n\n```text").replace('t("sev', 't("elev'), n),
+        set(),
+    ),
+    "solution-not-right": (
+        lambda n: with_source(3, SOLUTIONS.replace("Right.", "Not yet."), n),
+        {"solution 2"},
+    ),
 }
 
 

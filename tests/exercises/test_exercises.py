@@ -44,9 +44,9 @@ def test_three_wrong_answers_get_three_hints_that_help(number):
 @pytest.mark.parametrize("number", CHECKED)
 def test_the_same_wrong_answer_again_gets_another_hint_and_at_last_the_way_to_the_solution(number, capsys):
     replies = [said(capsys, number, WRONG[number][0]) for _ in range(6)]
-    told = replies[: replies.index(exercises._AT_THE_END)]
+    told = replies[: replies.index(exercises.AT_THE_END)]
     assert len(told) == len(set(told)) >= 2
-    assert replies[-1] == exercises._AT_THE_END
+    assert replies[-1] == exercises.AT_THE_END
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,13 @@ def test_a_number_counts_in_any_form(answer):
 def test_two_numbers_count_in_any_form(answer, capsys):
     assert exercises.judge("06.5", answer).right
     assert said(capsys, "6.5", 4864, 4_915_200) == "Right."
+
+
+@pytest.mark.parametrize(
+    "answer", ["87 % 1.89 %", "87%, 1.89%", "0,870; 0,0189", "(0.8704, 0.01889)", "87.04 % and 1.9e-2"]
+)
+def test_shares_count_in_any_form(answer):
+    assert exercises.judge("05.5", answer).right
 
 
 def test_a_tensor_is_numbers():

@@ -14,7 +14,7 @@ from cellgrad.exercises.kinds import Exercise, Reply
 __all__ = ["check", "exercise", "exercises", "judge"]
 
 _PARTS = {"part_1": range(1, 6), "part_2": range(6, 9), "part_3": range(9, 14)}
-_AT_THE_END = "Unfold the solution below the exercise, and look for the first line where yours differs."
+AT_THE_END = "Unfold the solution below the exercise, and look for the first line where yours differs."
 
 # What was said to wrong answers, by exercise: nobody is told the same thing twice.
 _said: dict[str, list[str]] = {}
@@ -45,7 +45,7 @@ def judge(number: str, answer: Any, said: tuple[str, ...] | list[str] = ()) -> R
     if reply.right or reply.final:
         return reply
     news = [text for text in (reply.text, *asked.hints) if text and text not in said]
-    return Reply(news[0] if news else _AT_THE_END)
+    return Reply(news[0] if news else AT_THE_END)
 
 
 def exercise(number: str) -> tuple[str, Exercise]:

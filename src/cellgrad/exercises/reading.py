@@ -54,7 +54,7 @@ def _finite(answer: Any) -> float:
 
 def _text_numbers(text: str, count: int) -> list[float]:
     text = re.sub(r"[()\[\]{}]", " ", text.replace("−", "-")).strip()
-    text = re.sub(r"\s*([%/^])\s*", r"\1", text)
+    text = re.sub(r"\s+(?=%)|\s*([/^])\s*", r"\1", text)
     text = re.sub(r"\s*[×*·]\s*10(?:\^|\*\*)", "e", text)
     parts = [part for part in re.split(r";\s*|,\s+|\s+and\s+|\s+(?=[-+.\d])", text) if part]
     if len(parts) != count and len(text.split(",")) == count:
