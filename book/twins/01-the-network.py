@@ -43,7 +43,7 @@ import pandas as pd
 import sympy as sp
 from IPython.display import Math
 
-from cellgrad import plotting
+from cellgrad import check, plotting
 from cellgrad.toynet import ToyNetwork, latex_equations
 
 plotting.use_house_style()
@@ -262,7 +262,7 @@ plt.show()
 #
 # The curve never reaches zero, because $w_5$ touches the first output only. At its lowest point, what should the two outputs be?
 
-# %% tags=["core"]
+# %% tags=["core", "hide-output"]
 before, after = forward(given), forward(given | {w5: lowest})
 for name in (a_o1, a_o2, E1, E2, E_total):
     print(f"{name!s:8} {before[name]:.6f}  {after[name]:.6f}")
@@ -282,7 +282,11 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* Compute $h_2$, the sum that arrives at the second hidden unit. Is its activation above or below that of the first?
+#
+# *Check:* `check("01.1", …)` with the sum $h_2$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -297,16 +301,20 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # ```python
 # print(round(numbers[h1], 4), round(numbers[h2], 4))
 # print(round(numbers[a_h1], 4), round(numbers[a_h2], 4))
+# check("01.1", numbers[h2])
 # ```
 #
 # ```text
 # 0.0275 0.0425
 # 0.5069 0.5106
+# Right.
 # ```
 # </details>
 #
 # **2.** Both outputs are too high. The targets are 0.5 each, and $\sigma(0) = 0.5$. Find weights for which the loss is
 # exactly zero, without any calculation.
+#
+# *Check:* `check("01.2", …)` with the four weights $w_5$ to $w_8$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -321,10 +329,12 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 #
 # ```python
 # print(forward(given | {w5: 0, w6: 0, w7: 0, w8: 0})[E_total])
+# check("01.2", (0, 0, 0, 0))
 # ```
 #
 # ```text
 # 0.0
+# Right.
 # ```
 #
 # So the best weights are far from unique. Keep that in mind for the chapter on learning rates.
@@ -332,6 +342,8 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 #
 # **3.** Exchange the two hidden units: swap $w_1, w_2$ with $w_3, w_4$, and $w_5$ with $w_6$, $w_7$ with $w_8$. Predict
 # what happens to the outputs, then compute.
+#
+# *Check:* `check("01.3", …)` with both outputs after the exchange.
 #
 # <details>
 # <summary>Hint</summary>
@@ -349,15 +361,19 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # again = forward(given | swapped)
 # print([round(numbers[a], 6) for a in (a_o1, a_o2)])
 # print([round(again[a], 6) for a in (a_o1, a_o2)])
+# check("01.3", (again[a_o1], again[a_o2]))
 # ```
 #
 # ```text
 # [0.606478, 0.630481]
 # [0.606478, 0.630481]
+# Right.
 # ```
 # </details>
 #
 # **4.** Add a third hidden unit. How many weights does the network have then, and how many definitions?
+#
+# *Check:* `check("01.4", …)` with the number of weights and the number of definitions.
 #
 # <details>
 # <summary>Hint</summary>
@@ -375,15 +391,19 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # wider = third | network | {o1: network[o1] + w11 * a_h3, o2: network[o2] + w12 * a_h3}
 # weights = {s for d in wider.values() for s in d.free_symbols if str(s)[0] == "w"}
 # print(len(weights), "weights,", len(wider), "definitions")
+# check("01.4", (len(weights), len(wider)))
 # ```
 #
 # ```text
 # 12 weights, 13 definitions
+# Right.
 # ```
 # </details>
 #
 # **5.** Another bend: the hyperbolic tangent, `sp.tanh`, squeezes numbers into the range from −1 to 1. Use it in all four units. Where do the outputs
 # start, and why does a target of 0.5 now ask for something else?
+#
+# *Check:* `check("01.5", …)` with the first and the second output.
 #
 # <details>
 # <summary>Hint</summary>
@@ -402,14 +422,18 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # for name, definition in (network | bent).items():
 #     known[name] = float(definition.subs(known))
 # print(round(known[a_o1], 4), round(known[a_o2], 4))
+# check("01.5", (known[a_o1], known[a_o2]))
 # ```
 #
 # ```text
 # 0.0301 0.0371
+# Right.
 # ```
 # </details>
 #
 # **6.** Can this network reach a loss of exactly zero for the targets 0 and 1?
+#
+# *Check:* `check("01.6", …)` with `"yes"` or `"no"`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -425,14 +449,18 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 #
 # ```python
 # print(ToyNetwork(targets=(0, 1), weights=(0.15, 0.2, 0.25, 0.3, -800, -800, 800, 800)).loss())
+# check("01.6", "no")
 # ```
 #
 # ```text
 # 0.0
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* Choose $w_5 \dots w_8$, leaving the first four as they are, so that the outputs are 0.01 and 0.99.
+#
+# *Check:* `check("01.7", …)` with the four weights $w_5$ to $w_8$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -448,10 +476,12 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # down, up = (math.log(a / (1 - a)) / (numbers[a_h1] + numbers[a_h2]) for a in (0.01, 0.99))
 # reached = forward(given | {w5: down, w6: down, w7: up, w8: up})
 # print(f"weights {down:.4f} and {up:.4f}: outputs {reached[a_o1]:.4f} and {reached[a_o2]:.4f}")
+# check("01.7", (down, down, up, up))
 # ```
 #
 # ```text
 # weights -4.5161 and 4.5161: outputs 0.0100 and 0.9900
+# Right.
 # ```
 # </details>
 #

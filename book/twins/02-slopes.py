@@ -42,7 +42,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from cellgrad import plotting
+from cellgrad import check, plotting
 from cellgrad.toynet import ToyNetwork
 
 plotting.use_house_style()
@@ -190,7 +190,7 @@ settling[["ratio", "both sides"]].map("{:.9f}".format)
 # nudged. Each weight has such a derivative. All eight, as one list, are the *gradient*. Before you run the cell: both outputs are too
 # high, and all inputs and activations are positive. Which signs do you expect?
 
-# %% tags=["core"]
+# %% tags=["core", "hide-output"]
 gradient = pd.Series({name: slope(name) for name in weights}, name="∂E/∂w")
 gradient.map("{:.6f}".format).to_frame()
 
@@ -372,8 +372,12 @@ both.map("{:.10f}".format)
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* What is the derivative of $y = x^2$ at $x = 5$? Compute the ratio for a nudge of 0.1 and of 0.01 and say what
 # it settles at.
+#
+# *Check:* `check("02.1", …)` with the two ratios and the derivative.
 #
 # <details>
 # <summary>Hint</summary>
@@ -388,15 +392,19 @@ both.map("{:.10f}".format)
 # ```python
 # for h in (0.1, 0.01):
 #     print(h, round(((5 + h) ** 2 - 5**2) / h, 6))
+# check("02.1", (10.1, 10.01, 10))
 # ```
 #
 # ```text
 # 0.1 10.1
 # 0.01 10.01
+# Right.
 # ```
 # </details>
 #
 # **2.** *With a calculator.* Find $\partial E / \partial w_6$ as a product of three rates. Two of them you have already.
+#
+# *Check:* `check("02.2", …)` with $\partial E / \partial w_6$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -411,15 +419,19 @@ both.map("{:.10f}".format)
 #
 # ```python
 # print(f"{0.1065 * 0.2387 * 0.5106:.6f}  measured {slope('w6'):.6f}")
+# check("02.2", 0.1065 * 0.2387 * 0.5106)
 # ```
 #
 # ```text
 # 0.012980  measured 0.012976
+# Right.
 # ```
 # </details>
 #
 # **3.** *Signs before numbers.* Suppose that the first target were 0.7 instead of 0.5. Which of the derivatives of $w_5$, $w_6$, $w_7$, $w_8$
 # change their sign?
+#
+# *Check:* `check("02.3", …)` with the names of the weights.
 #
 # <details>
 # <summary>Hint</summary>
@@ -434,14 +446,18 @@ both.map("{:.10f}".format)
 #
 # ```python
 # print(np.round(ToyNetwork(targets=(0.7, 0.5)).gradient()[4:], 5))
+# check("02.3", "w5, w6")
 # ```
 #
 # ```text
 # [-0.01131 -0.0114   0.01541  0.01552]
+# Right.
 # ```
 # </details>
 #
 # **4.** Search by hand for the value of $w_5$ at which the slope is zero. What is special about the network there?
+#
+# *Check:* `check("02.4", …)` with the value of $w_5$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -459,6 +475,7 @@ both.map("{:.10f}".format)
 # for w5 in (0.0, -0.4, -0.45, -0.4533):
 #     rise = (loss(w5=w5 + 1e-5) - loss(w5=w5 - 1e-5)) / 2e-5
 #     print(f"w5 {w5:7}  slope {rise:+.6f}  output {along_the_chain(w5)['a_o1']:.4f}")
+# check("02.4", -0.4533)
 # ```
 #
 # ```text
@@ -466,10 +483,13 @@ both.map("{:.10f}".format)
 # w5    -0.4  slope +0.000856  output 0.5068
 # w5   -0.45  slope +0.000053  output 0.5004
 # w5 -0.4533  slope +0.000000  output 0.5000
+# Right.
 # ```
 # </details>
 #
 # **5.** What does a central difference give for $y = x^3$ at $x = 2$, with nudges of 0.1 and 0.01? First by algebra, then by computer.
+#
+# *Check:* `check("02.5", …)` with a formula in `x` and `h`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -485,16 +505,20 @@ both.map("{:.10f}".format)
 # ```python
 # for h in (0.1, 0.01):
 #     print(h, round(((2 + h) ** 3 - (2 - h) ** 3) / (2 * h), 6))
+# check("02.5", "3x^2 + h^2")
 # ```
 #
 # ```text
 # 0.1 12.01
 # 0.01 12.0001
+# Right.
 # ```
 # </details>
 #
 # **6.** So is a smaller nudge always better? Measure $\partial E / \partial w_5$ by central differences with nudges $10^{-1}, 10^{-2}, \dots, 10^{-12}$ and
 # compare with the exact derivative from the package. Explain what you see.
+#
+# *Check:* `check("02.6", …)` with the exponent $k$ of the best nudge, $10^{-k}$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -511,6 +535,7 @@ both.map("{:.10f}".format)
 # exact = ToyNetwork().gradient()[4]
 # for k in range(1, 13):
 #     print(f"nudge 1e-{k:02}   error below 1e{math.ceil(math.log10(abs(slope('w5', 10.0**-k) - exact)))}")
+# check("02.6", 5)
 # ```
 #
 # ```text
@@ -526,11 +551,14 @@ both.map("{:.10f}".format)
 # nudge 1e-10   error below 1e-7
 # nudge 1e-11   error below 1e-6
 # nudge 1e-12   error below 1e-5
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* You may turn each weight by at most 0.1, up or down, in order to make the loss as small as you can in *one* move. Use only the
 # gradient to decide. Then find out whether the forecast of the gradient still holds for a move as large as that.
+#
+# *Check:* `check("02.7", …)` with the forecast and the measured change of the loss.
 #
 # <details>
 # <summary>Hint</summary>
@@ -545,11 +573,14 @@ both.map("{:.10f}".format)
 #
 # ```python
 # moved = {name: value - 0.1 * np.sign(gradient[name]) for name, value in weights.items()}
-# print(f"forecast {-0.1 * gradient.abs().sum():+.5f}   measured {loss(**moved) - loss():+.5f}")
+# forecast, measured = -0.1 * gradient.abs().sum(), loss(**moved) - loss()
+# print(f"forecast {forecast:+.5f}   measured {measured:+.5f}")
+# check("02.7", (forecast, measured))
 # ```
 #
 # ```text
 # forecast -0.00588   measured -0.00528
+# Right.
 # ```
 # </details>
 #

@@ -43,7 +43,7 @@ import pandas as pd
 import sympy as sp
 from IPython.display import Math
 
-from cellgrad import plotting
+from cellgrad import check, plotting
 from cellgrad.toynet import ToyNetwork, latex, latex_equations
 
 plotting.use_house_style()
@@ -355,7 +355,11 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *With a calculator.* Compute $\delta_{o2}$ and $\partial E / \partial w_7$ from $a_{o2} = 0.6305$, $t_2 = 0.5$ and $a_{h1} = 0.5069$.
+#
+# *Check:* `check("03.1", …)` with $\delta_{o2}$ and $\partial E / \partial w_7$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -370,15 +374,19 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ```python
 # by_hand = 0.1305 * 0.6305 * 0.3695
 # print(f"{by_hand:.4f} and {by_hand * 0.5069:.5f}; with all digits {numbers[dE[6]]:.5f}")
+# check("03.1", (by_hand, by_hand * 0.5069))
 # ```
 #
 # ```text
 # 0.0304 and 0.01541; with all digits 0.01541
+# Right.
 # ```
 # </details>
 #
 # **2.** *Signs before numbers.* Let the targets be 0.01 and 0.99. Which of the last four derivatives are negative? And can you tell the sign of the
 # first four without computing?
+#
+# *Check:* `check("03.2", …)` with the names of all weights with a negative derivative.
 #
 # <details>
 # <summary>Hint</summary>
@@ -393,15 +401,19 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ```python
 # print(np.round(ToyNetwork(targets=(0.01, 0.99)).gradient(), 5))
+# check("03.2", "w7, w8")
 # ```
 #
 # ```text
 # [ 0.00019  0.00038  0.00022  0.00045  0.07216  0.07269 -0.04246 -0.04277]
+# Right.
 # ```
 # </details>
 #
 # **3.** Someone writes $\frac{\partial E}{\partial w_1} = (\delta_{o1}\, a_{h1} + \delta_{o2}\, a_{h1})\, a_{h1} (1 - a_{h1})\, i_1$.
 # What is wrong, and by which factor is the number off?
+#
+# *Check:* `check("03.3", …)` with the factor.
 #
 # <details>
 # <summary>Hint</summary>
@@ -416,11 +428,14 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ```python
 # wrong = (d_o1 * a_h1 + d_o2 * a_h1) * a_h1 * (1 - a_h1) * i1
-# print(f"{float(wrong.subs(numbers)) / numbers[dE[0]]:.3f} times the right number")
+# factor = float(wrong.subs(numbers)) / numbers[dE[0]]
+# print(f"{factor:.3f} times the right number")
+# check("03.3", factor)
 # ```
 #
 # ```text
 # 1.115 times the right number
+# Right.
 # ```
 #
 # At these weights it is only somewhat too large, and the loss falls all the same. [The spreadsheet](04-the-spreadsheet.ipynb) follows this mistake to a place where it
@@ -429,6 +444,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # **4.** What is the derivative of the loss with respect to a bias $b$ that is added to the sums of *both* hidden units? Derive it with the deltas, then check
 # it by nudging.
+#
+# *Check:* `check("03.4", …)` with a formula, for example in `d_o1`, `d_o2`, `d_h1`, `d_h2`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -443,14 +460,18 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ```python
 # up, down = (ToyNetwork(biases=(b, 0)).loss() for b in (1e-5, -1e-5))
 # print(f"deltas {numbers[d_h1] + numbers[d_h2]:.8f}   nudges {(up - down) / 2e-5:.8f}")
+# check("03.4", d_h1 + d_h2)
 # ```
 #
 # ```text
 # deltas 0.01337539   nudges 0.01337539
+# Right.
 # ```
 # </details>
 #
 # **5.** Replace the sigmoid of the hidden units by tanh, whose slope is $1 - a^2$. Which of the twelve lines change? Check your answer.
+#
+# *Check:* `check("03.5", …)` with the names of the lines, such as `"d_o1"`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -470,14 +491,18 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # for name, definition in reversed(bent.items()):
 #     loss_bent = loss_bent.subs(name, definition)
 # print(f"walk {ours:.10f}   SymPy {float(sp.diff(loss_bent, w1).subs(given)):.10f}")
+# check("03.5", lines)
 # ```
 #
 # ```text
 # walk 0.0000955086   SymPy 0.0000955086
+# Right.
 # ```
 # </details>
 #
 # **6.** Set $w_5 = w_7 = 0$. Both outputs still miss their targets. Which derivatives are exactly zero, and what does this mean for learning?
+#
+# *Check:* `check("03.6", …)` with the names of the weights whose derivatives are zero.
 #
 # <details>
 # <summary>Hint</summary>
@@ -493,15 +518,19 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ```python
 # cut = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, 0, 0.45, 0, 0.55))
 # print(np.round(cut.gradient(), 5))
+# check("03.6", "w1, w2")
 # ```
 #
 # ```text
 # [0.      0.      0.0002  0.00039 0.00715 0.00721 0.00867 0.00873]
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* A stranger gives you a function for the gradient. Write a check that says "right" or "wrong" and that catches a formula which is off by one part
 # in a thousand. At which networks do you test, with which nudge, and how large a difference do you allow?
+#
+# *Check:* `check("03.7", …)` with your function; it takes a function from weights to eight derivatives, and returns `True` or `False`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -514,7 +543,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # At a handful of random networks, a relative difference above one millionth is a mistake: rounding stays far below it, one part in a thousand far above.
 #
 # ```python
-# def check(gradient_of, networks=5, generator=np.random.default_rng(1)):
+# def judge(gradient_of, networks=5, generator=np.random.default_rng(1)):
 #     for weights in generator.normal(size=(networks, 8)):
 #         numeric = np.array(central_differences(weights))
 #         if np.abs(gradient_of(weights) - numeric).max() > 1e-6 * np.abs(numeric).max():
@@ -527,11 +556,13 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # def off(weights):
 #     return right(weights) * [1, 1, 1, 1, 1, 1, 1, 1.001]
 #
-# print(check(right), check(off))
+# print(judge(right), judge(off))
+# check("03.7", judge)
 # ```
 #
 # ```text
 # right wrong
+# Right.
 # ```
 # </details>
 #

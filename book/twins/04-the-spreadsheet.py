@@ -52,7 +52,7 @@ import pandas as pd
 import sympy as sp
 from openpyxl.utils import get_column_letter
 
-from cellgrad import plotting
+from cellgrad import check, plotting
 from cellgrad.spreadsheet import workbook
 from cellgrad.spreadsheet.audit import audit
 from cellgrad.spreadsheet.printer import excel_formula
@@ -419,10 +419,10 @@ def nudged(weight, nudge=1e-5):
     return (up - down) / (2 * nudge)
 
 
-check = pd.DataFrame({"mistaken": hidden_mistake.loc[0, slopes].to_numpy()})
-check["nudged"] = [nudged(weight) for weight in WEIGHTS]
-check["mistaken / nudged"] = check["mistaken"] / check["nudged"]
-check.set_axis([str(weight) for weight in WEIGHTS]).round(5)
+compared = pd.DataFrame({"mistaken": hidden_mistake.loc[0, slopes].to_numpy()})
+compared["nudged"] = [nudged(weight) for weight in WEIGHTS]
+compared["mistaken / nudged"] = compared["mistaken"] / compared["nudged"]
+compared.set_axis([str(weight) for weight in WEIGHTS]).round(5)
 
 # %% [markdown]
 # The last column should be 1 everywhere, and in the first four rows it is not. The other way is an [audit](glossary.md#term-audit), which reads the spreadsheet itself: `cellgrad audit FILE.xlsx` finds the table in a
@@ -472,7 +472,7 @@ def wrong_columns(theirs):
     return ", ".join(wrong) or "none"
 
 
-# %%
+# %% tags=["hide-output"]
 verdicts = [(wrong_columns(row["derivatives"]), row["workbooks"]) for row in public]
 census = pd.DataFrame(verdicts, columns=["wrong derivatives", "workbooks"])
 census = census.groupby("wrong derivatives").sum()
@@ -612,7 +612,11 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *By hand.* Compute the second row's $w_7$ and $w_1$ from $\partial E / \partial w_7 = 0.01541$ and $\partial E / \partial w_1 = 0.00032$, at learning rate 2.
+#
+# *Check:* `check("04.1", …)` with the second row's $w_7$ and $w_1$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -626,14 +630,18 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # ```python
 # print(descend(sheet, given, 2.0, updates=1).loc[1, ["w7", "w1"]].round(5).to_dict())
+# check("04.1", (0.5 - 2 * 0.01541, 0.15 - 2 * 0.00032))
 # ```
 #
 # ```text
 # {'w7': 0.46918, 'w1': 0.14937}
+# Right.
 # ```
 # </details>
 #
 # **2.** Make the loss *rise*. What do you have to change in the loop, and does it rise without end?
+#
+# *Check:* `check("04.2", …)` with the number that the loss can never exceed.
 #
 # <details>
 # <summary>Hint</summary>
@@ -652,15 +660,19 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #     weights = np.array(climbing.weights) + 1.0 * climbing.gradient()
 #     climbing = ToyNetwork(weights=weights)
 # print(f"{climbing.loss():.4f}, and it can never exceed {2 * 0.5 * 0.5**2}")
+# check("04.2", 0.25)
 # ```
 #
 # ```text
 # 0.2484, and it can never exceed 0.25
+# Right.
 # ```
 # </details>
 #
 # **3.** After how many updates is the loss below one millionth, at learning rate 1 and at learning rate 2? Guess the
 # ratio before you look.
+#
+# *Check:* `check("04.3", …)` with the number of updates at learning rate 1 and at 2.
 #
 # <details>
 # <summary>Hint</summary>
@@ -673,18 +685,24 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 # Twice the rate takes about half the updates. That cannot go on for ever, and the next chapter shows where it ends.
 #
 # ```python
+# counted = []
 # for rate in (1.0, 2.0):
 #     losses = ToyNetwork().descend(rate, updates=500)["E_total"]
-#     print(rate, (losses < 1e-6).idxmax())
+#     counted.append((losses < 1e-6).idxmax())
+#     print(rate, counted[-1])
+# check("04.3", counted)
 # ```
 #
 # ```text
 # 1.0 148
 # 2.0 73
+# Right.
 # ```
 # </details>
 #
 # **4.** Never update $w_1 \dots w_4$ at all. Is the loss after 100 updates much worse? Guess from Figure 4.3.
+#
+# *Check:* `check("04.4", …)` with the loss with the first four frozen, divided by the loss with all eight, after 100 updates.
 #
 # <details>
 # <summary>Hint</summary>
@@ -700,15 +718,19 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 # frozen = sheet | {name: sp.Integer(0) for name in dE[:4]}
 # alone = descend(frozen, given, 1.0, updates=100)["E_total"][100]
 # print(f"all eight {table['E_total'][100]:.6f}   only the last four {alone:.6f}")
+# check("04.4", alone / table["E_total"][100])
 # ```
 #
 # ```text
 # all eight 0.000023   only the last four 0.000022
+# Right.
 # ```
 # </details>
 #
 # **5.** Plant a mistake of your own in a copy of the workbook and audit it: swap $w_6$ and $w_7$ somewhere, drop a factor, multiply one
 # formula by 1.001. Is there one that it does not find?
+#
+# *No check:* the audit itself answers here: it names the cells in which your mistake stands.
 #
 # <details>
 # <summary>Hint</summary>
@@ -736,6 +758,8 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # **6.** How far apart, in degrees, are the right gradient and the one of the 32 workbooks, at the weights of the exercise?
 #
+# *Check:* `check("04.6", …)` with the angle in degrees.
+#
 # <details>
 # <summary>Hint</summary>
 #
@@ -748,15 +772,20 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # ```python
 # two = [follow(s, given) for s in (sheet, common)]
-# print(f"{angle(*(np.array([row[name] for name in dE]) for row in two)):.5f}°")
+# degrees = angle(*(np.array([row[name] for name in dE]) for row in two))
+# print(f"{degrees:.5f}°")
+# check("04.6", degrees)
 # ```
 #
 # ```text
 # 0.00041°
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* Invent a mistake, and find a start at which it makes the loss rise. How would you search?
+#
+# *Check:* `check("04.7", …)` with a pair: the `ToyNetwork` at your start, and the eight derivatives that your mistake gives there.
 #
 # <details>
 # <summary>Hint</summary>
@@ -770,16 +799,21 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # ```python
 # slipped = sheet | {d_h1: (d_o1 * w5 + d_o2 * w6) * a_h1 * (1 - a_h1)}
-# angles = []
+# angles, worst = [], None
 # for start in np.random.default_rng(0).normal(scale=3, size=(300, 10)):
 #     known = given | dict(zip([i1, i2, *WEIGHTS], start))
-#     two = (follow(s, known) for s in (sheet, slipped))
-#     angles.append(angle(*(np.array([row[name] for name in dE]) for row in two)))
+#     rows = [follow(s, known) for s in (sheet, slipped)]
+#     right, wrong = (np.array([row[name] for name in dE]) for row in rows)
+#     angles.append(angle(right, wrong))
+#     if angles[-1] == max(angles):
+#         worst = ToyNetwork(inputs=start[:2], weights=start[2:]), wrong
 # print(f"largest angle {max(angles):.0f}°, above 90° at {sum(a > 90 for a in angles)} of 300 starts")
+# check("04.7", worst)
 # ```
 #
 # ```text
 # largest angle 176°, above 90° at 8 of 300 starts
+# Right.
 # ```
 # </details>
 #

@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 
-from cellgrad import plotting
+from cellgrad import check, plotting
 from cellgrad.toynet import ToyNetwork, learning_rates
 
 plotting.use_house_style()
@@ -360,7 +360,7 @@ for update in (0, 500):
 # And from the start of the exercise, with rates that no one would choose? The outputs are sigmoids, so the loss
 # cannot go to infinity. Guess what happens instead.
 
-# %% tags=["core"]
+# %% tags=["core", "hide-output"]
 rows = []
 for rate in (10, 50, 100, 1000, 3000, 30_000):
     loss_of_row = descend(given, rate, 1000)["E_total"]
@@ -433,7 +433,11 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* In a bowl with $\lambda = 2$, start at $d = 1$ with $\eta = 0.25$. Where are you after three updates? And with $\eta = 0.75$?
+#
+# *Check:* `check("05.1", …)` with where you are with $\eta = 0.25$ and with $\eta = 0.75$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -448,15 +452,19 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # ```python
 # for rate in (0.25, 0.75):
 #     print(rate, [(1 - rate * 2) ** k for k in range(4)])
+# check("05.1", "1/8 and -1/8")
 # ```
 #
 # ```text
 # 0.25 [1.0, 0.5, 0.25, 0.125]
 # 0.75 [1.0, -0.5, 0.25, -0.125]
+# Right.
 # ```
 # </details>
 #
 # **2.** At which learning rate does the loss near the minimum shrink fastest? Predict it from $\lambda$, then measure on both sides of it.
+#
+# *Check:* `check("05.2", …)` with the learning rate.
 #
 # <details>
 # <summary>Hint</summary>
@@ -473,16 +481,20 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # for share in (0.4, 0.5, 0.6):
 #     run = descend(nudged, share * limit, updates=2)["E_total"]
 #     print(share, [f"{value:.0e}" for value in run])
+# check("05.2", 1 / curvature)
 # ```
 #
 # ```text
 # 0.4 ['6e-10', '3e-11', '1e-12']
 # 0.5 ['6e-10', '2e-19', '7e-29']
 # 0.6 ['6e-10', '3e-11', '1e-12']
+# Right.
 # ```
 # </details>
 #
 # **3.** How many updates does learning rate 0.1 need to bring the loss below $10^{-6}$? Estimate from $\lambda$, then count.
+#
+# *Check:* `check("05.3", …)` with the number that you counted.
 #
 # <details>
 # <summary>Hint</summary>
@@ -497,15 +509,20 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # ```python
 # factor = settled.loc[0.1, "predicted"]
 # estimate = math.log(1e-6 / start[E_total]) / (2 * math.log(factor))
-# print(f"estimated {estimate:.0f}, counted {(slow['E_total'] < 1e-6).idxmax()}")
+# counted = (slow["E_total"] < 1e-6).idxmax()
+# print(f"estimated {estimate:.0f}, counted {counted}")
+# check("05.3", counted)
 # ```
 #
 # ```text
 # estimated 1477, counted 1496
+# Right.
 # ```
 # </details>
 #
 # **4.** Multiply the inputs by 10. Does the largest stable rate grow or shrink? Why only a little?
+#
+# *Check:* `check("05.4", …)` with $2/\lambda$ with the old inputs and with the new ones.
 #
 # <details>
 # <summary>Hint</summary>
@@ -518,18 +535,24 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # Larger inputs push the hidden activations up, so $\lambda$ grows and the largest rate shrinks; but only a little, since the sums stay below one and the sigmoid squeezes them.
 #
 # ```python
+# largest = []
 # for inputs in ({i1: 0.05, i2: 0.1}, {i1: 0.5, i2: 1.0}):
 #     there = descend(given | inputs, 1.0, 500).loc[500]
-#     print(f"2/λ = {32 / (there['a_h1'] ** 2 + there['a_h2'] ** 2):.1f}")
+#     largest.append(32 / (there["a_h1"] ** 2 + there["a_h2"] ** 2))
+#     print(f"2/λ = {largest[-1]:.1f}")
+# check("05.4", largest)
 # ```
 #
 # ```text
 # 2/λ = 61.9
 # 2/λ = 51.7
+# Right.
 # ```
 # </details>
 #
 # **5.** The curve $E = d^4$ is smooth and has its lowest point at 0. Run gradient descent on it from $d = 1$ with $\eta = 0.1$. Does each update remove the same share?
+#
+# *Check:* `check("05.5", …)` with the share of the loss that update 0 removes and the share that update 100 removes.
 #
 # <details>
 # <summary>Hint</summary>
@@ -542,11 +565,14 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # No. The curvature at the lowest point is zero, so there is no bowl; the share dwindles, and the descent becomes slower and slower.
 #
 # ```python
-# d = 1.0
+# d, shares = 1.0, {}
 # for update in range(1001):
+#     new = d - 0.1 * 4 * d**3
+#     shares[update] = 1 - (new / d) ** 4
+#     d = new
 #     if update in (0, 10, 100, 1000):
-#         print(f"update {update:4}: share removed {1 - ((d - 0.1 * 4 * d**3) / d) ** 4:.5f}")
-#     d -= 0.1 * 4 * d**3
+#         print(f"update {update:4}: share removed {shares[update]:.5f}")
+# check("05.5", (shares[0], shares[100]))
 # ```
 #
 # ```text
@@ -554,10 +580,13 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # update   10: share removed 0.13935
 # update  100: share removed 0.01889
 # update 1000: share removed 0.00198
+# Right.
 # ```
 # </details>
 #
 # **6.** *On paper.* Suppose that the network had $n$ hidden units, all with activations near one half. What is $\lambda$, and what is the largest stable rate? Do wide layers need smaller or larger rates?
+#
+# *Check:* `check("05.6", …)` with the largest stable rate, as a formula in `n`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -572,6 +601,7 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # ```python
 # for n in (2, 10, 100, 1000):
 #     print(f"{n:4} hidden units: 2/λ = {128 / n:g}")
+# check("05.6", "128/n")
 # ```
 #
 # ```text
@@ -579,10 +609,13 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 #   10 hidden units: 2/λ = 12.8
 #  100 hidden units: 2/λ = 1.28
 # 1000 hidden units: 2/λ = 0.128
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* From the start of the exercise, bring the loss below $10^{-12}$ in as few updates as you can, with one fixed learning rate.
+#
+# *Check:* `check("05.7", …)` with your learning rate.
 #
 # <details>
 # <summary>Hint</summary>
@@ -600,10 +633,12 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 #     return int(small.idxmax()) if small.any() else None
 #
 # print({rate: needed(rate) for rate in (1, 10, 20, 25, 30, 35, 40, 50)})
+# check("05.7", 30)
 # ```
 #
 # ```text
 # {1: 358, 10: 31, 20: 12, 25: 8, 30: 4, 35: 6, 40: 10, 50: 23}
+# Right.
 # ```
 # </details>
 #

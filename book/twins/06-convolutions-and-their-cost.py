@@ -42,7 +42,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
-from cellgrad import mnist, plotting
+from cellgrad import check, mnist, plotting
 from cellgrad.layers import conv, count_parameters, flatten, layer_table, linear
 
 plotting.use_house_style()
@@ -73,7 +73,7 @@ plt.show()
 # the nine products. That is one number of the result. This kernel has plus on its left and minus on its right. Before you run the cell: the blue patch has its ink on the left
 # and its paper on the right, so what sign do you expect?
 
-# %% tags=["core"]
+# %% tags=["core", "hide-output"]
 kernel = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 patch = digit[11:14, 9:12].astype(int)
 print("pixels", patch, "times weights", kernel, "gives", patch * kernel, sep="\n")
@@ -175,13 +175,13 @@ for pixel in single_pixels:
     answers.append((windows_of_it * kernel).sum(axis=(2, 3)).flatten())
 dense = np.stack(answers, axis=1)  # a row for each output, a column for each pixel
 
-# %%
+# %% tags=["hide-output"]
 same = dense @ digit.flatten() == edges.flatten()
 print(np.sum(same), "of", edges.size, "outputs are the same as the convolution's")
 print(f"weights: {dense.size:,}, of which {np.mean(dense == 0):.1%} are zero")
 print("all values that occur:", np.unique(dense).astype(int).tolist())
 
-# %% mystnb={"image": {"alt": "Left: the upper left corner of the dense layer's table of weights. Nearly all of it is empty; diagonal stripes carry the same few values over and over; a green line marks row 30. Right: that row folded back into 28 by 28 pixels: all empty but for the nine weights of the kernel at one place near the upper edge."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Left: the upper left corner of the dense layer's table of weights. Nearly all of it is empty; diagonal stripes carry the same few values over and over; a green line marks row 30. Right: that row folded back into 28 by 28 pixels: all empty but for the nine weights of the kernel at one place near the upper edge."}} tags=["hide-input", "hide-output"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3), width_ratios=[4, 3])
 plotting.show_pixels(dense[: 3 * 26, : 4 * 28], signed=True, ax=left)
 left.axhspan(30, 31, color=plotting.GREEN, alpha=0.5)
@@ -238,7 +238,7 @@ def output_size(n, kernel, stride=1, padding=0, dilation=1):
     return way // stride + 1
 
 
-# %%
+# %% tags=["hide-output"]
 for name, options in cases.items():
     package = layer_table([conv(1, 3, **options)], (1, 7, 7)).output_size[0]
     print(f"{name}: 7 → {output_size(7, 3, **options)};", end=" ")
@@ -496,7 +496,11 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* Convolve the 3 × 3 image with rows (1, 2, 3), (4, 5, 6), (7, 8, 9) with the 2 × 2 kernel with rows (1, 0), (0, −1). Why are all four numbers the same?
+#
+# *Check:* `check("06.1", …)` with the number that all four are.
 #
 # <details>
 # <summary>Hint</summary>
@@ -510,16 +514,21 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # The neighbour to the lower right is always larger by 4.
 #
 # ```python
-# print(convolve(np.arange(1, 10).reshape(3, 3), np.array([[1, 0], [0, -1]])))
+# result = convolve(np.arange(1, 10).reshape(3, 3), np.array([[1, 0], [0, -1]]))
+# print(result)
+# check("06.1", result[0, 0])
 # ```
 #
 # ```text
 # [[-4. -4.]
 #  [-4. -4.]]
+# Right.
 # ```
 # </details>
 #
 # **2.** An image has 28 × 28 pixels. How large is it after a 5 × 5 convolution with stride 2 and padding 1? And after the second and third of such layers?
+#
+# *Check:* `check("06.2", …)` with the three sizes.
 #
 # <details>
 # <summary>Hint</summary>
@@ -531,22 +540,27 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # <summary>Solution</summary>
 #
 # ```python
-# size = 28
+# size, sizes = 28, []
 # while size + 2 >= 5:  # with its padding, the image still holds a window
 #     size = output_size(size, 5, stride=2, padding=1)
+#     sizes.append(size)
 #     print(size)
+# check("06.2", sizes)
 # ```
 #
 # ```text
 # 13
 # 6
 # 2
+# Right.
 # ```
 #
 # On the last one a window of five no longer fits into 2 + 2 pixels. `layer_table([conv(8, 5, stride=2, padding=1)] * 4)` says so, and names the layer.
 # </details>
 #
 # **3.** Which 3 × 3 kernel leaves the image as it is? Which one moves it by one pixel to the right?
+#
+# *Check:* `check("06.3", …)` with a pair of kernels: the one that leaves the image, and the one that moves it.
 #
 # <details>
 # <summary>Hint</summary>
@@ -561,17 +575,22 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # right.
 #
 # ```python
+# keep = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
 # move = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0]])
 # moved = convolve(digit, move)
 # print(np.sum(moved == digit[1:-1, :-2]), "of", moved.size, "pixels as expected")
+# check("06.3", (keep, move))
 # ```
 #
 # ```text
 # 676 of 676 pixels as expected
+# Right.
 # ```
 # </details>
 #
 # **4.** Turn Sobel's kernel by half a turn and convolve the digit with it. Predict first: how is the result related to the old one? This is what SciPy's `convolve` computes.
+#
+# *Check:* `check("06.4", …)` with the factor by which every number of the result changes.
 #
 # <details>
 # <summary>Hint</summary>
@@ -587,14 +606,18 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # ```python
 # turned = convolve(digit, kernel[::-1, ::-1])
 # print(np.sum(turned == -edges), "of", edges.size, "numbers changed only their sign")
+# check("06.4", -1)
 # ```
 #
 # ```text
 # 676 of 676 numbers changed only their sign
+# Right.
 # ```
 # </details>
 #
 # **5.** *On paper.* How many parameters has a 5 × 5 convolution from 3 to 64 channels with bias? How many multiplications does it make on an image of 32 × 32 pixels with padding 2?
+#
+# *Check:* `check("06.5", …)` with the number of parameters and the number of multiplications.
 #
 # <details>
 # <summary>Hint</summary>
@@ -610,15 +633,19 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # print(f"{weights + 64:,} parameters, {weights * 32 * 32:,} multiplications")
 # by_the_book = layer_table([conv(64, 5, padding=2, bias=True)], (3, 32, 32))
 # print(by_the_book[["parameters", "multiply_adds"]].iloc[0].tolist())
+# check("06.5", (weights + 64, weights * 32 * 32))
 # ```
 #
 # ```text
 # 4,864 parameters, 4,915,200 multiplications
 # [4864, 4915200]
+# Right.
 # ```
 # </details>
 #
 # **6.** Two 3 × 3 convolutions one after the other with 8 channels in, between and out, or one 5 × 5 from 8 to 8: an output of both sees 5 × 5 pixels. Which has fewer parameters, and what else speaks for it?
+#
+# *Check:* `check("06.6", …)` with the parameters of the two 3 × 3 and those of the one 5 × 5.
 #
 # <details>
 # <summary>Hint</summary>
@@ -632,17 +659,23 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # The two small ones; and between them there is room for a ReLU.
 #
 # ```python
-# print("two 3 × 3:", count_parameters([conv(8, 3), conv(8, 3)], (8, 28, 28)))
-# print("one 5 × 5:", count_parameters([conv(8, 5)], (8, 28, 28)))
+# two = count_parameters([conv(8, 3), conv(8, 3)], (8, 28, 28))
+# one = count_parameters([conv(8, 5)], (8, 28, 28))
+# print("two 3 × 3:", two)
+# print("one 5 × 5:", one)
+# check("06.6", (two, one))
 # ```
 #
 # ```text
 # two 3 × 3: 1152
 # one 5 × 5: 1600
+# Right.
 # ```
 # </details>
 #
 # **7.** *A shared weight.* Let $E$ be half the sum of the squares of all 676 numbers in `edges`. The upper left weight of the kernel takes part in all of them. What is $\partial E / \partial k_{00}$? Check with PyTorch.
+#
+# *Check:* `check("06.7", …)` with $\partial E / \partial k_{00}$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -659,14 +692,18 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # loss = (F.conv2d(images, knobs[None, None]) ** 2).sum() / 2
 # loss.backward()
 # print(f"{by_hand:,.0f} by hand, {knobs.grad[0, 0]:,.0f} by PyTorch")
+# check("06.7", by_hand)
 # ```
 #
 # ```text
 # 8,978,387 by hand, 8,978,387 by PyTorch
+# Right.
 # ```
 # </details>
 #
 # **8.** *Design.* Bring one channel of 28 × 28 pixels to 16 channels of 7 × 7, with fewer than 1,000 parameters. Find two designs, and say which of them makes fewer multiplications.
+#
+# *Check:* `check("06.8", …)` with your layer list, or both of them in a list.
 #
 # <details>
 # <summary>Hint</summary>
@@ -688,11 +725,13 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 #     costs = layer_table(design)
 #     print(costs["output_size"].iloc[-1], costs["parameters"].sum(), "parameters,",
 #           f"{costs['multiply_adds'].sum():,} multiplications")
+# check("06.8", [pools, strides])
 # ```
 #
 # ```text
 # (16, 7, 7) 918 parameters, 211,680 multiplications
 # (16, 7, 7) 918 parameters, 52,920 multiplications
+# Right.
 # ```
 # </details>
 #

@@ -40,7 +40,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cellgrad import mnist, plotting, receptive
+from cellgrad import check, mnist, plotting, receptive
 from cellgrad.layers import SOURCE, batch_norm, block, build, conv, max_pool
 from cellgrad.receptive import receptive_field
 from cellgrad.training.saving import shipped_run
@@ -277,7 +277,7 @@ for kernel, stride in source:
     size, jump = step(size, jump, kernel, stride)
     sizes.append(size)
 
-# %%
+# %% tags=["hide-output"]
 sizes
 
 # %% [markdown]
@@ -677,7 +677,11 @@ print(describe(find_network(f"{file}:net")))
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* A stack: 5 × 5 with stride 2, then 3 × 3, then a 2 × 2 pool, then 3 × 3. What is the field?
+#
+# *Check:* `check("07.1", …)` with the field.
 #
 # <details>
 # <summary>Hint</summary>
@@ -692,14 +696,18 @@ print(describe(find_network(f"{file}:net")))
 #
 # ```python
 # print(field([(5, 2), (3, 1), (2, 2), (3, 1)]))
+# check("07.1", 19)
 # ```
 #
 # ```text
 # 19
+# Right.
 # ```
 # </details>
 #
 # **2.** 3 × 3 convolutions with dilation 1, 2, 4, 8, … and no pool: after how many layers is the field at least 28?
+#
+# *Check:* `check("07.2", …)` with the number of layers.
 #
 # <details>
 # <summary>Hint</summary>
@@ -713,11 +721,12 @@ print(describe(find_network(f"{file}:net")))
 # After four: 1 + 2 + 4 + 8 + 16 = 31.
 #
 # ```python
-# size, jump, dilation = 1, 1, 1
+# size, jump, dilation, layers = 1, 1, 1, 0
 # while size < 28:
 #     size, jump = step(size, jump, 3, dilation=dilation)
 #     print(f"dilation {dilation}: field {size}")
-#     dilation = 2 * dilation
+#     dilation, layers = 2 * dilation, layers + 1
+# check("07.2", layers)
 # ```
 #
 # ```text
@@ -725,10 +734,13 @@ print(describe(find_network(f"{file}:net")))
 # dilation 2: field 7
 # dilation 4: field 15
 # dilation 8: field 31
+# Right.
 # ```
 # </details>
 #
 # **3.** *On paper.* Two 3 × 3 convolutions with padding 1, then a 2 × 2 pool. What are size, jump and start? Which pixels does unit 0 of the pool see, and which of them do not exist?
+#
+# *Check:* `check("07.3", …)` with size, jump and start.
 #
 # <details>
 # <summary>Hint</summary>
@@ -744,6 +756,7 @@ print(describe(find_network(f"{file}:net")))
 # ```python
 # padded = receptive_field([conv(1, 3, padding=1), conv(1, 3, padding=1), max_pool(2)])
 # print(padded[["layer", "size", "jump", "start"]].to_string(index=False))
+# check("07.3", padded[["size", "jump", "start"]].iloc[-1])
 # ```
 #
 # ```text
@@ -751,10 +764,13 @@ print(describe(find_network(f"{file}:net")))
 # conv1    3    1   0.5
 # conv2    5    1   0.5
 # pool1    6    2   1.0
+# Right.
 # ```
 # </details>
 #
 # **4.** *Find the mistake.* Somebody computed the fields of 3 × 3, pool, 3 × 3, pool, 3 × 3 as 3, 5, 9, 13, 21. Which is the first wrong number, and what did the person do?
+#
+# *Check:* `check("07.4", …)` with the number that belongs in the place of the first wrong one.
 #
 # <details>
 # <summary>Hint</summary>
@@ -774,6 +790,7 @@ print(describe(find_network(f"{file}:net")))
 #     size, jump = step(size, jump, kernel, stride)
 #     wrong = wrong + (kernel - 1) * jump  # the new jump
 #     print(f"right {size}, the mistake gives {wrong}")
+# check("07.4", 4)
 # ```
 #
 # ```text
@@ -782,10 +799,13 @@ print(describe(find_network(f"{file}:net")))
 # right 8, the mistake gives 9
 # right 10, the mistake gives 13
 # right 18, the mistake gives 21
+# Right.
 # ```
 # </details>
 #
 # **5.** Does batch norm change the receptive field? Give two images at once to a network in training mode, and look at the gradient of one unit of the *first* image with respect to the second.
+#
+# *Check:* `check("07.5", …)` with how many pixels of the second image count, in training mode and after training.
 #
 # <details>
 # <summary>Hint</summary>
@@ -807,15 +827,19 @@ print(describe(find_network(f"{file}:net")))
 #     (unit**2).backward()
 #     seen_pixels = (two.grad != 0).sum(dim=(1, 2, 3)).tolist()
 #     print(f"training={training}: {seen_pixels} pixels of the two images")
+# check("07.5", (81, 0))
 # ```
 #
 # ```text
 # training=True: [81, 81] pixels of the two images
 # training=False: [9, 0] pixels of the two images
+# Right.
 # ```
 # </details>
 #
 # **6.** *Predict a width.* Move the source's pool behind its first convolution. What is σ now? Check with weights of one on a larger image.
+#
+# *Check:* `check("07.6", …)` with σ, in pixels.
 #
 # <details>
 # <summary>Hint</summary>
@@ -831,14 +855,18 @@ print(describe(find_network(f"{file}:net")))
 # by_hand = np.sqrt(8 / 12 + 3 / 12 + 7 * 4 * 8 / 12)
 # paths = influence_of_pixels(early, pixels=64).sum(dim=0).numpy()
 # print(f"predicted {by_hand:.2f}, measured {sigma(paths / paths.sum()):.2f}")
+# check("07.6", by_hand)
 # ```
 #
 # ```text
 # predicted 4.43, measured 4.43
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* Give three stacks with a field of exactly 32 pixels: one with a single pool, one with two pools, and one without any pool and stride but with dilation.
+#
+# *Check:* `check("07.7", …)` with the three stacks in a list: with one pool, with two, with dilation.
 #
 # <details>
 # <summary>Hint</summary>
@@ -855,15 +883,18 @@ print(describe(find_network(f"{file}:net")))
 # one_pool = [(3, 1)] * 3 + [(2, 2)] + [(3, 1)] * 6
 # two_pools = [(3, 1)] * 2 + [(2, 2)] + [(3, 1)] * 2 + [(2, 2)] + [(3, 1)] * 2
 # print("one pool:", field(one_pool), " two pools:", field(two_pools))
-# size, jump = step(1, 1, kernel=2)
-# for dilation in (1, 2, 4, 8):
-#     size, jump = step(size, jump, 3, dilation=dilation)
+# dilated = [(2, 1, 1)] + [(3, 1, dilation) for dilation in (1, 2, 4, 8)]
+# size, jump = 1, 1
+# for kernel, stride, dilation in dilated:
+#     size, jump = step(size, jump, kernel, stride, dilation)
 # print("dilation:", size)
+# check("07.7", [one_pool, two_pools, dilated])
 # ```
 #
 # ```text
 # one pool: 32  two pools: 32
 # dilation: 32
+# Right.
 # ```
 # </details>
 #

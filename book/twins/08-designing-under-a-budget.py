@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cellgrad import mnist, plotting
+from cellgrad import check, mnist, plotting
 from cellgrad.layers import (
     SOURCE, avg_pool, batch_norm, block, conv, count_parameters, depthwise, flatten,
     global_avg_pool, layer_table, linear, max_pool, pixel_unshuffle, relu,
@@ -136,7 +136,7 @@ print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
 # The [head](glossary.md#term-head) turns features into ten scores. We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool. The body
 # stops at 3 × 3 pixels here, so that a dense head has more than a single pixel to work on. Expect the dense head to be the dearest. Which of the nine fit into the budget?
 
-# %%
+# %% tags=["hide-output"]
 def body(channels):
     front, back = block(channels), block(2 * channels)
     return [*front * 3, max_pool(2), *back * 4]
@@ -459,7 +459,11 @@ figures.field(SOURCE, layer="conv8")
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* A network: 3 × 3 to 10 channels, pool, 3 × 3 to 20 channels, global average, 1 × 1 to 10, without biases or batch norm. How many parameters?
+#
+# *Check:* `check("08.1", …)` with the number of parameters.
 #
 # <details>
 # <summary>Hint</summary>
@@ -473,15 +477,19 @@ figures.field(SOURCE, layer="conv8")
 # ```python
 # print(9 * 1 * 10, 9 * 10 * 20, 1 * 20 * 10, "together", 90 + 1800 + 200)
 # print(count_parameters([conv(10, 3), max_pool(2), conv(20, 3), global_avg_pool, conv(10, 1)]))
+# check("08.1", 90 + 1800 + 200)
 # ```
 #
 # ```text
 # 90 1800 200 together 2090
 # 2090
+# Right.
 # ```
 # </details>
 #
 # **2.** What is the fewest parameters with which a stack can see 28 × 28 pixels and give ten scores from a convolution? Any kernels, strides and pools are allowed. What can such a network tell apart?
+#
+# *Check:* `check("08.2", …)` with the fewest parameters.
 #
 # <details>
 # <summary>Hint</summary>
@@ -502,15 +510,19 @@ figures.field(SOURCE, layer="conv8")
 # torch.manual_seed(0)
 # answers = build(fewest)(mnist.normalise(mnist.sample().test.images[:500])).argmax(dim=1)
 # print("different answers to 500 digits:", len(answers.unique()))
+# check("08.2", count_parameters(fewest))
 # ```
 #
 # ```text
 # 10 parameters, field 28
 # different answers to 500 digits: 2
+# Right.
 # ```
 # </details>
 #
 # **3.** How many channels can the source's design have up front, with twice as many behind the pool and 32 at the end, within the budget?
+#
+# *Check:* `check("08.3", …)` with the number of channels up front.
 #
 # <details>
 # <summary>Hint</summary>
@@ -526,6 +538,7 @@ figures.field(SOURCE, layer="conv8")
 # ```python
 # for front in range(8, 12):
 #     print(front, count_parameters(design(3, front, 4, 2 * front)))
+# check("08.3", 9)
 # ```
 #
 # ```text
@@ -533,10 +546,13 @@ figures.field(SOURCE, layer="conv8")
 # 9 17447
 # 10 20790
 # 11 24421
+# Right.
 # ```
 # </details>
 #
 # **4.** Give the source's convolutions padding 1, and average what is left in front of the 1 × 1. What happens to the parameters, the multiplications and the field of the last 3 × 3?
+#
+# *Check:* `check("08.4", …)` with the parameters, the field of the last 3 × 3 and the multiplications.
 #
 # <details>
 # <summary>Hint</summary>
@@ -557,15 +573,19 @@ figures.field(SOURCE, layer="conv8")
 #     field = costs.set_index("layer")["size"][last]
 #     print(f"{costs['parameters'].sum():,} parameters, field {field},",
 #           f"{costs['multiply_adds'].sum():,} multiplications")
+# check("08.4", (costs["parameters"].sum(), field, costs["multiply_adds"].sum()))
 # ```
 #
 # ```text
 # 14,392 parameters, field 28, 948,704 multiplications
 # 14,392 parameters, field 28, 3,443,648 multiplications
+# Right.
 # ```
 # </details>
 #
 # **5.** *On paper.* Take two pools: $b$ convolutions before the first, $m$ between them, $a$ behind the second, all 3 × 3 without padding. Find $b$, $m$ and $a$ so that one pixel is left. What is the field?
+#
+# *Check:* `check("08.5", …)` with one choice of $b$, $m$, $a$, and its field.
 #
 # <details>
 # <summary>Hint</summary>
@@ -585,6 +605,7 @@ figures.field(SOURCE, layer="conv8")
 #         if rest >= 0 and rest % 2 == 0:
 #             a = rest // 2
 #             print(f"b = {b}, m = {m}, a = {a}: field {2 * b + 4 * m + 8 * a + 4}")
+# check("08.5", (4, 2, 1, 28))
 # ```
 #
 # ```text
@@ -600,10 +621,13 @@ figures.field(SOURCE, layer="conv8")
 # b = 4, m = 4, a = 0: field 28
 # b = 6, m = 1, a = 1: field 28
 # b = 6, m = 3, a = 0: field 28
+# Right.
 # ```
 # </details>
 #
 # **6.** Where is the multiplication budget spent? Halve the source's multiplications by changing one number only, and say what it does to the parameters.
+#
+# *Check:* `check("08.6", …)` with the largest number of channels up front that halves them.
 #
 # <details>
 # <summary>Hint</summary>
@@ -621,6 +645,7 @@ figures.field(SOURCE, layer="conv8")
 #     costs = cost_table(design(3, front, 4, 16))
 #     print(f"{front} up front: {costs['multiply_adds'].sum():,} multiplications,",
 #           f"{costs['parameters'].sum():,} parameters")
+# check("08.6", front)
 # ```
 #
 # ```text
@@ -628,10 +653,13 @@ figures.field(SOURCE, layer="conv8")
 # 6 up front: 646,088 multiplications, 13,570 parameters
 # 5 up front: 523,400 multiplications, 13,213 parameters
 # 4 up front: 419,792 multiplications, 12,892 parameters
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* A network for a watch: at most 5,000 parameters and 200,000 multiplications for a digit, field at least 20, ten scores at the end.
+#
+# *Check:* `check("08.7", …)` with your layer list, or a PyTorch module.
 #
 # <details>
 # <summary>Hint</summary>
@@ -651,10 +679,12 @@ figures.field(SOURCE, layer="conv8")
 # print(f"{costs['parameters'].sum():,} parameters,",
 #       f"{costs['multiply_adds'].sum():,} multiplications, field {costs['size'].iloc[-2]},",
 #       f"ends on {costs['output_size'].iloc[-2]}")
+# check("08.7", watch)
 # ```
 #
 # ```text
 # 3,672 parameters, 108,736 multiplications, field 28, ends on (10, 1, 1)
+# Right.
 # ```
 # </details>
 #

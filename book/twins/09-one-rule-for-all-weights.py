@@ -48,7 +48,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
 # %% tags=["hide-input"]
-from cellgrad import mnist, plotting
+from cellgrad import exercises, mnist, plotting
 from cellgrad.layers import SOURCE, build, layer_table
 from cellgrad.toynet import ToyNetwork
 
@@ -571,7 +571,7 @@ table = Value([[table]])
 pooled = max_pool(table)
 walk_back(total(pooled * np.array([[10, 20], [30, 40]])))
 
-# %% mystnb={"image": {"alt": "Three tables. Left: sixteen numbers in four squares of two by two, the largest of each square framed. Middle: the four slopes 10, 20, 30 and 40 that come back. Right: zeros, and 10, 20, 30 and 40 each at the place of its square's largest number; of two equal twos the left one has the 30."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three tables. Left: sixteen numbers in four squares of two by two, the largest of each square framed. Middle: the four slopes 10, 20, 30 and 40 that come back. Right: zeros, and 10, 20, 30 and 40 each at the place of its square's largest number; of two equal twos the left one has the 30."}} tags=["hide-input", "hide-output"]
 figure, axes = plt.subplots(1, 3, figsize=(6.4, 3), width_ratios=[4, 2.4, 4])
 tables = {
     "numbers": table.numbers[0, 0],
@@ -754,7 +754,7 @@ check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 #
 # [Momentum](glossary.md#term-momentum): a weight has a velocity $v$. Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
 
-# %% tags=["core"]
+# %% tags=["core", "hide-output"]
 velocity, steps_taken = 0.0, []
 for update in range(50):
     velocity = 0.9 * velocity + 1.0  # the slope is 1 each time
@@ -936,7 +936,11 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # ## Exercises
 #
+# Give your answers to `exercises.check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** On paper: $E = (2w)(3w)$ at $w = 1$. Treat the two uses of $w$ as two different numbers, find the slope of each, and add up. Which number do you expect? Does the program say the same?
+#
+# *Check:* `exercises.check("09.1", …)` with the slope of $w$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -953,14 +957,18 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # w = Value(1.0)
 # walk_back((2 * w) * (3 * w))
 # print(w.slope)
+# exercises.check("09.1", w.slope)
 # ```
 #
 # ```text
 # 12.0
+# Right.
 # ```
 # </details>
 #
 # **2.** Suppose the loss is the plain sum of all 676 results of a convolution. What are the derivatives by its nine weights? Say it in words, then compute the first one for our digit in two ways.
+#
+# *Check:* `exercises.check("09.2", …)` with the first derivative.
 #
 # <details>
 # <summary>Hint</summary>
@@ -977,10 +985,12 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # w = Value(edge_kernel)
 # walk_back(total(convolve(Value(digit[None, None]), w)))
 # print(f"{w.slope[0, 0, 0, 0]:.6f} {digit[:26, :26].sum():.6f}")
+# exercises.check("09.2", w.slope[0, 0, 0, 0])
 # ```
 #
 # ```text
 # 112.901961 112.901961
+# Right.
 # ```
 # </details>
 #
@@ -991,6 +1001,8 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #     factor = np.where(x.numbers > 0, 1, 0.1)
 #     return Value(x.numbers * factor, [(x, lambda slope: ...)])
 # ```
+#
+# *Check:* `exercises.check("09.3", …)` with your function.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1010,14 +1022,18 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # in_letters = np.vectorize(lambda z: sp.Max(0.1 * z, z), otypes=[object])
 # found = check(leaky_relu, in_torch, in_letters, x=np.array([[-2.0, 0.5, 3.0]]))
 # print((found.astype(float) < 1e-9).all(axis=None))
+# exercises.check("09.3", leaky_relu)
 # ```
 #
 # ```text
 # True
+# Right.
 # ```
 # </details>
 #
 # **4.** An average pool takes the mean of each 2 × 2 square instead of its largest number. What is its backward rule? Four slopes 10, 20, 30, 40 come back to a table of 4 × 4: what is the sum of all slopes that it passes on?
+#
+# *Check:* `exercises.check("09.4", …)` with the sum of all slopes that are passed on.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1033,6 +1049,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # ```python
 # passed_on = np.kron([[10, 20], [30, 40]], np.ones((2, 2))) / 4
 # print(passed_on, passed_on.sum())
+# exercises.check("09.4", passed_on.sum())
 # ```
 #
 # ```text
@@ -1040,11 +1057,14 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #  [ 2.5  2.5  5.   5. ]
 #  [ 7.5  7.5 10.  10. ]
 #  [ 7.5  7.5 10.  10. ]] 100.0
+# Right.
 # ```
 # </details>
 #
 # **5.** A network gives the right class the score $-5$ and one wrong class the score $5$; there are two classes. How large is the slope of the right score, with softmax and cross-entropy? And how large is Part I's output delta for
 # a sigmoid unit with the sum $-5$ and the target 1? Which of them learns?
+#
+# *Check:* `exercises.check("09.5", …)` with the slope of the right score and the delta of the sigmoid unit.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1061,16 +1081,20 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # unit = Value(-5.0)
 # walk_back((sigmoid(unit) - 1) ** 2 / 2)
 # print(f"softmax {scores.slope[0, 0]:.5f}, sigmoid {unit.slope:.5f}")
+# exercises.check("09.5", (scores.slope[0, 0], unit.slope))
 # ```
 #
 # ```text
 # softmax -0.99995, sigmoid -0.00660
+# Right.
 # ```
 #
 # Both are as wrong as can be, but only the first has a slope to learn from.
 # </details>
 #
 # **6.** Why from the youngest to the oldest? Let $a = 2x$ and $E = a + a\,x$ at $x = 3$. Which slope should $x$ have? Walk by hand in a wrong order: let $a$ pass its slope back before the product has. What does $x$ get?
+#
+# *Check:* `exercises.check("09.6", …)` with the right slope of $x$, and the one in the wrong order.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1088,15 +1112,19 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # a = 2 * x
 # walk_back(a + a * x)
 # print(x.slope, "and in the wrong order", 1 * 2 + float(a.numbers))
+# exercises.check("09.6", (x.slope, 1 * 2 + a.numbers))
 # ```
 #
 # ```text
 # 14.0 and in the wrong order 8.0
+# Right.
 # ```
 # </details>
 #
 # **7.** *Design.* After a ReLU many numbers are exactly zero, so batch norm makes them exactly equal, and many squares of the max-pool have several winners. A friend says: "then it is only fair to share the slope among them." Write such a
 # max-pool. Do the 14,392 derivatives change? Predict first.
+#
+# *Check:* `exercises.check("09.7", …)` with `"yes"` or `"no"`: do they change?.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1128,11 +1156,13 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # difference = np.abs(slopes_with(fair_pool) - slopes_with(max_pool)).max()
 # print("largest difference below 1e-12:", bool(difference < 1e-12))
+# exercises.check("09.7", "no")
 # ```
 #
 # ```text
 # squares with several winners 41%
 # largest difference below 1e-12: True
+# Right.
 # ```
 # </details>
 #

@@ -44,7 +44,7 @@ from torch import nn
 from torch.nn import functional as F
 
 # %% tags=["hide-input"]
-from cellgrad import mnist, plotting, training
+from cellgrad import check, mnist, plotting, training
 from cellgrad.layers import SOURCE, count_parameters
 from cellgrad.training import draw_batches
 from cellgrad.training.loop import VERSION
@@ -189,7 +189,7 @@ def fit(model, shown, epochs, updates, rate=0.2):
 # %% [markdown]
 # That is all of it: network, batches and loop are about fifty lines. Two epochs, on all the digits that we did not hold out. Before any training, ten scores at random would be right one time in ten. What do you expect after two epochs?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 torch.manual_seed(0)
 model = source_network()
 epochs = 2
@@ -542,8 +542,12 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** On paper: how many parameters would a dense layer need to do what the first convolution does, from 28 × 28 pixels to
 # 8 channels of 26 × 26? It is between four and five millions.
+#
+# *Check:* `check("10.1", …)` with the number of weights of the dense layer.
 #
 # <details>
 # <summary>Hint</summary>
@@ -556,14 +560,18 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #
 # ```python
 # print(f"dense {28 * 28 * 8 * 26 * 26:,}, convolution {3 * 3 * 8}")
+# check("10.1", 28 * 28 * 8 * 26 * 26)
 # ```
 #
 # ```text
 # dense 4,239,872, convolution 72
+# Right.
 # ```
 # </details>
 #
 # **2.** On paper: how many updates does a run of twelve epochs on 55,000 digits make, with batches of 128? How many numbers are changed in one update? The product is between 70 and 80 millions.
+#
+# *Check:* `check("10.2", …)` with the updates and the changes of a weight.
 #
 # <details>
 # <summary>Hint</summary>
@@ -577,14 +585,18 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # ```python
 # updates = 12 * math.ceil(55_000 / 128)
 # print(f"{updates:,} updates, {updates * counted:,} changes of a weight")
+# check("10.2", (updates, updates * counted))
 # ```
 #
 # ```text
 # 5,160 updates, 74,262,720 changes of a weight
+# Right.
 # ```
 # </details>
 #
 # **3.** How far apart are two seeds, typically? Compare the standard deviation over the ten seeds with the standard error that the coins predict for their mean accuracy. Which is larger, and why?
+#
+# *Check:* `check("10.3", …)` with the standard deviation over the seeds and the coins' standard error, in points.
 #
 # <details>
 # <summary>Hint</summary>
@@ -597,11 +609,14 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #
 # ```python
 # p = percent.mean() / 100
-# print(f"seeds {percent.std():.2f}, coins {100 * math.sqrt(p * (1 - p) / 10_000):.2f}")
+# coins = 100 * math.sqrt(p * (1 - p) / 10_000)
+# print(f"seeds {percent.std():.2f}, coins {coins:.2f}")
+# check("10.3", (percent.std(), coins))
 # ```
 #
 # ```text
 # seeds 0.04, coins 0.07
+# Right.
 # ```
 #
 # All runs share the test digits, so much of what the standard error counts as chance is the same for all of them: a digit that is hard for one run is often hard for the next. The seeds' deviation answers "what would another seed give on *these* digits?", the standard error
@@ -609,6 +624,8 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # </details>
 #
 # **4.** The source reports the epoch it likes best. How much does that flatter? For our ten `source` runs, take the best of the twenty held-out accuracies minus the last one, and average. Guess first: a tenth of a point, a hundredth?
+#
+# *Check:* `check("10.4", …)` with the mean difference in points.
 #
 # <details>
 # <summary>Hint</summary>
@@ -620,17 +637,22 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # <summary>Solution</summary>
 #
 # ```python
-# print(f"{(curves.max() - curves.iloc[-1]).mean():+.3f} points")
+# flattered = (curves.max() - curves.iloc[-1]).mean()
+# print(f"{flattered:+.3f} points")
+# check("10.4", flattered)
 # ```
 #
 # ```text
 # +0.066 points
+# Right.
 # ```
 #
 # About one standard deviation over the seeds of `source` itself, and all of it by choosing, on the digits that are reported. (These curves are measured on 5,000 digits; on the 10,000 that the source chose by, chance has a little less room.)
 # </details>
 #
 # **5.** A friend's graphics card has room for 64 digits at a time. She adds up the slopes of two halves of a batch before each step, each half's loss divided by two. Does she get the slopes of the whole batch? Try it with our network, and with batch norm taken out.
+#
+# *Check:* `check("10.5", …)` with which network gets the slopes of the whole batch, `"with"` or `"without"` batch norm, `"both"` or `"neither"`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -659,17 +681,21 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #     halves = first_slopes(model, [(x[:64], y[:64]), (x[64:], y[64:])])
 #     differ = (whole - halves).abs().max() > 1e-9 * whole.abs().max()
 #     print(f"{name}: the slopes are", "different" if differ else "the same")
+# check("10.5", "without")
 # ```
 #
 # ```text
 # with batch norm: the slopes are different
 # without: the slopes are the same
+# Right.
 # ```
 #
 # With batch norm every digit of the batch has a part in the mean and the deviation, so a digit's loss depends on the company it is in.
 # </details>
 #
 # **6.** Train two networks for three epochs on the sample, one with `shift` 2 and one with 0 (`dataclasses.replace(recipe, name="unshifted", shift=0)`), with 500 digits held out. Which has the higher training accuracy, and which gap between training and held-out digits is larger?
+#
+# *No check:* an experiment: what you measure depends on seed and machine. Compare it with what the solution tells.
 #
 # <details>
 # <summary>Hint</summary>
@@ -697,6 +723,8 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #
 # **7.** *Design.* You have an idea that may be worth 0.02 points over `book`. How many seeds of each do you need to see it, with a chance of 80 %, at a threshold that lets luck through in one case of twenty? And how many if it is worth 0.1?
 #
+# *Check:* `check("10.7", …)` with the seeds of each for 0.02 points and for 0.1.
+#
 # <details>
 # <summary>Hint</summary>
 #
@@ -707,14 +735,18 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # <summary>Solution</summary>
 #
 # ```python
+# seeds = []
 # for worth in (0.02, 0.1):
 #     n = 2 * (2.8 * percent.std() / worth) ** 2
-#     print(f"{worth} points: {max(2, math.ceil(n))} seeds of each")
+#     seeds.append(max(2, math.ceil(n)))
+#     print(f"{worth} points: {seeds[-1]} seeds of each")
+# check("10.7", seeds)
 # ```
 #
 # ```text
 # 0.02 points: 76 seeds of each
 # 0.1 points: 4 seeds of each
+# Right.
 # ```
 #
 # (For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly. Take four or five.)

@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cellgrad import mnist, plotting, training
+from cellgrad import check, mnist, plotting, training
 from cellgrad.layers import count_parameters
 from cellgrad.receptive import cost_table
 from cellgrad.trials.records import shipped_records
@@ -405,7 +405,11 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* Two variants differ by 0.30 points in one pair of seeds and by 0.10 in another. Give the mean and the standard error of the two differences. With two pairs Gosset's factor is 12.7: does the interval hold zero?
+#
+# *Check:* `check("11.1", …)` with the mean and the standard error.
 #
 # <details>
 # <summary>Hint</summary>
@@ -421,16 +425,20 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # error = two.std(ddof=1) / 2**0.5
 # reach = stats.t.ppf(0.975, 1) * error
 # print(f"{two.mean():.2f} ± {reach:.2f}: zero is inside, {reach > two.mean()}")
+# check("11.1", (two.mean(), error))
 # ```
 #
 # It prints:
 #
 # ```text
 # 0.20 ± 1.27: zero is inside, True
+# Right.
 # ```
 # </details>
 #
 # **2.** Compare *digits as they are* with *rotated, scaled, moved* directly, without the base.
+#
+# *Check:* `check("11.2", …)` with the difference and the two ends of its interval, in points.
 #
 # <details>
 # <summary>Hint</summary>
@@ -444,18 +452,22 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # ```python
 # answer = compare(runs["rotated, scaled, moved"], runs["digits as they are"])
 # print(f"{answer.difference:+.2f} points, {answer.low:+.2f} to {answer.high:+.2f}:", answer.verdict)
+# check("11.2", (answer.difference, answer.low, answer.high))
 # ```
 #
 # It prints:
 #
 # ```text
 # -0.08 points, -0.19 to +0.02: no difference we could measure; 0.19 could hide
+# Right.
 # ```
 #
 # It is one comparison picked after a look at the table, so it deserves the same correction as the others.
 # </details>
 #
 # **3.** What would have become of the intervals, had we looked at the 10,000 test digits only?
+#
+# *Check:* `check("11.3", …)` with how many times as wide the median interval is.
 #
 # <details>
 # <summary>Hint</summary>
@@ -470,18 +482,22 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # test_only = against(records, "base", "test_accuracy")
 # wider = (test_only["high"] - test_only["low"]) / (everything["high"] - everything["low"])
 # print(f"the median interval is {wider.median():.2f} times as wide")
+# check("11.3", wider.median())
 # ```
 #
 # It prints:
 #
 # ```text
 # the median interval is 1.04 times as wide
+# Right.
 # ```
 #
 # A little wider at most: what differs between two runs is more the seed than the choice of digits.
 # </details>
 #
 # **4.** Forget the pairs: compare *average pool* with the base as two separate groups (`stats.ttest_ind`). Is the interval wider or narrower than with pairs, and why?
+#
+# *Check:* `check("11.4", …)` with the width of the interval of separate groups and of that in pairs, in points.
 #
 # <details>
 # <summary>Hint</summary>
@@ -499,6 +515,7 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # print(f"in pairs: {pairs_.low:+.2f} to {pairs_.high:+.2f}")
 # both = pd.concat([runs["average pool"], runs["base"]], axis=1)
 # print(f"correlation between the two: {both.corr().iloc[0, 1]:+.2f}")
+# check("11.4", (100 * (groups.high - groups.low), pairs_.high - pairs_.low))
 # ```
 #
 # It prints:
@@ -507,6 +524,7 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # separate: -0.01 to +0.16
 # in pairs: -0.03 to +0.18
 # correlation between the two: +0.06
+# Right.
 # ```
 #
 # Pairing helps as far as a seed is lucky or unlucky for both networks. Where the two change little together, it gains little; it even costs something, because only half as
@@ -514,6 +532,8 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # </details>
 #
 # **5.** *Design.* Which other change does *field 12 at the end* bring along? Write a variant without it: the base's layers, with a smaller field at the end.
+#
+# *Check:* `check("11.5", …)` with your layer list.
 #
 # <details>
 # <summary>Hint</summary>
@@ -535,18 +555,22 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 #           conv(10, 1), global_avg_pool, flatten)
 # print(count_parameters(narrow), "parameters, the field before the average is",
 #       cost_table(narrow)["size"].iloc[-3], "pixels")
+# check("11.5", narrow)
 # ```
 #
 # It prints:
 #
 # ```text
 # 14280 parameters, the field before the average is 12 pixels
+# Right.
 # ```
 #
 # Eight convolutions before the scores, as in the base, but it averages at the end. To remove that too, the base needs the same average.
 # </details>
 #
 # **6.** How many seeds would it take to find a difference of 0.05 points, if the spread of one run is that of the base? Ask a simulation, not a formula.
+#
+# *Check:* `check("11.6", …)` with the number of seeds of each.
 #
 # <details>
 # <summary>Hint</summary>
@@ -565,6 +589,7 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 #     theirs = rng.normal(0, spread, (2000, n))
 #     found = (stats.ttest_ind(ours, theirs, axis=1).pvalue < 0.05).mean()
 #     print(f"{n:2} seeds each: found {found:.0%} of the time")
+# check("11.6", 20)
 # ```
 #
 # It prints:
@@ -577,6 +602,7 @@ print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
 # 20 seeds each: found 79% of the time
 # 24 seeds each: found 87% of the time
 # 32 seeds each: found 94% of the time
+# Right.
 # ```
 # </details>
 #

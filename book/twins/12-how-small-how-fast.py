@@ -36,7 +36,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from scipy import stats
 
-from cellgrad import mnist, plotting, training
+from cellgrad import check, mnist, plotting, training
 from cellgrad.layers import count_parameters
 from cellgrad.receptive import cost_table
 from cellgrad.training.recipes import RECIPES
@@ -322,7 +322,11 @@ plt.show()
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* `fast` takes 5 epochs of about 3.4 seconds, `source` 20 of about 19.5. Which saves more, halving the seconds of an epoch or halving the number of epochs? And what do both together give?
+#
+# *Check:* `check("12.1", …)` with the seconds of `fast` with both halved.
 #
 # <details>
 # <summary>Hint</summary>
@@ -336,18 +340,22 @@ plt.show()
 # ```python
 # whole = seconds.loc["fast", "epochs"] * seconds.loc["fast", "seconds per epoch"]
 # print(f"either: {whole:.1f} s become {whole / 2:.1f} s; both: {whole / 4:.1f} s")
+# check("12.1", whole / 4)
 # ```
 #
 # It prints:
 #
 # ```text
 # either: 17.0 s become 8.5 s; both: 4.2 s
+# Right.
 # ```
 #
 # For time they are the same; for the accuracy they need not be.
 # </details>
 #
 # **2.** Read the first 2,000 test digits once and nine times, with the shipped network of `fast` and with that of `book`. Which gains more, and would you bet on it?
+#
+# *Check:* `check("12.2", …)` with how many more of the 2,000 digits are right with nine readings, for `fast` and for `book`.
 #
 # <details>
 # <summary>Hint</summary>
@@ -361,24 +369,29 @@ plt.show()
 # ```python
 # from cellgrad.training import saving
 #
-# few = data.test[:2000]
+# few, gained = data.test[:2000], []
 # for name in ("fast", "book"):
 #     network = saving.shipped_run(name).model
 #     once_, nine = (training.accuracy(network, few, shift) for shift in (0, 1))
+#     gained.append(len(few) * (nine - once_))
 #     print(f"{name}: {once_:.2%} once, {nine:.2%} nine times, of {len(few):,} digits")
+# check("12.2", gained)
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # fast: 99.20% once, 99.25% nine times, of 2,000 digits
 # book: 99.15% once, 99.25% nine times, of 2,000 digits
+# Right.
 # ```
 #
 # One digit against two, of one network each: do not bet. (The first 2,000 are harder than the rest, as the next chapter counts.)
 # </details>
 #
 # **3.** A published result says "99.50 %, best of 15 epochs, one run". How much may the picking have added? Simulate: fifteen epochs with the same true accuracy of 99.45 %, each measured on 10,000 digits with independent luck. What is the best? Then look at what the records say.
+#
+# *Check:* `check("12.3", …)` with how many points the picking adds in your simulation.
 #
 # <details>
 # <summary>Hint</summary>
@@ -399,6 +412,7 @@ plt.show()
 # curves = [100 * np.array(history["validation_accuracy"]) for history in source_runs]
 # gains = [curve.max() - curve[-1] for curve in curves]
 # print(f"recorded: best epoch minus last, mean of {len(gains)} runs: {np.mean(gains):+.3f}")
+# check("12.3", right.max(axis=1).mean() - 99.45)
 # ```
 #
 # It prints:
@@ -406,12 +420,15 @@ plt.show()
 # ```text
 # simulated: 99.577, +0.127
 # recorded: best epoch minus last, mean of 10 runs: +0.066
+# Right.
 # ```
 #
 # Real epochs are not independent: neighbours make mostly the same mistakes. So the simulation is an upper bound for luck alone; in the records, real progress and luck are mixed.
 # </details>
 #
 # **4.** Which recipe is the best buy? Give the points above 99 % for each second of training.
+#
+# *Check:* `check("12.4", …)` with the recipe's name.
 #
 # <details>
 # <summary>Hint</summary>
@@ -425,6 +442,7 @@ plt.show()
 # ```python
 # value = (as_recipe["mean"] - 99) / seconds["seconds"]
 # print((1000 * value).round(1).sort_values(ascending=False).to_string())
+# check("12.4", value.idxmax())
 # ```
 #
 # It prints:
@@ -436,12 +454,15 @@ plt.show()
 # best       4.1
 # small      3.1
 # source     1.0
+# Right.
 # ```
 #
 # In thousandths of a point a second. The number says nothing about what the last tenth of a point is worth to you.
 # </details>
 #
 # **5.** Halve the channels of `small` (`dataclasses.replace`, and a network of your own). How far does the accuracy fall, with a few epochs on the sample?
+#
+# *Check:* `check("12.5", …)` with the number of parameters with half the channels; the accuracy depends on your machine.
 #
 # <details>
 # <summary>Hint</summary>
@@ -463,17 +484,21 @@ plt.show()
 # for recipe in (replace(small, epochs=2), tiny):
 #     record = training.train(recipe, mnist.sample(), progress=False).record
 #     print(f"{record['parameters']:,} parameters: {record['test_accuracy']:.1%}")
+# check("12.5", count_parameters(tiny.network))
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # 2,904 parameters: 89.0%
 # 786 parameters: 59.1%
+# Right.
 # ```
 # </details>
 #
 # **6.** *Design.* Find a network with fewer than 1,500 parameters that sees the whole digit. You need not train it; let `cost_table` and `count_parameters` judge it.
+#
+# *Check:* `check("12.6", …)` with your layer list, or a PyTorch module.
 #
 # <details>
 # <summary>Hint</summary>
@@ -493,12 +518,14 @@ plt.show()
 # net = (*step(4, padding=1), max_pool(2), *step(6), *step(6), max_pool(2), *step(6), *step(6),
 #        conv(10, 1), global_avg_pool, flatten)
 # print(count_parameters(net), "parameters, field", cost_table(net)["size"].iloc[-1])
+# check("12.6", net)
 # ```
 #
 # It prints:
 #
 # ```text
 # 1340 parameters, field 30
+# Right.
 # ```
 # </details>
 #

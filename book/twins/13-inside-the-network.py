@@ -44,7 +44,7 @@ import torch
 from scipy import stats
 from torch.nn import functional as F
 
-from cellgrad import mnist, plotting, training
+from cellgrad import check, mnist, plotting, training
 from cellgrad.training import saving
 from cellgrad.trials.records import shipped_records
 
@@ -71,7 +71,7 @@ print(f"computed again on this machine: {again:.2%}{data.note}")
 # The first convolution has eight windows of 3 × 3 weights. Each is a question to nine pixels: red weights want ink, blue ones want paper. What would you
 # expect to find? Edges in several directions would be useful.
 
-# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}}
+# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}} tags=["hide-output"]
 filters = model.conv1.weight.detach()[:, 0]
 figure, axes = plt.subplots(1, 8, figsize=(8.4, 1.5))
 for number, (ax, weights) in enumerate(zip(axes, filters, strict=True), start=1):
@@ -195,7 +195,7 @@ plt.show()
 # %% [markdown]
 # This is what the networks answered most often, how many of them disagree with the label, and the label itself. The numbers are those above the pictures.
 
-# %%
+# %% tags=["hide-output"]
 said = {row: Counter() for row in hardest}
 for mistakes in records["mistakes"]:
     for row, answer in mistakes:
@@ -207,7 +207,7 @@ table = pd.DataFrame({
 }, index=pd.RangeIndex(1, 25, name="digit"))
 table
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 if data.kind == "full":
     labels = data.test.labels[hardest].tolist()
     print("labels:", *(f"{n}: {label}" for n, label in enumerate(labels, start=1)))
@@ -278,7 +278,7 @@ groups = pd.DataFrame({"confidence": confidence, "right": right.float()}).groupb
 calibration = groups.agg(digits=("right", "size"), right=("right", "sum"),
                          confidence=("confidence", "mean"))
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 tests = [stats.binomtest(int(row.right), int(row.digits))
          for row in calibration.itertuples()]
 intervals = [test.proportion_ci(method="wilson") for test in tests]
@@ -292,7 +292,7 @@ direction = np.where(too_sure, "too sure", "not sure enough")
 calibration["verdict"] = np.where(outside, direction, "fits")
 calibration.drop(columns="right").round(3).rename_axis("confidence in")
 
-# %% mystnb={"image": {"alt": "Share of right answers against confidence, with intervals, one point a bin, beside the diagonal on which a calibrated network lies. The points of the lower bins have wide intervals; the upper bins lie at the upper right corner."}} tags=["nbval-ignore-output", "hide-input"]
+# %% mystnb={"image": {"alt": "Share of right answers against confidence, with intervals, one point a bin, beside the diagonal on which a calibrated network lies. The points of the lower bins have wide intervals; the upper bins lie at the upper right corner."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
 figure, ax = plt.subplots(figsize=(4.4, 4))
 middle = calibration["share right"].to_numpy()
 reach = np.abs(calibration[["low", "high"]].T.to_numpy() - middle)
@@ -372,7 +372,7 @@ changes = {
 }
 curves = {label: accuracies(*change) for label, change in changes.items()}
 
-# %% mystnb={"image": {"alt": "Three panels with a curve for each of five networks: accuracy against the rotation in degrees, the shift in pixels, and the noise. Each curve is flat near zero and falls off further out, at different places for different networks."}} tags=["nbval-ignore-output", "hide-input"]
+# %% mystnb={"image": {"alt": "Three panels with a curve for each of five networks: accuracy against the rotation in degrees, the shift in pixels, and the noise. Each curve is flat near zero and falls off further out, at different places for different networks."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True)
 styles = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 for ax, (label, curve) in zip(axes, curves.items(), strict=True):
@@ -432,7 +432,11 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # ## Exercises
 #
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+#
 # **1.** *On paper.* Ten networks make 50 mistakes each on 10,000 digits. If each missed digits of its own, at random, how many digits would you expect to be wrong for at least two of them?
+#
+# *Check:* `check("13.1", …)` with the number of digits.
 #
 # <details>
 # <summary>Hint</summary>
@@ -449,6 +453,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # ten = [set(row for row, _ in mistakes) for mistakes in book["mistakes"]]
 # shared = Counter(row for mistakes in ten for row in mistakes)
 # print(f"recorded: {sum(count >= 2 for count in shared.values())}")
+# check("13.1", pairs * 50 * 50 / 10_000)
 # ```
 #
 # It prints:
@@ -456,10 +461,13 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # ```text
 # at most 11, a digit wrong for three counted more than once
 # recorded: 89
+# Right.
 # ```
 # </details>
 #
 # **2.** Feed the network something that is no digit, noise for example. How sure is it?
+#
+# *Check:* `check("13.2", …)` with the middle one of the confidences, as a fraction.
 #
 # <details>
 # <summary>Hint</summary>
@@ -478,19 +486,23 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # sure = scores.softmax(1).amax(1).quantile(torch.tensor([0.1, 0.5, 0.9]))
 # print("confidence, lowest tenth, middle, highest tenth:", [round(s, 2) for s in sure.tolist()])
 # print("times each digit was read:", scores.argmax(1).bincount(minlength=10).tolist())
+# check("13.2", sure[1])
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # confidence, lowest tenth, middle, highest tenth: [0.87, 0.98, 1.0]
 # times each digit was read: [0, 0, 5, 0, 1, 0, 0, 0, 994, 0]
+# Right.
 # ```
 #
 # Ten probabilities must add up to one; "none of these" is not among the answers that it can give.
 # </details>
 #
 # **3.** Turn one of the filters off (set its weights to zero) and measure again. Which of the eight is missed most? Say before you look which one it will be.
+#
+# *Check:* `check("13.3", …)` with the number of the filter, counted from 1.
 #
 # <details>
 # <summary>Hint</summary>
@@ -509,9 +521,10 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #     with torch.no_grad():
 #         damaged.conv1.weight[number] = 0
 #     print(f"without filter {number + 1}: {training.accuracy(damaged, few):.1%}")
+# check("13.3", 2)
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # without filter 1: 99.3%
@@ -522,12 +535,15 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # without filter 6: 99.5%
 # without filter 7: 98.2%
 # without filter 8: 99.2%
+# Right.
 # ```
 #
 # The undamaged network's number on these 2,000 digits is in the table of the inverted digits, in the row `False`. Filter 2 is missed most by far; some of the others make so little difference that these digits cannot show it.
 # </details>
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?
+#
+# *Check:* `check("13.4", …)` with with all 10,000 test digits: how many a person reads, and how many mistakes are left.
 #
 # <details>
 # <summary>Hint</summary>
@@ -541,16 +557,20 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # ```python
 # sure = confidence >= 0.999
 # print(f"{(~sure).sum()} digits to read by eye; {(~right[sure]).sum()} mistakes are left in the rest")
+# check("13.4", ((~sure).sum(), (~right[sure]).sum()))
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # 1019 digits to read by eye; 2 mistakes are left in the rest
+# Right.
 # ```
 # </details>
 #
 # **5.** The verdict of a bin rests on its interval. How many digits must a bin hold so that a share of 0.60 right, at a mean confidence of 0.65, is called *too sure*?
+#
+# *Check:* `check("13.5", …)` with the number of digits.
 #
 # <details>
 # <summary>Hint</summary>
@@ -566,16 +586,20 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #     if stats.binomtest(round(0.6 * n), n).proportion_ci(method="wilson").high < 0.65:
 #         print(f"{n} digits")
 #         break
+# check("13.5", n)
 # ```
 #
 # It prints:
 #
 # ```text
 # 350 digits
+# Right.
 # ```
 # </details>
 #
 # **6.** *Design.* A bank wants cheques read with at most one mistake in 10,000 digits, and a person reads what the machine passes on. Choose the limit of confidence on one half of the test digits, and test it on the other half.
+#
+# *No check:* a design of your own, and the other half of the digits is its check. The solution shows one limit of many.
 #
 # <details>
 # <summary>Hint</summary>
@@ -596,7 +620,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # print(f"and {(~right[half:][accepted]).sum()} of the accepted ones are wrong")
 # ```
 #
-# It prints:
+# With us, it prints:
 #
 # ```text
 # limit 0.999495: 11.0% of the other half go to a person,
