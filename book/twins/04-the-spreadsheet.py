@@ -534,10 +534,9 @@ def five_numbers(first, second, last):
             "second output then": f"{last['a_o2']:.9f}"}
 
 
-compared = pd.DataFrame({
-    "his page": ["0.298371109", "0.291027924", "0.0000351085", "0.015912196", "0.984065734"],
-    "ours": five_numbers(*(plain.loc[row] for row in (0, 1, 10_000))),
-}, index=list(five_numbers(*[plain.loc[0]] * 3)))
+ours_now = five_numbers(*(plain.loc[row] for row in (0, 1, 10_000)))
+his = ["0.298371109", "0.291027924", "0.0000351085", "0.015912196", "0.984065734"]
+compared = pd.DataFrame({"his page": his, "ours": ours_now}, index=list(ours_now))
 compared
 
 # %% [markdown]

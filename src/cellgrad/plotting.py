@@ -374,44 +374,73 @@ def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
     return figure
 
 
-def plot_seeds(records: pd.DataFrame, column: str = "test_accuracy", note: str = "") -> Axes:
-    """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean."""
+def plot_seeds(
+    records: pd.DataFrame,
+    column: str = "test_accuracy",
+    note: str = "",
+    *,
+    digits: str = "test digits",
+    base: str | None = None,
+    least: float | None = None,
+) -> Axes:
+    """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean.
+
+    digits: what the column counts. base: the variant whose mean is drawn through all rows. least: the axis begins
+    there, and what lies further left is an arrow with its numbers.
+    """
     variants = list(dict.fromkeys(records["variant"]))
-    ax = plt.subplots(figsize=(6.4, 0.9 + 0.5 * len(variants)))[1]
+    ax = plt.subplots(figsize=(6.4, 0.9 + 0.45 * len(variants)))[1]
     for row, variant in enumerate(variants):
         percent = 100 * records.loc[records["variant"] == variant, column].to_numpy()
-        heights = row + 0.12 * np.resize([0, -1, 1], len(percent))  # equal dots beside each other
-        ax.plot(percent, heights, "o", color=BLUE, alpha=0.55, markersize=6, markeredgewidth=0)
-        ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
+        far = percent < (least if least is not None else -np.inf)
+        if far.any():
+            numbers = ", ".join(sorted({f"{value:.1f}" for value in percent[far]}, key=float))
+            ax.plot(0.012, row, "<", color=BLUE, markersize=8, transform=ax.get_yaxis_transform())
+            ax.text(0.035, row, numbers, va="center", transform=ax.get_yaxis_transform())
+        heights = row + 0.12 * np.resize([0, -1, 1], (~far).sum())  # equal dots beside each other
+        ax.plot(percent[~far], heights, "o", color=BLUE, alpha=0.55, markersize=6, markeredgewidth=0)
+        if not far.any():
+            ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
+        if variant == base:
+            ax.axvline(percent.mean(), color=FAINT, linewidth=1.2, linestyle="--", zorder=0)
     ax.set(yticks=range(len(variants)), yticklabels=variants, ylim=(len(variants) - 0.5, -0.5))
-    ax.set(xlabel=f"test digits right (%), a dot for each seed, a bar at their mean{note}")
+    ax.set(xlabel=f"{digits} right (%){note}")
+    if least is not None:
+        ax.set_xlim(left=least)
+    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.grid(axis="y", visible=False)
     return ax
 
 
-def plot_intervals(table: pd.DataFrame, matters: float = 0.05, reach: float | None = None) -> Axes:
-    """Differences with their intervals, a row each, as `verdicts.against` gives them; one look for each verdict.
+def plot_intervals(
+    table: pd.DataFrame, matters: float = 0.05, reach: float | None = None, base: str = "the base"
+) -> Axes:
+    """Differences with their intervals, a row each, as `comparison.against` gives them; one look for each verdict.
 
-    matters: a band of differences too small to care about. reach: the axis ends there, and what lies further out
-    is an arrow with its number.
+    matters: a band of differences too small to care about. reach: the axis ends there; an interval that goes on ends
+    in an arrowhead, and a difference that lies further out is an arrow with its number. base: what they differ from.
     """
-    ax = plt.subplots(figsize=(7.2, 0.9 + 0.34 * len(table)))[1]
-    looks = {"better": (BLUE, "^"), "worse": (RED, "v"), "no": (INK, "o")}
+    ax = plt.subplots(figsize=(6.4, 0.9 + 0.34 * len(table)))[1]
+    looks = {"better": (BLUE, "^"), "worse": (RED, "v")}
     ax.axvspan(-matters, matters, color="#E6E6E1", zorder=0)
     ax.axvline(0, color=INK, linewidth=1)
     for row, found in enumerate(table.itertuples()):
-        colour, marker = looks[found.verdict.partition(",")[0].split()[0]]
+        colour, marker = looks.get(found.verdict.partition(",")[0].split()[0], (INK, "o"))
         if reach and abs(found.difference) > reach:
             side = 1 if found.difference > 0 else -1
             arrow = {"color": colour, "width": 1.5, "headwidth": 7, "headlength": 7}
             ax.annotate("", (side * reach, row), (side * 0.85 * reach, row), arrowprops=arrow)
             align = "left" if side < 0 else "right"
-            ax.text(side * 0.83 * reach, row, f"{found.difference:+.2f}", ha=align, va="center", fontsize=10)
+            ax.text(side * 0.82 * reach, row, f"{found.difference:+.2f}", ha=align, va="center")
             continue
-        ax.plot([found.low, found.high], [row, row], color=colour, linewidth=1.8)
+        ends = np.clip([found.low, found.high], -reach, reach) if reach else (found.low, found.high)
+        ax.plot(ends, [row, row], color=colour, linewidth=1.8)
+        for end, head in ((found.low, "<"), (found.high, ">")):
+            if reach and abs(end) > reach:
+                ax.plot(np.sign(end) * reach, row, head, color=colour, markersize=8, clip_on=False)
         ax.plot(found.difference, row, marker, color=colour, markersize=7)
     ax.set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
-    ax.set(xlabel="difference from the base (points), with its interval")
+    ax.set(xlabel=f"difference from {base} (points)")
     if reach:
         ax.set_xlim(-reach, reach)
     ax.grid(axis="y", visible=False)
