@@ -1,9 +1,24 @@
-"""Read before all else: how the tests' processes, the chapters' kernels among them, behave beside other work."""
+"""Read before all else: how the tests share this machine's cores with each other and with other work."""
 
 import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["chapters"]  # in tests/
 
 # OpenMP's threads wait for each other in loops. Where other work holds a core, such a loop eats up the time in which
 # that work could end: three short epochs then take minutes instead of seconds. Waiting passively costs nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-pytest_plugins = ["chapters"]  # in tests/
+# For the same reason, each of several workers, and what it starts, computes on one thread: there is a worker a core.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker for each core, of which more than four would only wait for chapter 10 to end; none for a single file."""
+    if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4) if cores > 1 else 0

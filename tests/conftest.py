@@ -1,4 +1,4 @@
-"""What all tests share: the digits, and the line at the end that says which digits they were."""
+"""What all tests share: the digits, the site, a browser, and the line at the end that says which digits they were."""
 
 import shutil
 import subprocess
@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from cellgrad import mnist
@@ -15,6 +16,18 @@ from cellgrad import mnist
 settings.register_profile("thorough", max_examples=1000)
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+# Several workers take one file after the other. What takes longest comes first, so that none is left alone with it.
+LONGEST = ("10-the-run.ipynb", "11-is-the-advice-true.ipynb", "test_receptive.py", "test_trials.py", "test_cli.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        rank = {name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +46,32 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    """The site, built as the README says but elsewhere, with warnings as errors."""
-    target = tmp_path_factory.mktemp("site")
-    program = shutil.which("jupyter-book", path=sysconfig.get_path("scripts"))
-    command = [program, "build", "book/", "--path-output", target, "-W", "-n", "--keep-going"]
-    built = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return target / "_build" / "html"
+def site(tmp_path_factory, worker_id) -> Path:
+    """The site, built as the README says but elsewhere, with warnings as errors; by the first worker that needs it."""
+    own = tmp_path_factory.getbasetemp()
+    target = (own if worker_id == "master" else own.parent) / "site"
+    html, whole = target / "_build" / "html", target / "whole"
+    with FileLock(f"{target}.lock"):
+        if not whole.exists():
+            program = shutil.which("jupyter-book", path=sysconfig.get_path("scripts"))
+            command = [program, "build", "book/", "--path-output", target, "-W", "-n", "--keep-going"]
+            built = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+            assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+            whole.touch()
+    return html
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, for the tests of one file: while it is open, nothing else here can run an event loop."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 def pytest_terminal_summary(terminalreporter):

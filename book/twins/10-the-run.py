@@ -89,7 +89,7 @@ print(f"{len(digits):,} to learn from, {len(watched):,} to watch")
 # cost few parameters. So: small convolutions only, eight channels up front, a max-pool once a unit sees 7 × 7 pixels, and a
 # 1 × 1 convolution last, which turns 32 numbers into ten scores. Part II has shown what each of these choices costs.
 
-# %% mystnb={"image": {"alt": "The network drawn to scale in three rows as stacks of square sheets, one sheet a channel: the input of 28 by 28 pixels, three convolutions of 8 channels that shrink to 22 by 22, a max-pool to 11 by 11, four convolutions of 16 channels down to 3 by 3, one of 32 channels and 1 by 1, and ten scores."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "The network drawn to scale in three rows as stacks of square sheets, one sheet a channel: the input of 28 by 28 pixels, three convolutions of 8 channels that shrink to 22 by 22, a max-pool to 11 by 11, four convolutions of 16 channels down to 3 by 3, one of 32 channels and 1 by 1, and ten scores."}} tags=["nbval-ignore-output", "hide-input"]
 plotting.draw_convnet(SOURCE, image=first.images[0], rows=3)
 plt.show()
 

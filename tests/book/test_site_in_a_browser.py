@@ -1,26 +1,11 @@
 """The site in a real browser: everything shows, nothing is asked of another server, no script fails."""
 
-import shutil
-
 import pytest
 from test_book import PAGES
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_by_itself(site, browser, page):
+def test_a_page_shows_by_itself(browser, site, page):
     with browser.new_context() as context:
         tab, requests, failures = context.new_page(), [], []
         tab.on("request", lambda request: requests.append(request.url))

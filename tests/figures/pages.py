@@ -1,10 +1,7 @@
 """A page with figures on it, in a real browser that reaches no network, and what every figure has to bear."""
 
-import shutil
 from contextlib import contextmanager
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium)"
 PAGE = (
     '<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>figures</title>'
     '<meta name="viewport" content="width=device-width"><body style="margin:8px">{body}</body></html>'
