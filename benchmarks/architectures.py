@@ -135,7 +135,9 @@ def errors_of(module: nn.Module, input_size: tuple[int, ...], table: pd.DataFram
     return found
 
 
-def judged(make: Callable[[], nn.Module], own_size: Callable[[nn.Module], tuple[int, ...]]) -> tuple[str, str]:
+def judged(
+    make: Callable[[], nn.Module], own_size: Callable[[nn.Module], tuple[int, ...]], gradients: bool
+) -> tuple[str, str]:
     """What became of a model, and why."""
     with nothing_drawn():
         module = make()
@@ -143,15 +145,16 @@ def judged(make: Callable[[], nn.Module], own_size: Callable[[nn.Module], tuple[
         table = receptive_field(module, own_size(module))
     except ValueError as error:
         return "refused", str(error)
+    traced = "bounded" if table["kind"].str.contains("upper bound").any() else "exact"
+    if not gradients:
+        return traced, ""
     size: tuple[int, ...] = (3, SMALL, SMALL)
     try:
         small = receptive_field(module, size)
     except ValueError:  # a size of its own
         small, size = table, own_size(module)
     wrong = errors_of(randomise(module), size, small)
-    if wrong:
-        return "wrong", "; ".join(wrong)
-    return ("bounded" if table["kind"].str.contains("upper bound").any() else "exact"), ""
+    return ("wrong", "; ".join(wrong)) if wrong else (traced, "")
 
 
 def contestants() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], tuple[int, ...]]]]:
@@ -192,19 +195,22 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seconds", type=int, default=60, help="for one model; what takes longer is left out")
+    parser.add_argument("--trace-only", action="store_true", help="no gradients: sooner through all of them")
     parser.add_argument("--only", help="models whose name contains this")
-    parser.add_argument("--out", type=Path, help="a file for what was found, one JSON line a model")
+    parser.add_argument("--out", type=Path, help="one JSON line a model; a model in this file is not tried again")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    end, verdicts, lines = time.monotonic() + 60 * options.minutes, {}, []
+    end = time.monotonic() + 60 * options.minutes
+    lines = options.out.read_text("utf-8").splitlines() if options.out and options.out.exists() else []
+    verdicts = {found["model"]: found["verdict"] for found in map(json.loads, lines)}
     for name, (make, own_size) in tqdm(contestants().items()):
         if time.monotonic() > end:
             break
-        if options.only and options.only not in name:
+        if name in verdicts or (options.only and options.only not in name):
             continue
         try:
             with at_most(options.seconds):
-                verdict, why = judged(make, own_size)
+                verdict, why = judged(make, own_size, not options.trace_only)
         except TooLong:
             verdict, why = "too long", f"more than {options.seconds} seconds"
         except Exception as error:

@@ -6,7 +6,7 @@ This module needs torch for `build` only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from types import ModuleType
@@ -52,9 +52,11 @@ def pair(extent: Extent) -> tuple[int, int]:
 
 def image_size(input_size: Sequence[int]) -> Size:
     """An input size, channels first, as positive whole numbers; raises ValueError where it is none."""
-    if isinstance(input_size, int) or len(tuple(input_size)) < 2:
-        raise ValueError(f"input_size: expected channels and the pixels on each axis, got {input_size!r}")
-    return tuple(whole_number("input_size", n, least=1) for n in input_size)
+    numbers = tuple(input_size) if isinstance(input_size, Iterable) and not isinstance(input_size, str) else ()
+    if len(numbers) < 2:
+        example = "such as (1, 28, 28)"
+        raise ValueError(f"input_size: expected channels and the pixels on each axis, {example}, got {input_size!r}")
+    return tuple(whole_number("input_size", n, least=1) for n in numbers)
 
 
 def conv(channels: int, kernel: Extent, **options: Any) -> Layer:

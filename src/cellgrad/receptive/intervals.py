@@ -302,6 +302,15 @@ class Fields:
             low, high = np.minimum(low, first), np.maximum(high, last)
         return low, high
 
+    def sees_all(self, pixels: Sequence[int]) -> tuple[bool, ...]:
+        """On each axis, whether every unit sees all its pixels; padding that some see besides makes no difference."""
+        if self.flat:
+            low_high = [(axis, *self.extent(axis, None)) for axis in range(self.axes) if not self.moving()[axis]]
+        else:
+            low_high = [(axis, *self.extent(axis, dim)) for axis, dim in enumerate(self.positions())]
+        whole = {axis for axis, low, high in low_high if low.max() <= 0 and high.min() >= pixels[axis] - 1}
+        return tuple(axis in whole for axis in range(self.axes))
+
     def jumps(self) -> tuple[Fraction, ...]:
         """Pixels between neighbouring positions on each axis."""
         positions, result = self.positions(), list(self.jump)
@@ -649,6 +658,7 @@ def join(tensors: Sequence[Fields], dim: int, select: Select = lambda parts, sha
     ends = list(accumulate((tensor.shape[dim] for tensor in tensors), initial=0))
     # Where the joined dimension itself tells nothing apart, as channels do, a unit may see what any of them sees.
     axes = {axis for tensor in tensors for part in tensor.parts for carrier, axis in part.reach if carrier == dim}
+    axes = axes or _told_apart(tensors)
     if not axes:
         return union([tensor.resize(dim, ends[-1]) for tensor in tensors], select=select)
     placed = []
@@ -659,3 +669,11 @@ def join(tensors: Sequence[Fields], dim: int, select: Select = lambda parts, sha
         tensor = replace(tensor, parts=tuple(Part(part.base, still | part.reach) for part in tensor.parts))
         placed.append(tensor.slide(dim, Windows(np.where(inside, taps, NOWHERE)[:, None], None), ends[-1]))
     return union(placed, select=select)
+
+
+def _told_apart(tensors: Sequence[Fields]) -> set[int]:
+    """The axes on which tensors see different things, each of them one thing alone, as the steps of a sequence do."""
+    seeing = [tensor for tensor in tensors if tensor.parts and tensor.ndim > 2]
+    boxes = [tensor.unit((None,) * tensor.ndim) for tensor in seeing]
+    axes = [axis for axis in range(tensors[0].axes) if not any(tensor.moving()[axis] for tensor in seeing)]
+    return {axis for axis in axes if len({box[axis] for box in boxes}) > 1}

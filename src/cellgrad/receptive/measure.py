@@ -160,7 +160,7 @@ class DependenceOperations(Operations):
 
     def pick(self, x: torch.Tensor, dim: int, units: Sequence[int] | np.ndarray) -> torch.Tensor:
         """torch's own."""
-        return _watched(x.index_select(dim, torch.tensor(np.array(units))))
+        return _watched(x.index_select(dim, torch.tensor(np.array(units, dtype=np.int64))))
 
     def join(self, values: Sequence[torch.Tensor], dim: int) -> torch.Tensor:
         """torch's own."""

@@ -34,6 +34,8 @@ _MOVES = {"transpose", "permute", "reshape", "flatten", "pad", "squeeze", "unsqu
 _PIECES = {"chunk", "split", "unbind"}
 _ASKS_FOR_VALUES = {"__bool__", "__int__", "__float__", "__index__", "item", "tolist", "numpy", "nonzero", "__array__"}
 _CHANGES_PLACE = {"to", "cuda", "cpu", "xpu", "npu"}
+# Their second tensor gives its shape or its type alone.
+_LIKE_ANOTHER = {"type_as", "expand_as", "view_as", "reshape_as"}
 
 
 @dataclass
@@ -95,6 +97,9 @@ class _Copying(TorchFunctionMode):
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if function is torch.Tensor.__deepcopy__:
             tensor, memo = args
+            if isinstance(tensor, nn.parameter.UninitializedBuffer):
+                lazy: Any = nn.parameter.UninitializedBuffer
+                return lazy(device=tensor.device, dtype=tensor.dtype)
             twin = tensor.detach().to("meta") if tensor.requires_grad else tensor.detach().cpu().clone()
             if tensor.requires_grad:
                 twin._cellgrad_mark = Mark()
@@ -129,7 +134,8 @@ def twin_of(module: nn.Module) -> nn.Module:
             return copy.deepcopy(module, memo).eval()
     except Exception as error:
         raise UntraceableError(
-            f"{type(module).__name__} cannot be copied, which it must be to stay as it is: {_first_line(error)}"
+            f"{type(module).__name__} cannot be copied, which it must be to stay as it is: {_first_line(error)}; "
+            "take what cannot be copied off it"
         ) from error
 
 
@@ -202,13 +208,13 @@ class Walk(TorchFunctionMode):
         try:
             if name == "__setitem__":
                 _put_back(*args)
-            marks = [self._known(tensor) for tensor in _tensors(args, kwargs)]
-            if not any(mark.value is not None for mark in marks):
-                return self._plain(function, name, args, kwargs)
             if name in _CHANGES_PLACE:
                 args, kwargs = _without_places(args, kwargs)
                 if len(args) == 1 and not kwargs:
                     return args[0]
+            told_apart = args[:1] if name in _LIKE_ANOTHER else (args, kwargs)
+            if not any(self._known(tensor).value is not None for tensor in _tensors(told_apart)):
+                return self._plain(function, name, args, kwargs)
             if name == "__get__":
                 return self._attribute(function, args)
             return self._follow(function, name, args, kwargs)
@@ -243,10 +249,6 @@ class Walk(TorchFunctionMode):
 
     def _plain(self, function: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         """A function of constants."""
-        if name in _CHANGES_PLACE:
-            args, kwargs = _without_places(args, kwargs)
-            if len(args) == 1 and not kwargs:
-                return args[0]
         if "device" in kwargs and not _tensors(args):
             kwargs["device"] = "cpu"
         try:
@@ -271,16 +273,13 @@ class Walk(TorchFunctionMode):
         if not isinstance(result, torch.Tensor):
             return result
         if name in ("T", "mT", "H", "mH"):
-            swaps = (-2, -1) if name in ("mT", "mH") else None
-            x = args[0]
-            return x.transpose(*swaps) if swaps else self._follow_permute(x)
+            order = list(range(args[0].ndim))
+            order = [*order[:-2], *order[:-3:-1]] if name in ("mT", "mH") else order[::-1]
+            return self._follow(torch.Tensor.permute, "permute", (args[0], order), {})
         if name in ("data", "real"):
             result._cellgrad_mark = replace(self._known(args[0]), version=_version(result))
             return result
         raise UntraceableError(f"no rule for the attribute {name}")
-
-    def _follow_permute(self, x: torch.Tensor) -> torch.Tensor:
-        return self._follow(torch.Tensor.permute, "permute", (x, tuple(range(x.ndim))[::-1]), {})
 
     def _prepare(self, outputs: tuple[int, ...]) -> None:
         self.operations.geometry, self.operations.note, self.operations.outputs = None, "", outputs
@@ -304,6 +303,10 @@ class Walk(TorchFunctionMode):
                 raise UntraceableError(f"{name} cannot run without memory") from error
             except (RuntimeError, ValueError) as error:
                 raise ValueError(misfit(args, kwargs, rule) or _first_line(error)) from error
+        if isinstance(real, torch.Tensor) and real.numel() == 0:
+            # No numbers, as where a network has no class tokens: they depend on nothing.
+            real._cellgrad_mark = Mark()
+            return real
         self._prepare(tuple(real.shape) if isinstance(real, torch.Tensor) else ())
         marks = [self._known(tensor) for tensor in _tensors(args, kwargs)]
         flowing = [mark for mark in marks if mark.value is not None]
@@ -317,7 +320,7 @@ class Walk(TorchFunctionMode):
         several = isinstance(result, list | tuple)
         pairs = zip(tree_leaves(real), result, strict=True) if several else [(real, result)]
         for tensor, value in pairs:
-            if value is None:
+            if value is None or tensor.numel() == 0:
                 if isinstance(tensor, torch.Tensor):
                     tensor._cellgrad_mark = Mark()
                 continue

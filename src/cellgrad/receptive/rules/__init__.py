@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -56,6 +57,11 @@ class Rule:
     function: Callable[..., Any]
     settings: bool = False
 
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The operations, the value, and the arguments that the rule knows."""
+        return inspect.signature(self.function)
+
     def apply(self, operations: Operations, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """The result; raises UntraceableError for an argument that the rule does not know."""
         kwargs = {_SYNONYMS.get(key, key): value for key, value in kwargs.items()}
@@ -64,9 +70,9 @@ class Rule:
         if self.settings:
             return self.function(operations, *args, **kwargs)
         try:
-            bound = inspect.signature(self.function).bind(operations, *args, **kwargs)
+            bound = self.signature.bind(operations, *args, **kwargs)
         except TypeError as error:
-            known = list(inspect.signature(self.function).parameters)[1:]
+            known = list(self.signature.parameters)[1:]
             strange = [key for key in kwargs if key not in known]
             what = f"with {', '.join(strange)}=…" if strange else f"called so ({error})"
             raise UntraceableError(f"{name} {what} has no rule; its rule knows {', '.join(known)}") from error
@@ -82,11 +88,10 @@ def rule(kind: str, *names: str, settings: bool = False) -> Callable[[Callable[.
     """Makes a function the rule for all of torch's functions and methods of these names, in place or not."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        for home in _HOMES:
-            for name in (*names, *(f"{name}_" for name in names)):
-                target = getattr(home, name, None)
-                if callable(target):
-                    _RULES[target] = Rule(kind or name.strip("_"), function, settings)
+        for name in names:
+            found = Rule(kind or name.strip("_"), function, settings)
+            targets = [getattr(home, spelled, None) for home in _HOMES for spelled in (name, f"{name}_")]
+            _RULES.update((target, found) for target in targets if callable(target))
         return function
 
     return enter

@@ -21,35 +21,36 @@ def _hides(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value <= _HIDDEN
 
 
-_FUNCTIONS = (
-    *("abs", "add", "addcdiv", "addcmul", "alpha_dropout", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or"),
-    *("ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "contiguous", "cos", "detach", "div"),
-    *("divide", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "eq", "erf", "exp", "expm1", "float"),
-    *("feature_alpha_dropout", "floor", "floor_divide", "fmod", "ge", "gelu", "gt", "half", "double", "bfloat16"),
-    *("hardshrink", "hardsigmoid", "hardswish", "hardtanh", "isfinite", "isnan", "le", "leaky_relu", "lerp", "log"),
-    *("log1p", "log2", "logical_and", "logical_not", "logical_or", "logsigmoid", "lt", "maximum", "minimum", "mish"),
-    *("mul", "multiply", "nan_to_num", "ne", "neg", "negative", "pos", "pow", "positive", "prelu", "reciprocal"),
-    *("relu", "relu6", "remainder", "requires_grad", "round", "rrelu", "rsqrt", "rsub", "selu", "sigmoid", "sign"),
-    *("silu", "sin", "sinh", "cosh", "atan", "atan2", "sinc", "softplus", "softshrink", "softsign", "sqrt", "square"),
-    *("sub", "subtract", "tan", "tanh", "tanhshrink", "threshold", "to", "true_divide", "type", "type_as", "where"),
-    *("long", "int", "bool", "erfinv", "logit", "hypot", "logaddexp", "view_as_real", "exponential"),
-    *("__rsub__", "__rdiv__", "__rtruediv__", "__pow__", "__rpow__", "__floordiv__", "__rfloordiv__", "__rmul__"),
-    *("__mod__", "__and__", "__or__", "__invert__", "__rmod__", "__rxor__", "__xor__", "__rand__", "__ror__"),
-)
+_EACH_NUMBER_ALONE = {
+    "arithmetic": "abs add addcdiv addcmul ceil clamp clamp_max clamp_min clip floor floor_divide fmod hypot lerp"
+    " maximum minimum nan_to_num neg negative pos positive pow reciprocal remainder round rsub sign square where",
+    "operators": "__floordiv__ __mod__ __pow__ __rfloordiv__ __rmod__ __rpow__ __rsub__"
+    " __and__ __invert__ __or__ __rand__ __ror__ __rxor__ __xor__",
+    "functions": "atan atan2 cos cosh erf erfinv exp expm1 log log1p log2 logaddexp logit rsqrt sin sinc sinh sqrt tan"
+    " tanh",
+    "comparisons": "bitwise_and bitwise_not bitwise_or eq ge gt isfinite isnan le logical_and logical_not logical_or lt"
+    " ne",
+    "activations": "celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish prelu relu relu6"
+    " rrelu selu sigmoid silu softplus softshrink softsign tanhshrink threshold",
+    "noise": "alpha_dropout bernoulli dropout dropout1d dropout2d dropout3d exponential feature_alpha_dropout",
+    "types": "bfloat16 bool clone contiguous detach double float half int long requires_grad to type view_as_real",
+}
 
 
-def _pointwise(ops: Operations, *arguments: Any, **options: Any) -> Any:
+@rule("", *" ".join(_EACH_NUMBER_ALONE.values()).split(), settings=True)
+@rule("div", "div", "divide", "true_divide", "__rdiv__", "__rtruediv__", settings=True)
+@rule("sub", "sub", "subtract", settings=True)
+@rule("mul", "mul", "multiply", "__rmul__", settings=True)
+def pointwise(ops: Operations, *arguments: Any, **options: Any) -> Any:
     """Each number alone, with those in the same place of the other tensors."""
     result = ops.combine(list(values_in(arguments, options)), ops.outputs)
     return ops.bounded(result) if any(_hides(value) for value in arguments if isinstance(value, Constant)) else result
 
 
-for _name in _FUNCTIONS:
-    rule(_name.strip("_"), _name, settings=True)(_pointwise)
-# True division and subtraction have one name in the table, whichever way they are written.
-rule("div", "div", "divide", "true_divide", "__rdiv__", "__rtruediv__", settings=True)(_pointwise)
-rule("sub", "sub", "subtract", settings=True)(_pointwise)
-rule("mul", "mul", "multiply", "__rmul__", settings=True)(_pointwise)
+@rule("type_as", "type_as")
+def type_as(ops: Operations, x: Any, other: Any) -> Any:
+    """The same numbers in the type of the other."""
+    return ops.combine([x], ops.outputs)
 
 
 @rule("masked_fill", "masked_fill")

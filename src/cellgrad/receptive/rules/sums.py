@@ -254,3 +254,12 @@ def recurrent(
     finals = [ops.combine([last, *initial], part.shape) for part in states]
     ops.geometry = None
     return (seen, *finals)
+
+
+@rule("", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "lstm_cell")
+def cell(ops: Operations, x: Any, state: Any, w_ih: Any, w_hh: Any, b_ih=None, b_hh=None) -> Any:
+    """One step: all of the step's numbers, and what the state has seen."""
+    states = list(state) if isinstance(state, list | tuple) else [state]
+    seen = [ops.mix(value, -1, states[0].shape[-1]) for value in values_in(x, states)]
+    result = ops.combine(seen, states[0].shape)
+    return (result, result) if len(states) == 2 else result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -34,7 +33,7 @@ def misfit(args: Sequence[Any], kwargs: dict[str, Any], rule: Rule) -> str:
     """Why a layer does not fit its input, in more words than torch's; empty for what only torch can say."""
     if rule.settings or rule.kind not in ("conv", "conv_transpose", "linear", "max_pool", "avg_pool"):
         return ""
-    bound = inspect.signature(rule.function).bind(None, *args, **kwargs)
+    bound = rule.signature.bind(None, *args, **kwargs)
     bound.apply_defaults()
     given = bound.arguments
     shape: tuple[int, ...] = tuple(given["x"].shape)
@@ -207,8 +206,9 @@ def _antialiased(n: int, m: int, mode: str, align_corners: bool) -> list[list[in
         raise UntraceableError(
             f"interpolate with antialias from {n} to {m} pixels is too large; use a smaller input_size"
         )
-    pictures = torch.eye(n, dtype=torch.float64)[None, :, :, None]
-    weights = F.interpolate(pictures, (m, 1), mode=mode, align_corners=align_corners, antialias=True)[0, :, :, 0]
+    # Along the last axis, where it is right: along the one before, torch takes an image one pixel wide for another.
+    pictures = torch.eye(n, dtype=torch.float64)[:, None, None, :]
+    weights = F.interpolate(pictures, (1, m), mode=mode, align_corners=align_corners, antialias=True)[:, 0, 0, :]
     return [torch.nonzero(weights[:, o]).flatten().tolist() for o in range(m)]
 
 
