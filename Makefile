@@ -1,13 +1,18 @@
-# make book · make test · make execute · make lint · make clean. README.md has the plain forms, for machines without make.
+# make book · make pdf · make test · make execute · make lint · make clean. README.md has the plain forms, for machines without make.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test execute from-twins lint lock clean repository
+.PHONY: book pdf test execute from-twins lint lock clean repository
 
 book: .venv/installed
 	$(BIN)/jupyter-book build book/
 	@echo
 	@echo "The book is ready. Open it in a browser:  $(CURDIR)/book/_build/html/index.html"
+
+# The site, and from it the whole book as one PDF and one archive, offered on the landing page. Needs Chromium.
+pdf: .venv/installed
+	$(BIN)/jupyter-book build book/
+	$(BIN)/python tools/whole_book.py
 
 test: .venv/installed
 	$(BIN)/pytest --nbval

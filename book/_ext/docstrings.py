@@ -35,24 +35,23 @@ def _without_self(arguments: ast.arguments) -> str:
 
 
 class Docstrings(SphinxDirective):
-    """Its argument is a module's file below `src/cellgrad`; `:only:` names what is shown, in that order."""
+    """Its argument is a module's file or a package's folder below `src/cellgrad`; `:only:` names what is shown."""
 
     required_arguments = 1
     option_spec: ClassVar[dict] = {"only": str.split, "methods": str.split}
 
     def run(self) -> list[nodes.Node]:
-        path = Path(package_file).parent / self.arguments[0]
-        self.env.note_dependency(str(path))
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        public = {
-            node.name: node
-            for node in tree.body
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) and node.name[0] != "_"
-        }
+        place = Path(package_file).parent / self.arguments[0]
+        public = {}
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            self.env.note_dependency(str(path))
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) and node.name[0] != "_":
+                    public.setdefault(node.name, node)
         shown: list[nodes.Node] = []
         for name in self.options.get("only", list(public)):
             if name not in public:
-                raise self.error(f"{path.name} has no public {name!r}")
+                raise self.error(f"{self.arguments[0]} has no public {name!r}")
             shown += self.told(public[name], name)
             for method in public[name].body:
                 if isinstance(method, ast.FunctionDef) and method.name in self.options.get("methods", ()):

@@ -38,12 +38,16 @@ function open() {
 addEventListener("hashchange", open);
 open();
 
+// A picture with a part that the keyboard can move is more than a picture.
+for (const part of document.querySelectorAll("svg[role=img] [tabindex]")) {
+  part.closest("svg").setAttribute("role", "group");
+}
+
+// On paper: light, everything open, and the solutions of a chapter at its end. Afterwards all is as it was.
 const undo = [];
-addEventListener("beforeprint", () => {
-  const { theme } = document.documentElement.dataset;
-  document.documentElement.dataset.theme = "light";
-  undo.push(() => { document.documentElement.dataset.theme = theme; });
-  const solutions = [...document.querySelectorAll("article details.solution")];
+
+function solutionsToTheEnd(article) {
+  const solutions = [...article.querySelectorAll("details.solution")];
   if (!solutions.length) return;
   const end = document.createElement("section");
   end.className = "solutions";
@@ -57,15 +61,21 @@ addEventListener("beforeprint", () => {
     const number = exercise?.querySelector("strong")?.textContent;
     if (number) summary.textContent = `Exercise ${number}`;
     solution.replaceWith(place);
-    solution.open = true;
     end.append(solution);
-    undo.push(() => { place.replaceWith(solution); solution.open = false; summary.textContent = title; });
+    undo.push(() => { place.replaceWith(solution); summary.textContent = title; });
   }
+  article.append(end);
+  undo.push(() => end.remove());
+}
+
+addEventListener("beforeprint", () => {
+  const { theme } = document.documentElement.dataset;
+  document.documentElement.dataset.theme = "light";
+  undo.push(() => { document.documentElement.dataset.theme = theme; });
+  document.querySelectorAll("article").forEach(solutionsToTheEnd);
   for (const fold of document.querySelectorAll("article details:not(.fold):not([open])")) {
     fold.open = true;
     undo.push(() => { fold.open = false; });
   }
-  document.querySelector("article").append(end);
-  undo.push(() => end.remove());
 });
 addEventListener("afterprint", () => { while (undo.length) undo.pop()(); });
