@@ -2,6 +2,7 @@
 
 import math
 import operator
+import re
 from collections.abc import Iterable, Set
 
 import numpy as np
@@ -63,3 +64,13 @@ def whole_number(name: str, value: int, least: int = 0) -> int:
     if number < least:
         raise ValueError(f"{name}: {number} is too small; give a whole number of at least {least}")
     return number
+
+
+# What does not stand still in a line: control characters, which a terminal obeys, line ends, which forge lines, and the
+# marks that turn the direction of writing round.
+_UNRULY = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Return text of a stranger's (a cell, the name of a file) as one line that can only be read, nothing else."""
+    return _UNRULY.sub(lambda match: ascii(match[0])[1:-1], text)

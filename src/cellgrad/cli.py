@@ -9,9 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from cellgrad import __version__
+from cellgrad.checks import visible
 
 if TYPE_CHECKING:
     from cellgrad.networks import OwnNetwork
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what was wrong in one line, without the usage in front of it."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, visible(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
 
 
 def _data(options: argparse.Namespace) -> int:
     from cellgrad import mnist
 
     data = mnist.load(options.data)
-    print(f"MNIST, {data.kind}: {len(data.train):,} digits to train and {len(data.test):,} to test, from {data.where}")
+    _show(f"MNIST, {data.kind}: {len(data.train):,} digits to train and {len(data.test):,} to test, from {data.where}")
     return 0
 
 
@@ -39,7 +40,7 @@ def _workbook(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("inputs", "targets", "weights", "biases")}
     network = ToyNetwork(**{name: values for name, values in given.items() if values is not None})
     path = write_workbook(options.file, network, options.learning_rate, options.updates)
-    print(f"{path}: {options.updates:,} updates at learning rate {options.learning_rate:g}, all of it live formulas")
+    _show(f"{path}: {options.updates:,} updates at learning rate {options.learning_rate:g}, all of it live formulas")
     return 0
 
 
@@ -51,7 +52,7 @@ def _audit(options: argparse.Namespace) -> int:
         from cellgrad.spreadsheet.audit.page import write_page
 
         write_page(report, options.html)
-    print(json.dumps(report.to_dict()) if options.json else report)
+    _show(json.dumps(report.to_dict()) if options.json else str(report))
     return 0 if report.all_right else 1
 
 
@@ -91,15 +92,15 @@ def _train(options: argparse.Namespace) -> int:
         print(json.dumps(record))
     else:
         for remark in own.examination.remarks if own else ():
-            print(remark)
-        print(run.history.to_string(float_format="{:.4f}".format))
-        print(
+            _show(remark)
+        _show(run.history.to_string(float_format="{:.4f}".format))
+        _show(
             f"{record['parameters']:,} parameters, {record['epochs']} epochs, {record['seconds']:.0f} s on "
             f"{record['device']}: {record['test_accuracy']:.2%} of the test digits right"
             + (f", {record['test_accuracy_alone']:.2%} read one at a time" if own else "")
             + (" (embedded sample, not all of MNIST)" if record["data"] == "sample" else "")
         )
-        print(f"weights and record: {saving.weights_path(options.out, record)}")
+        _show(f"weights and record: {saving.weights_path(options.out, record)}")
     return 0
 
 
@@ -118,7 +119,7 @@ def _train_seeds(options: argparse.Namespace, recipe: Recipe, own: OwnNetwork | 
     settings = {"epochs": options.epochs, "validation": options.validation, "device": options.device}
     for record in trained.train_seeds(recipe, data, range(count), out, own, **settings):
         rows.append(record)
-        print(f"seed {record['seed']}: {record['test_accuracy']:.2%}", file=sys.stderr)
+        _show(f"seed {record['seed']}: {record['test_accuracy']:.2%}", file=sys.stderr)
     records = pd.DataFrame(rows)
     name = own.name if own else recipe.name
     if options.json:
@@ -129,8 +130,8 @@ def _train_seeds(options: argparse.Namespace, recipe: Recipe, own: OwnNetwork | 
             told |= {"test_accuracy_alone": records["test_accuracy_alone"].mean()}
         print(json.dumps({"recipe": name, "seeds": count, "data": data.kind} | told))
     else:
-        print(trained.verdict(records, recipe.name) + data.note)
-        print(f"records: {out / f'{name}.jsonl'}")
+        _show(trained.verdict(records, recipe.name) + data.note)
+        _show(f"records: {out / f'{name}.jsonl'}")
     return 0
 
 
@@ -140,7 +141,7 @@ def _network(options: argparse.Namespace) -> int:
     place, name = loading.split(options.what)
     if loading.is_file(place) and not name:
         listed = loading.listing(place)
-        print("\n".join(listed) if listed else f"{place}: there is no network in it")
+        _show("\n".join(listed) if listed else f"{place}: there is no network in it")
         return 0 if listed else 1
     from cellgrad.networks import describe, find_network
 
@@ -150,7 +151,7 @@ def _network(options: argparse.Namespace) -> int:
         from cellgrad.networks.picture import draw_network
 
         draw_network(description).savefig(options.picture)
-    print(json.dumps(description.to_dict()) if options.json else description)
+    _show(json.dumps(description.to_dict()) if options.json else str(description))
     return 0 if description.examination.alone_as_together else 1
 
 
@@ -175,18 +176,18 @@ def _trials(options: argparse.Namespace) -> int:
         print(json.dumps({"study": study.name, "data": data.kind} | counts | {"file": str(path)}))
         return 1 if failed else 0
     digits = "held-out" if study.blind else "test"
-    print(f"{study.question} Accuracy on the {digits} digits, mean ± standard deviation over the seeds{data.note}:")
+    _show(f"{study.question} Accuracy on the {digits} digits, mean ± standard deviation over the seeds{data.note}:")
     table = trials.summary(finished)
     if len(table):
         deviation = table["std"].map(" ± {:.2%}".format).where(table["seeds"] > 1, "")
         table["accuracy"] = table["mean"].map("{:.2%}".format) + deviation
         formats = {"parameters": "{:,}".format, "worst": "{:.2%}".format, "seconds": "{:.1f}".format}
-        print(table[["parameters", "seeds", "accuracy", "worst", "seconds"]].to_string(formatters=formats))
+        _show(table[["parameters", "seeds", "accuracy", "worst", "seconds"]].to_string(formatters=formats))
     for record in failed:
-        print(f"failed: {failure(record)}")
+        _show(f"failed: {failure(record)}")
     if failed:
-        print(f"{len(failed)} failed: the tracebacks are in the file, and the next start tries them again")
-    print(f"records: {path} ({len(finished) - skipped} new, {skipped} from before)")
+        _show(f"{len(failed)} failed: the tracebacks are in the file, and the next start tries them again")
+    _show(f"records: {path} ({len(finished) - skipped} new, {skipped} from before)")
     return 1 if failed else 0
 
 
@@ -200,7 +201,7 @@ def _list_studies(options: argparse.Namespace) -> int:
 
     for study in studies:
         done = finished_keys(Path(options.out) / f"{study.name}.jsonl")
-        print(f"{study.name}: {study.question}")
+        _show(f"{study.name}: {study.question}")
         for recipe in study.variants:
             if options.only and recipe.name not in options.only:
                 continue
@@ -208,7 +209,7 @@ def _list_studies(options: argparse.Namespace) -> int:
             for data in ("full", "sample"):
                 asked = study_tasks(study, data, seeds=options.seeds, only=[recipe.name])
                 counts.append(sum(task.key in done for task in asked))
-            print(
+            _show(
                 f"  {recipe.name}: {count_parameters(recipe.network):,} parameters, {counts[0]} of {len(asked)} done"
                 + (f" ({counts[1]} with the sample)" if counts[1] else "")
             )
@@ -314,8 +315,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(message: str, code: int) -> int:
-    print(f"cellgrad: {message}", file=sys.stderr)
+    print(visible(f"cellgrad: {message}"), file=sys.stderr)
     return code
+
+
+def _show(text: str, file: TextIO | None = None) -> None:
+    """Print lines in which names of files, say, may be a stranger's: a terminal would obey what they hide."""
+    for line in text.split("\n"):
+        print(visible(line), file=file)
 
 
 def _print_whatever_the_encoding() -> None:

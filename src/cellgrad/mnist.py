@@ -1,4 +1,4 @@
-"""The handwritten digits: found, fetched and verified through torchvision, or the embedded sample.
+"""The handwritten digits: found, fetched and verified, or the embedded sample.
 
 Looked for in this order: the folder given; the folder named in $CELLGRAD_DATA; the user's cache folder; a download
 into the cache folder; and last the sample of 5,000 digits inside this package. The word "sample" in place of a
@@ -7,21 +7,30 @@ folder asks for the sample.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import lzma
 import os
-import shutil
 import socket
 import sys
-import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 import numpy as np
 from platformdirs import user_cache_path
+from tqdm import tqdm
 
+from cellgrad.checks import visible
+from cellgrad.files import sweep, write_whole
 from cellgrad.torchvision import import_torchvision
 
 if TYPE_CHECKING:
@@ -29,6 +38,19 @@ if TYPE_CHECKING:
 
 # Mean and standard deviation of the 60,000 training digits' pixels, as fractions of 255, as the source has them.
 MEAN, STD = 0.1307, 0.3081
+
+# A copy of what torchvision lists: names, MD5 checksums, and where to fetch them.
+ARCHIVES = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+
+CONNECTION = 2  # seconds to wait for a mirror to take a connection; also how long a start without a network may wait
+PATIENCE, PACE = 10, 32 * 1024  # a mirror that sends fewer bytes than PACE in PATIENCE seconds is given up
+MOST = 64 * 2**20  # and so is one that does not end: the largest archive has ten million bytes
 
 SAMPLE_NOTICE = (
     "Running on the embedded sample: 5,000 real digits (4,000 to train, 1,000 to test), not all 70,000 of MNIST. "
@@ -93,14 +115,14 @@ def load(folder: str | os.PathLike | None = None) -> Mnist:
     asked = os.fspath(folder) if folder else os.environ.get("CELLGRAD_DATA", "")
     if asked == "sample":
         return _announced_sample()
-    if asked and (folder or _archive_folder(Path(asked).expanduser())):
-        return _load_folder(Path(asked).expanduser())
+    if asked and (folder or _archive_folder(_expanded(asked))):
+        return _load_folder(_expanded(asked))
     if asked:
         print(f"$CELLGRAD_DATA is {asked!r}, but there are no MNIST archives there; looking further", file=sys.stderr)
     try:
         return _load_folder(cache_folder())
     except DataError as error:
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return _announced_sample()
 
 
@@ -109,52 +131,120 @@ def cache_folder() -> Path:
     return user_cache_path("cellgrad")
 
 
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # a user that does not exist
+        raise DataError(f"{folder}: there is no such user here; name a folder, or the word sample") from None
+
+
 def _archives() -> dict[str, str]:
-    """The four archives' names and MD5 checksums, as torchvision knows them."""
-    return dict(import_torchvision().datasets.MNIST.resources)
+    """The four archives' names and MD5 checksums."""
+    return dict(_listed("resources", ARCHIVES.items()))
+
+
+def _listed(name: str, copied: Iterable[Any]) -> Iterable[Any]:
+    """What torchvision lists, or our copy of it as long as torchvision is not loaded, which takes seconds."""
+    return getattr(import_torchvision().datasets.MNIST, name) if "torchvision" in sys.modules else copied
 
 
 def _archive_folder(folder: Path) -> Path | None:
     """The first of the usual places below `folder` that holds an archive of MNIST, damaged or not."""
     for place in (folder / "MNIST" / "raw", folder / "raw", folder):
-        if any((place / name).is_file() for name in _archives()):
-            return place
+        try:
+            if any((place / name).is_file() for name in _archives()):
+                return place
+        except OSError as error:
+            raise DataError(f"{place} cannot be read ({error.strerror}); name another folder") from None
     return None
 
 
 @cache
 def _load_folder(folder: Path) -> Mnist:
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):  # where pathlib would raise, these say no
         raise DataError(f"{folder} is not a folder; name the one that has MNIST's archives, or the word sample")
     raw = _archive_folder(folder) or folder / "MNIST" / "raw"
-    missing = [name for name, md5 in _archives().items() if not _intact(raw / name, md5)]
-    if missing:
-        _fetch(raw, missing)
-    datasets = import_torchvision().datasets
-    # torchvision unpacks beside the archives and never checks what it unpacked before. So it gets a folder of its
-    # own each time: nothing is written where the data lies, and the archives, just verified, are all that is trusted.
-    with tempfile.TemporaryDirectory() as scratch:
-        unpacked = Path(scratch) / "MNIST" / "raw"
-        unpacked.mkdir(parents=True)
-        for name in _archives():
-            shutil.copyfile(raw / name, unpacked / name)
-        parts = [datasets.MNIST(scratch, train=train, download=True) for train in (True, False)]
-        train, test = (Digits(part.data.clone(), part.targets.clone()) for part in parts)
+    contents = {name: _content(raw / name, md5) for name, md5 in _archives().items()}
+    if None in contents.values():
+        with _one_at_a_time():
+            contents = _completed(raw)
+    train, test = (
+        Digits(
+            _tensor(contents[f"{part}-images-idx3-ubyte.gz"]), _tensor(contents[f"{part}-labels-idx1-ubyte.gz"]).long()
+        )
+        for part in ("train", "t10k")
+    )
     return Mnist(train, test, "full", str(raw))
 
 
-def _intact(archive: Path, md5: str) -> bool:
-    """Whether the archive is there and as torchvision's checksum wants it; sets a damaged one aside."""
-    check_md5 = import_torchvision().datasets.utils.check_md5
-    if not archive.is_file():
-        return False
+def _tensor(archive: bytes) -> torch.Tensor:
+    """The array in one of MNIST's archives, whose fourth byte is its number of axes; their lengths follow."""
+    import torch
+
+    content = gzip.decompress(archive)
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", axes, offset=4)
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape).copy())
+
+
+def _content(archive: Path, md5: str) -> bytes | None:
+    """What an archive holds, if it is there and whole."""
     try:
-        if check_md5(archive, md5):
-            return True
+        content = archive.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
     except OSError as error:
         raise DataError(
             f"{archive} cannot be read ({error.strerror}); make it readable or name another folder"
         ) from None
+    return content if _md5(content) == md5 else None
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of a user's processes one fetches at a time; those that wait find what it has fetched."""
+    from filelock import FileLock, Timeout
+
+    with ExitStack() as held:
+        with suppress(OSError):  # in a home that cannot be written to, two may fetch the same, each to its end
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            lock = FileLock(cache_folder() / "fetching.lock")
+            try:
+                held.enter_context(lock.acquire(timeout=0))
+            except Timeout:
+                print("Another process is fetching MNIST; waiting for it.", file=sys.stderr)
+                held.enter_context(lock.acquire())
+        yield
+
+
+def _completed(raw: Path) -> dict[str, bytes]:
+    """What the four archives in a folder hold, after those that are missing or damaged have been fetched."""
+    contents, mirrors = {}, None
+    for name, md5 in _archives().items():
+        content = _content(raw / name, md5)
+        if content is None:
+            _set_aside(raw / name)
+            mirrors = mirrors or _reachable(raw / name)
+            content = _fetched(raw / name, md5, mirrors)
+            try:
+                raw.mkdir(parents=True, exist_ok=True)
+                write_whole(raw / name, content)
+                sweep(raw / name)
+            except OSError as error:
+                reason = error.strerror or error
+                raise DataError(f"{raw}: cannot write there ({reason}); name another folder") from None
+        contents[name] = content
+    return contents
+
+
+def _set_aside(archive: Path) -> None:
+    """Keep a damaged archive under another name."""
+    if not archive.is_file():
+        return
     aside = archive.with_name(archive.name + ".damaged")
     try:
         archive.replace(aside)
@@ -163,41 +253,113 @@ def _intact(archive: Path, md5: str) -> bool:
             f"{archive} is damaged ({archive.stat().st_size:,} bytes, wrong MD5) and its folder is not writable; "
             f"replace it or name another folder (or the word sample)"
         ) from None
-    print(f"{archive} is damaged (wrong MD5): kept as {aside.name}, fetching it again", file=sys.stderr)
-    return False
+    said = f"{archive} is damaged (wrong MD5): kept as {aside.name}, fetching it again"
+    print(visible(said), file=sys.stderr)
 
 
-def _fetch(raw: Path, names: list[str]) -> None:
-    """Download the named archives from torchvision's mirrors, verify each by MD5, and move it into `raw` when whole."""
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(15)  # torchvision sets none, and a network that swallows packets would hang
-    try:
-        with tempfile.TemporaryDirectory() as arrivals:
-            for name in names:
-                arrival = _download(name, arrivals, destination=raw)
-                raw.mkdir(parents=True, exist_ok=True)
-                shutil.move(arrival, raw / name)
-    except OSError as error:
-        raise DataError(f"{raw}: cannot write there ({error.strerror or error}); name another folder") from None
-    finally:
-        socket.setdefaulttimeout(patience)
-
-
-def _download(name: str, arrivals: str, destination: Path) -> Path:
-    datasets = import_torchvision().datasets
-    problems = []
-    for mirror in datasets.MNIST.mirrors:
-        try:
-            datasets.utils.download_url(f"{mirror}{name}", arrivals, name, _archives()[name])
-            return Path(arrivals) / name
-        except (RuntimeError, OSError) as error:  # a broken archive, or no way to the mirror
-            problems.append(str(error))
-    aside = destination / f"{name}.damaged"
+def _not_fetched(archive: Path, problem: str) -> DataError:
+    aside = archive.with_name(f"{archive.name}.damaged")
     kept = f" (a damaged one is kept as {aside.name})" if aside.exists() else ""
-    raise DataError(
-        f"{destination / name} is missing{kept} and could not be fetched: {problems[-1]}; put MNIST's four archives "
+    return DataError(
+        f"{archive} is missing{kept} and could not be fetched: {problem}; put MNIST's four archives "
         f"there, name another folder, or the word sample for the embedded 5,000 digits"
     )
+
+
+def _reachable(archive: Path) -> list[str]:
+    """The mirrors that take a connection, in their order; all are asked at once, and none is waited for longer.
+
+    Without a network it is known at once, or after `CONNECTION` seconds where packets are swallowed.
+    Raises DataError where there is none.
+    """
+    mirrors = list(_listed("mirrors", MIRRORS))
+    problems: dict[str, Exception | None] = {}
+
+    def knock(mirror: str) -> None:
+        try:
+            _connect(mirror)
+            problems[mirror] = None
+        except Exception as error:  # of the name, the port or the network
+            problems[mirror] = error
+
+    threads = [threading.Thread(target=knock, args=(mirror,), daemon=True) for mirror in mirrors]
+    end = time.monotonic() + CONNECTION
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    silent = TimeoutError(f"no answer within {CONNECTION} s")
+    found = [mirror for mirror in mirrors if problems.get(mirror, silent) is None]
+    if not found:
+        raise _not_fetched(archive, "; ".join(f"{mirror}: {problems.get(mirror, silent)}" for mirror in mirrors))
+    return found
+
+
+def _connect(mirror: str) -> None:
+    """Open a connection to a mirror, or to the proxy that stands before it, and close it again."""
+    address = urlsplit(mirror)
+    proxy = getproxies().get(address.scheme)
+    if proxy and not proxy_bypass(address.hostname or ""):
+        address = urlsplit(proxy)
+    if address.hostname:  # a proxy may be written in other ways; the download will tell
+        port = address.port or {"https": 443}.get(address.scheme, 80)
+        socket.create_connection((address.hostname, port), timeout=CONNECTION).close()
+
+
+def _fetched(archive: Path, md5: str, mirrors: list[str]) -> bytes:
+    """Download an archive from the first mirror that has it whole; what fails moves to the end of the list."""
+    problem = ""
+    for mirror in list(mirrors):
+        try:
+            content = _download(f"{mirror}{archive.name}")
+        except OSError as error:
+            problem = f"{mirror}: {error}"
+        else:
+            if _md5(content) == md5:
+                return content
+            problem = f"{mirror}: {len(content):,} bytes of something else (wrong MD5)"
+        print(visible(f"{archive.name}: nothing good from {problem}"), file=sys.stderr)
+        mirrors.append(mirrors.pop(mirrors.index(mirror)))
+    raise _not_fetched(archive, problem)
+
+
+def _download(url: str) -> bytes:
+    """What a server sends, or OSError, also where fewer than `PACE` bytes come within `PATIENCE` seconds.
+
+    This is not left to torchvision, which waits without end for a server that hangs or sends drop by drop.
+    """
+    received, given_up = bytearray(), threading.Event()
+    problems: list[Exception] = []
+
+    def receive() -> None:
+        request = Request(url, headers={"User-Agent": "cellgrad"})
+        try:
+            with urlopen(request, timeout=PATIENCE) as response:
+                name = url.rpartition("/")[2]
+                with tqdm(desc=name, total=response.length, unit="B", unit_scale=True, disable=None) as bar:
+                    while not given_up.is_set() and (some := response.read1(PACE)):
+                        received.extend(some)
+                        bar.update(len(some))
+        except Exception as error:  # http.client's are not all OSErrors
+            problems.append(error)
+
+    receiving = threading.Thread(target=receive, daemon=True)
+    receiving.start()
+    try:
+        before = 0
+        receiving.join(PATIENCE)
+        while receiving.is_alive():
+            if len(received) - before < PACE:
+                raise TimeoutError(f"{len(received) - before:,} bytes in {PATIENCE} s")
+            if len(received) > MOST:
+                raise OSError(f"it sends {len(received):,} bytes and more")
+            before = len(received)
+            receiving.join(PATIENCE)
+    finally:
+        given_up.set()
+    if problems:
+        raise OSError(str(problems[0]) or type(problems[0]).__name__)
+    return bytes(received)
 
 
 @cache

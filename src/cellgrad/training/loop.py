@@ -129,7 +129,11 @@ def _fit(
         history = []
         if checkpoint:
             history = checkpoint.history
-            learner.load_state_dict(checkpoint.state)
+            try:
+                learner.load_state_dict(checkpoint.state)
+            except Exception as error:  # what a damaged or a hostile file makes the parts raise
+                where = files.checkpoint if files else "the checkpoint"
+                raise ValueError(f"{where} is not of this network ({type(error).__name__}); move it away") from None
         total = recipe.epochs * steps
         with tqdm(total=total, initial=len(history) * steps, disable=not progress, unit="step") as bar:
             for epoch in range(len(history) + 1, recipe.epochs + 1):

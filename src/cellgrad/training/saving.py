@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 
-from cellgrad.layers import build
+from cellgrad.files import sweep, write_whole
+from cellgrad.layers import build, count_parameters
 from cellgrad.training.recipes import Recipe, find_recipe
 
 
@@ -122,6 +123,8 @@ class RunFiles:
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             recipe, record = Recipe.from_dict(saved["recipe"]), saved["record"]
             found = Checkpoint(saved["device"], saved["history"], saved["state"])
+            if not all({"epoch", "loss", "seconds"} <= set(row) for row in found.history):
+                raise KeyError("history")
         except Exception as error:  # torch raises whatever a damaged file makes its parts raise
             raise ValueError(f"{self.checkpoint} cannot be read ({type(error).__name__}); move it away") from None
         if not resume:
@@ -143,7 +146,9 @@ class RunFiles:
         """Replace the checkpoint by this one."""
         settings = {"recipe": self.settings.recipe.to_dict(), "record": self.settings.named()}
         content = settings | checkpoint._asdict()
-        _write(self.checkpoint, lambda file: torch.save(content, file))
+        written = io.BytesIO()  # torch itself, on a disk that is full, would not always say so
+        torch.save(content, written)
+        write_whole(self.checkpoint, written.getvalue())
 
     def finish(self, run: Run) -> None:
         """Save the weights, with the record and the history as metadata, and drop the checkpoint."""
@@ -151,17 +156,10 @@ class RunFiles:
         metadata = {name: json.dumps(part) for name, part in parts.items()}
         metadata["history"] = run.history.to_json(orient="table")
         weights = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
-        content = safetensors.torch.save(weights, metadata)
-        _write(self.weights, lambda file: file.write(content))
+        write_whole(self.weights, safetensors.torch.save(weights, metadata))
         self.checkpoint.unlink(missing_ok=True)
-
-
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        write(file)
-    os.replace(partial, path)
+        for path in (self.checkpoint, self.weights):
+            sweep(path)
 
 
 def shipped_run(recipe: str) -> Run:
@@ -180,11 +178,13 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
             metadata = file.metadata()
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         recipe, record, mistakes = (json.loads(metadata[name]) for name in ("recipe", "record", "mistakes"))
-        recipe = Recipe.from_dict(recipe)
+        recipe, mistakes = Recipe.from_dict(recipe), dict(mistakes)
         history = pd.read_json(io.StringIO(metadata["history"]), orient="table")
+        if network is None and count_parameters(recipe.network) > sum(weight.numel() for weight in weights.values()):
+            raise ValueError("a network larger than its weights")  # found before its memory is asked for
         model = network(0) if network else build(recipe.network)
         model.load_state_dict(weights)
-    except (OSError, KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # what a damaged or a hostile file makes its parts raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None
-    return Run(model.eval(), recipe, history, record, dict(mistakes))
+    return Run(model.eval(), recipe, history, record, mistakes)

@@ -86,7 +86,7 @@ def run_study(
             for record in records:
                 append(path, record)
                 if "error" in record and progress:
-                    bar.write(f"failed: {failure(record)}", file=sys.stderr)
+                    bar.write(checks.visible(f"failed: {failure(record)}"), file=sys.stderr)
                 bar.update()
     records = recorded(path)
     mine = [records[task.key] | {"variant": task.recipe.name} for task in asked]

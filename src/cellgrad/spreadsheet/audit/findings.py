@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
+from cellgrad.checks import visible
 from cellgrad.spreadsheet.audit.reading import WARNING
 from cellgrad.spreadsheet.audit.tables import CONSTANT
 from cellgrad.toynet import COLUMNS

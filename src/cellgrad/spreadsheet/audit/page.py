@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 
 from openpyxl.utils import get_column_letter, range_boundaries
 
+from cellgrad.checks import visible
+from cellgrad.files import write_whole
 from cellgrad.spreadsheet.audit.cells import AuditError, Sheet, Value, read_book
 from cellgrad.spreadsheet.audit.findings import Finding, Report, Table
 
@@ -41,13 +42,13 @@ def write_page(report: Report, path: str | Path) -> Path:
     if path.exists() and path.samefile(report.path):
         raise AuditError(f"{path}: is the workbook; give the report a name of its own")
     page = "\n".join(_page(report))
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_text(page, encoding="utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_whole(path, page.encode("utf-8", "backslashreplace"))  # a file's name may hold what no encoding has
     return path
+
+
+def escape(text: str) -> str:
+    """Text of the workbook or of its name as HTML that shows it and does nothing else."""
+    return html.escape(visible(text))
 
 
 def _page(report: Report) -> Iterator[str]:
