@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
@@ -10,8 +9,6 @@ from cellgrad.checks import visible
 from cellgrad.spreadsheet.audit.reading import WARNING
 from cellgrad.spreadsheet.audit.tables import CONSTANT
 from cellgrad.toynet import COLUMNS
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # what a terminal would act upon
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,7 @@ class Report:
         return {"path": self.path, "all_right": self.all_right, "tables": tables}
 
     def __str__(self) -> str:
-        return "\n".join(printable(line) for table in self.tables for line in _printed(table))
-
-
-def printable(text: str) -> str:
-    """A text whose control characters are written out, so that no cell can move a cursor or colour a screen."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+        return "\n".join(visible(line) for table in self.tables for line in _printed(table))
 
 
 def headline(table: Table) -> str:
