@@ -258,7 +258,8 @@ for rate in rates:
 columns = ["row", "miss before", "miss", "λ", "predicted"]
 settled = pd.DataFrame(rows, columns=columns, index=rates)
 settled["measured"] = settled["miss"] / settled["miss before"]
-settled.rename_axis("rate").map("{:.6g}".format)
+shown = ["predicted", "measured", "λ", "miss before", "miss", "row"]
+settled[shown].rename_axis("rate").map("{:.6g}".format)
 
 # %% mystnb={"image": {"alt": "The factor by which an update multiplies the miss, against the learning rate from 0 to 2.2. A straight line, the prediction one minus eta lambda, falls from 1 to about 0.93; the six measured points lie on it."}} tags=["hide-input"]
 eta = np.linspace(0, 2.2, 50)

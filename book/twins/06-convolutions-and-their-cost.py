@@ -345,7 +345,7 @@ print(ours.shape, "and", np.isclose(ours, theirs).sum(), "of", ours.size, end=" 
 print("numbers as in PyTorch")
 
 # %% [markdown]
-# How many parameters has it? Counted by hand, by the bookkeeper, and by PyTorch:
+# How many [parameters](glossary.md#term-parameter) has it? Counted by hand, by the bookkeeper, and by PyTorch:
 
 # %%
 print("by hand:", 3 * 3 * 8 * 16, "weights,", 16, "biases")

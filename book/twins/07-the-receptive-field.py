@@ -150,7 +150,7 @@ print("only 20 × 20 is right:", int(only_small.sum()), "digits;", end=" ")
 print("only 28 × 28 is right:", int(only_large.sum()))
 
 # %% [markdown]
-# With so few in disagreement, such a split is nothing that a coin would not do. But half a digit is clearly worse than a whole one. Two of those that the reader gets wrong when their lower half is covered:
+# A coin that is tossed as often comes out as unevenly now and then, so this is no difference to build on. But half a digit is clearly worse than a whole one. Two of those that the reader gets wrong when their lower half is covered:
 
 # %% mystnb={"image": {"alt": "Two rows of three pictures. Left: a test digit whose lower half is hidden behind a grey bar. Middle: the training digit with the most similar upper half, a different digit. Right: the test digit uncovered."}} tags=["hide-input"]
 upper = nearest(windows["upper half only"])
@@ -474,7 +474,7 @@ fields.set_index("layer")[["kind", "size", "jump"]].rename_axis(None)
 #
 # ## How little of it is used
 #
-# The field says which pixels *can* change a unit. It does not say by how much. Look at the measurement again: with weights of one, the derivative by a pixel is the *number of paths* that lead from the pixel to the unit. Many lead from the middle, and one from each corner:
+# The field says which pixels *can* change a unit. It does not say by how much; which part of it counts is called the [effective receptive field](glossary.md#term-effective-receptive-field). Look at the measurement again: with weights of one, the derivative by a pixel is the *number of paths* that lead from the pixel to the unit. Many lead from the middle, and one from each corner:
 
 # %%
 paths = influence_of_pixels(source[:-1])
@@ -484,7 +484,7 @@ print(f"next to the middle: {paths[13, 13]:,.0f} paths")
 
 # %% [markdown]
 # How are they spread? In one direction, a path through $n$ layers with $k = 3$ goes, at each layer, one to the left, straight, or one to the right. Where it ends is the sum of $n$ such choices, as if we threw $n$ dice with the faces −1, 0 and 1. The sum of many dice is
-# distributed like a bell, and we know how wide the bell is. The *variance* of one die, the mean of the squared distances from its middle, is (1 + 0 + 1)/3 = 2/3; in general a fair die with $k$ faces, one apart, has
+# distributed like a bell curve, also called a *Gaussian*, and we know how wide the bell is. The *variance* of one die, the mean of the squared distances from its middle, is (1 + 0 + 1)/3 = 2/3; in general a fair die with $k$ faces, one apart, has
 # $(k^2 - 1)/12$, and for $k = 3$ that is 8/12. For independent dice *variances add*. So after $n$ layers the variance is $n$ times as large, and the width σ (sigma), its square root, is
 #
 # $$\sigma = \sqrt{n\,(k^2 - 1)/12}$$

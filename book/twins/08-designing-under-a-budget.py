@@ -178,7 +178,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine different weighted sums can hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine weighted sums, if none can be computed from the others, hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -358,7 +358,7 @@ print("the four channels' first pixel:", folded[:, 0, 0], "in rows of 28")
 
 
 # %% [markdown]
-# **Separable.** Split a 3 × 3 convolution in two: first one that looks around in each channel on its own (`depthwise`: $9c$ weights), then a 1 × 1 that mixes the channels ($c\,c'$ weights). Together that is far fewer than $9\,c\,c'$:
+# **Separable.** Split a 3 × 3 convolution in two: first one that looks around in each channel on its own (a [depthwise convolution](glossary.md#term-depthwise-convolution), `depthwise` in the package: $9c$ weights), then a 1 × 1 that mixes the channels ($c\,c'$ weights). Together that is far fewer than $9\,c\,c'$:
 
 # %% tags=["core"]
 def separable_weights(channels, channels_out):

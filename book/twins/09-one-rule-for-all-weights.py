@@ -61,7 +61,7 @@ digit = digits.images[3].numpy() / 255
 # ## A calculation that remembers
 #
 # For every number in a calculation we ask what Part I asked for the weights: *if this number grows a little, by how much
-# does the loss change?* We call the answer the number's **slope**. It is the $\partial E/\partial\ldots$ of Part I, for any number on the way.
+# does the loss change?* We call the answer the number's [slope](glossary.md#term-slope). It is the $\partial E/\partial\ldots$ of Part I, for any number on the way.
 #
 # The backward walk of *Its derivatives* needed two things about each number: what it was made from, and how its slope passes back to
 # what it was made from. Both are known at the moment when the number is computed. So we write them down at that moment. A `Value` is an array of numbers with

@@ -370,7 +370,7 @@ spread = pd.DataFrame({
 })
 spread.rename_axis("epoch").loc[[1, 2, 5, 10, 15, 20]].round(2)
 
-# %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin blue lines for our seeds of the source's recipe on held-out digits, and a thick red line for the curve that the source recorded on the test digits. They climb together, and the red line stays among or just above the blue ones. At the right, blue dots for our seeds on the test digits at the end."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin blue lines for our seeds of the source's recipe on held-out digits, and a thick orange line for the curve that the source recorded on the test digits. They climb together, and the orange line stays among or just above the blue ones. At the right, blue dots for our seeds on the test digits at the end."}} tags=["hide-input"]
 plt.plot(curves, color=plotting.BLUE, alpha=0.35, linewidth=1)
 plt.plot([], [], color=plotting.BLUE, linewidth=1,
          label="our seeds, held-out digits")

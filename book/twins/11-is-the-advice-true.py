@@ -60,7 +60,7 @@ pd.set_option("display.max_colwidth", None)
 #
 # - **One change.** Both networks have nearly the same number of parameters and the same recipe.
 # - **Pairs.** Both are trained with the same seeds and compared seed by seed. In these records the order of the digits depends on the number of parameters, too; a training of today shows both networks the same digits in the same order.
-# - **Many unseen digits.** 10,000 training digits are held out, and nothing here is chosen by them. Together with the 10,000 test digits there are twice as many to be right or wrong about,
+# - **Many unseen digits.** 10,000 training digits are held out, and nothing here is chosen by them. Together with the 10,000 [test digits](glossary.md#term-test-digits) there are twice as many to be right or wrong about,
 #   and so less noise. *Unseen* means both together from here on.
 #
 # All of it is one *study*, and `cellgrad trials advice` runs it. What it measured comes with the book, a line for each of the runs.
@@ -350,13 +350,14 @@ for wanted in (0.05, 0.02):
 # %% [markdown]
 # ## What stands when all are judged together
 #
-# Each 95 % interval misses the truth once in twenty times. Among twenty of them, one "better" or "worse" by mere chance would be no surprise. There are several careful remedies. They ask for different assumptions, and so we try three.
+# Each 95 % interval misses the truth once in twenty times. Among as many as these, one "better" or "worse" by mere chance would be no surprise. There are several careful remedies. They ask for different assumptions, and so we try three.
 #
 # **[Bonferroni](glossary.md#term-Bonferroni-correction)**: divide the five percent among all comparisons, and keep the pairs. It assumes little, and with so few pairs it is harsh, since it estimates the spread of each comparison from four numbers. Which verdicts stand?
 
 # %%
 strict = all_answers(confidence=1 - 0.05 / len(everything))
 by_bonferroni = strict["verdict"].str.startswith(("better", "worse"))
+print(len(everything), "comparisons, of which stand:")
 print(*strict.index[by_bonferroni], sep="\n")
 
 
@@ -395,7 +396,7 @@ print("the largest:", spread.idxmax())
 print(f"p = {stats.bartlett(*with_base.values()).pvalue:.4f}")
 
 # %% [markdown]
-# It is not. The common spread is too narrow for the group with the largest one, and just this group is among those that Dunnett's test calls worse. So the third remedy gives up the common spread as well.
+# Hardly: so unlike spreads would be rare by chance. The common spread is too narrow for the group with the largest one, and just this group is among those that Dunnett's test calls worse. So the third remedy gives up the common spread as well.
 #
 # **[Welch's test](glossary.md#term-Welch-test) with [Holm's correction](glossary.md#term-Holm-correction).** Welch's compares two groups, each with a spread of its own, and gives a [p-value](glossary.md#term-p-value): how often chance alone would set two such groups at least so far apart. Holm's correction is a gentler Bonferroni: sort the p-values, multiply the smallest
 # by their number, the next by one less, and so on, and never let one become smaller than the one before it.

@@ -34,6 +34,7 @@ except ImportError:
     get_ipython().run_line_magic("pip", f"install -q {package}")
 
 # %% tags=["hide-input"]
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -71,22 +72,24 @@ print(f"computed again on this machine: {again:.2%}{data.note}")
 # The first convolution has eight windows of 3 × 3 weights. Each is a question to nine pixels: red weights want ink, blue ones want paper. What would you
 # expect to find? Edges in several directions would be useful.
 
-# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}} tags=["hide-output"]
+# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}} tags=["hide-input"] tags=["hide-output"]
 filters = model.conv1.weight.detach()[:, 0]
-figure, axes = plt.subplots(1, 8, figsize=(8.4, 1.5))
-for number, (ax, weights) in enumerate(zip(axes, filters, strict=True), start=1):
+figure, axes = plt.subplots(2, 4, figsize=(6.4, 3.5))
+for number, (ax, weights) in enumerate(zip(axes.flat, filters), start=1):
     plotting.show_pixels(weights.numpy(), signed=True, ax=ax)
-    ax.set_title(f"filter {number}", fontsize=9, loc="center")
+    ax.set_title(f"filter {number}", loc="center")
 plt.show()
 
 
 # %% [markdown]
-# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed, and answer to a corner or a thin line. Nobody told the network to look for
-# edges; the derivatives of the loss did.
+# *Figure 13.1. The weights of the first convolution.*
+#
+# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed, and answer to a corner or a thin line. Nobody put edges
+# into the network; it came to them by going downhill from random weights.
 #
 # ## What a digit becomes
 #
-# Send one digit through, and keep what comes out of each convolution after its ReLU. The eight images behind the first one, then a few from further on; each is scaled so that its largest number is as dark as ink.
+# Send one digit through, and keep what comes out of each convolution after its ReLU: the [feature maps](glossary.md#term-feature-map). The eight images behind the first one, then a few from further on; each is scaled so that its largest number is as dark as ink.
 
 # %%
 def feature_maps(image):
@@ -115,9 +118,9 @@ figures.draw(run)
 # %% [markdown]
 # What you saw: a small turn or move leaves the answer as it is, a large one can change it, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
 
-# %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first each map shows the digit with one kind of edge brought out; further on the maps become small and blurred and cannot be recognised."}}
+# %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first each map shows the digit with one kind of edge brought out; further on the maps become small and blurred and cannot be recognised."}} tags=["hide-input"]
 shown = ("relu1", "relu3", "relu5", "relu7")
-figure, axes = plt.subplots(len(shown), 8, figsize=(8.4, 4.4))
+figure, axes = plt.subplots(len(shown), 8, figsize=(6.8, 3.8))
 for row, name in zip(axes, shown, strict=True):
     for ax, channel in zip(row, maps[name], strict=False):
         plotting.show_pixels(channel.numpy(), scale="linear", ax=ax)
@@ -125,6 +128,8 @@ for row, name in zip(axes, shown, strict=True):
 plt.show()
 
 # %% [markdown]
+# *Figure 13.2. One digit behind four of the convolutions, eight channels of each.*
+#
 # Some of these pictures are dark almost everywhere or empty, and that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
 
 # %%
@@ -170,7 +175,7 @@ pd.DataFrame({
                               for name, group in groups.items()},
 }).rename_axis("wrong for")
 
-# %% mystnb={"image": {"alt": "A bar for each number of networks: how many test digits are wrong for that many of them. Most digits with a mistake are wrong for only a few networks; a long tail reaches to a small group at the right that is wrong for all."}}
+# %% mystnb={"image": {"alt": "A bar for each number of networks: how many test digits are wrong for that many of them. Most digits with a mistake are wrong for only a few networks; a long tail reaches to a small group at the right that is wrong for all."}} tags=["hide-input"]
 plt.hist(counts, bins=np.arange(0.5, networks + 1), color=plotting.BLUE)
 plt.yscale("log")
 plt.xlabel("wrong for so many of the networks")
@@ -178,12 +183,14 @@ plt.ylabel("test digits")
 plt.show()
 
 # %% [markdown]
+# *Figure 13.3. How many test digits are wrong for how many networks.*
+#
 # They are not. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
 # Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So fifty networks are not fifty independent readers: part of an error rate belongs to the digits, part to the run.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
 
-# %% mystnb={"image": {"alt": "The 24 test digits that most networks get wrong, numbered, without labels. Several are badly written, cut off or ambiguous."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "The 24 test digits that most networks get wrong, numbered, without labels. Several are badly written, cut off or ambiguous."}} tags=["nbval-ignore-output", "hide-input"]
 hardest = list(counts.index[:24])
 if data.kind == "full":
     numbers = [str(n) for n in range(1, 25)]
@@ -193,6 +200,8 @@ else:
 plt.show()
 
 # %% [markdown]
+# *Figure 13.4. The digits that most networks get wrong.*
+#
 # This is what the networks answered most often, how many of them disagree with the label, and the label itself. The numbers are those above the pictures.
 
 # %% tags=["hide-output"]
@@ -244,9 +253,9 @@ for judgement, rows in ours.items():
 #
 # ## Which for which
 #
-# The confusion matrix: how often a digit of each row's label was read as the column's, summed over the ten seeds of `book`, right answers left out.
+# The [confusion matrix](glossary.md#term-confusion-matrix): how often a digit of each row's label was read as the column's, summed over the ten seeds of `book`, right answers left out.
 
-# %% mystnb={"image": {"alt": "A 10 by 10 table of mistakes: label in the rows, answer in the columns. The largest numbers belong to pairs that look alike, such as 4 and 9."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "A 10 by 10 table of mistakes: label in the rows, answer in the columns. The largest numbers belong to pairs that look alike, such as 5 and 3, or 9 and 4."}} tags=["nbval-ignore-output", "hide-input"]
 book = records[records["variant"] == "book"]
 confusion = np.zeros((10, 10), int)
 labels = data.test.labels.numpy()
@@ -260,12 +269,31 @@ ax.set_yticks(np.arange(10) + 0.5, range(10))
 plt.show()
 
 # %% [markdown]
+# *Figure 13.5. Mistakes of ten networks, by label and answer.*
+#
 # The largest numbers belong to pairs that share most of their strokes: 5 read as 3, 9 read as 4, 7 read as 2 or 1. Often a stroke that does or does not quite close makes the difference.
 #
 # ## Does it know when it does not know?
 #
-# The softmax turns scores into probabilities, and the largest is the network's *confidence*. It is *calibrated* if, of all answers given with 90 % confidence, 90 % are right. Sort
-# the answers into bins by their confidence, and compare. A bin of twenty digits cannot say much, so each share of right answers gets an interval: Wilson's, the usual one for a share, at 95 %. Do you expect the network to be too sure of itself, or not sure enough?
+# The [softmax](glossary.md#term-softmax) turns scores into probabilities, and the largest is the network's [confidence](glossary.md#term-confidence). It is [calibrated](glossary.md#term-calibration) if, of all answers given with 90 % confidence, 90 % are right. Sort
+# the answers into bins by their confidence, and compare. A bin of twenty digits cannot say much, so each share of right answers gets an interval, at 95 %. The usual one for a share is [Wilson's](glossary.md#term-Wilson-interval), of 1927. It asks: for which true shares $p$ would what we saw, $k$ right of $n$, lie within $z = 1.96$ standard deviations of what is expected? A share of $n$ digits has the standard deviation
+# $\sqrt{p (1 - p) / n}$, and so the ends of the interval solve $(k/n - p)^2 = z^2 \, p (1 - p) / n$, a quadratic equation in $p$:
+
+# %% tags=["core"]
+def wilson(k, n, z=1.959964):
+    """The interval for a true share, after k of n."""
+    middle = (k + z**2 / 2) / (n + z**2)
+    reach = z * math.sqrt(k * (n - k) / n + z**2 / 4) / (n + z**2)
+    return middle - reach, middle + reach
+
+
+# %%
+theirs = stats.binomtest(17, 20).proportion_ci(method="wilson")
+print("17 of 20, typed:", *(f"{end:.6f}" for end in wilson(17, 20)))
+print("         SciPy's:", *(f"{end:.6f}" for end in theirs))
+
+# %% [markdown]
+# Now the bins. Do you expect the network to be too sure of itself, or not sure enough?
 
 # %% tags=["nbval-ignore-output"]
 probabilities = training.predict(model, data.test).softmax(1)
@@ -279,21 +307,19 @@ calibration = groups.agg(digits=("right", "size"), right=("right", "sum"),
                          confidence=("confidence", "mean"))
 
 # %% tags=["nbval-ignore-output", "hide-output"]
-tests = [stats.binomtest(int(row.right), int(row.digits))
-         for row in calibration.itertuples()]
-intervals = [test.proportion_ci(method="wilson") for test in tests]
+pairs = zip(calibration["right"], calibration["digits"], strict=True)
+intervals = [wilson(right_ones, digits) for right_ones, digits in pairs]
+low, high = np.transpose(intervals)
 calibration["share right"] = calibration["right"] / calibration["digits"]
-calibration["low"] = [interval.low for interval in intervals]
-calibration["high"] = [interval.high for interval in intervals]
-low, high = calibration["low"], calibration["high"]
+calibration["low"], calibration["high"] = low, high
 outside = ~calibration["confidence"].between(low, high)
 too_sure = calibration["confidence"] > high
 direction = np.where(too_sure, "too sure", "not sure enough")
-calibration["verdict"] = np.where(outside, direction, "fits")
+calibration.insert(0, "verdict", np.where(outside, direction, "fits"))
 calibration.drop(columns="right").round(3).rename_axis("confidence in")
 
 # %% mystnb={"image": {"alt": "Share of right answers against confidence, with intervals, one point a bin, beside the diagonal on which a calibrated network lies. The points of the lower bins have wide intervals; the upper bins lie at the upper right corner."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
-figure, ax = plt.subplots(figsize=(4.4, 4))
+figure, ax = plt.subplots(figsize=(5, 4.4))
 middle = calibration["share right"].to_numpy()
 reach = np.abs(calibration[["low", "high"]].T.to_numpy() - middle)
 ax.errorbar(calibration["confidence"], middle, reach, fmt="o", capsize=3,
@@ -303,7 +329,7 @@ ax.set(xlabel="mean confidence in the bin", ylabel="share right, 95 % interval")
 plt.show()
 
 # %% [markdown]
-# *Each point is a bin of answers; on the line, confidence and share of right answers are equal.*
+# *Figure 13.6. Each point is a bin of answers; on the line, confidence and share of right answers are equal.*
 
 # %% tags=["nbval-ignore-output"]
 for limit in (0.9, 0.99, 0.999):
@@ -344,7 +370,7 @@ def accuracies(change, amounts):
     return pd.DataFrame(rows).T
 
 
-# %%
+# %% tags=["core"]
 def rotated(images, degrees):
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     turn = torch.tensor([[cos, -sin, 0], [sin, cos, 0]], dtype=torch.float32)
@@ -372,24 +398,25 @@ changes = {
 }
 curves = {label: accuracies(*change) for label, change in changes.items()}
 
-# %% mystnb={"image": {"alt": "Three panels with a curve for each of five networks: accuracy against the rotation in degrees, the shift in pixels, and the noise. Each curve is flat near zero and falls off further out, at different places for different networks."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True)
+# %% mystnb={"image": {"alt": "Three panels, one below the other, with a curve for each of five networks: accuracy against the rotation in degrees, the shift in pixels, and the noise. Each curve is flat near zero and falls off further out, at different places for different networks."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
+figure, axes = plt.subplots(3, 1, figsize=(6, 8.4))
 styles = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 for ax, (label, curve) in zip(axes, curves.items(), strict=True):
     for name, style in zip(curve, styles, strict=True):
         ax.plot(curve.index, curve[name], linestyle=style, label=name)
     ax.axhline(90, color=plotting.FAINT, linewidth=0.8)
-    ax.set_xlabel(label)
-axes[0].set_ylabel("right answers (%)")
+    ax.set(xlabel=label, ylabel="right answers (%)")
 axes[1].legend(loc="lower left")
 figure.suptitle(f"Out of the ordinary{data.note}", x=0.01, ha="left")
 plt.show()
 
 
 # %% [markdown]
-# *Percent of 2,000 digits read right; the thin line is at 90 %. One network of each recipe.* The answer to the question is where a curve crosses that line, found by straight lines between the measured points:
+# *Figure 13.7. Digits turned, moved and soiled; the thin line is at 90 %. One network of each recipe.*
+#
+# The answer to the question is where a curve crosses that line, found by straight lines between the measured points:
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["core"]
 def first_below(curve, limit=90):
     """The amount at which a curve, going outwards, first falls below a limit."""
     amounts, values = curve.index.to_numpy(float), curve.to_numpy()
@@ -400,6 +427,7 @@ def first_below(curve, limit=90):
     return np.interp(limit, values[[b, b - 1]], amounts[[b, b - 1]])
 
 
+# %% tags=["nbval-ignore-output"]
 turned = curves["rotation (degrees)"]
 outwards = {
     "a negative angle": turned[turned.index <= 0].iloc[::-1],

@@ -407,7 +407,7 @@ def plot_seeds(
     ax.set(xlabel=f"{digits} right (%){note}")
     if least is not None:
         ax.set_xlim(left=least)
-    ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.grid(axis="y", visible=False)
     return ax
 

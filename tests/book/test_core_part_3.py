@@ -1,28 +1,40 @@
-"""What Part III teaches stands in its cells: the typed loop, alone, is the package's."""
+"""What Part III teaches stands in its cells: the typed loop, intervals and readings, alone, are the package's."""
 
+import math
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from test_core_part_1 import code
 
 torch = pytest.importorskip("torch")
 
 from cellgrad import mnist, training  # noqa: E402
 from cellgrad.layers import SOURCE, build  # noqa: E402
-from cellgrad.training import batches, randomness  # noqa: E402
+from cellgrad.training import batches, randomness, saving  # noqa: E402
+from cellgrad.trials.comparison import against_all, compare  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def typed():
-    """The names that chapter 10's core cells define, run where importing the package is an error."""
-    namespace = {}
+def core(chapter: str, **known: object) -> dict:
+    """The names that a chapter's core cells define, given the libraries alone; importing the package is an error."""
+    namespace = dict(known)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in sys.modules if name.partition(".")[0] == "cellgrad"]:
             patch.delitem(sys.modules, name)
         patch.setitem(sys.modules, "cellgrad", None)
-        for source in code("10", "core"):
+        sources = code(chapter, "core")
+        assert sources
+        for source in sources:
             exec(source, namespace)
     return namespace
+
+
+@pytest.fixture(scope="module")
+def typed():
+    """The names that chapter 10's core cells define."""
+    return core("10")
 
 
 def test_the_typed_network_is_the_list_of_layers(typed):
@@ -61,3 +73,98 @@ def test_the_typed_loop_is_the_packages(typed, seed, one_thread):
     mean = sum(loss * size for loss, size in zip(losses[6:], sizes, strict=True)) / 700
     assert mean == pytest.approx(theirs.history["loss"].iloc[-1], abs=1e-6)
     assert max(rates) == pytest.approx(recipe.learning_rate, rel=0.05) and rates[-1] < 0.01 * recipe.learning_rate
+
+
+@pytest.fixture(scope="module")
+def records():
+    """Five kinds of networks with six seeds each, drawn; the spreads differ."""
+    random = np.random.default_rng(0)
+    kinds = {
+        "base": (0.99, 0.0005),
+        "a": (0.99, 0.001),
+        "b": (0.985, 0.0005),
+        "c": (0.991, 0.003),
+        "d": (0.9885, 0.0007),
+    }
+    rows = [
+        {"variant": name, "seed": seed, "test_accuracy": random.normal(mean, spread), "data": "full"}
+        for name, (mean, spread) in kinds.items()
+        for seed in range(6)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_typed_interval_is_compares(records):
+    typed = core("11", np=np, pd=pd, stats=stats)
+    runs = {name: group.set_index("seed")["test_accuracy"] for name, group in records.groupby("variant")}
+    for confidence in (0.95, 0.99):
+        theirs = compare(runs["a"], runs["base"], confidence=confidence)
+        middle, reach = typed["interval"](100 * (runs["a"] - runs["base"]), confidence)
+        ours = middle, middle - reach, middle + reach
+        assert ours == pytest.approx((theirs.difference, theirs.low, theirs.high), abs=1e-12)
+
+
+def test_the_typed_dunnett_is_the_packages(records):
+    typed = core("11", np=np, pd=pd, stats=stats)
+    groups = {name: 100 * group["test_accuracy"].to_numpy() for name, group in records.groupby("variant")}
+    theirs = against_all(records, "base", paired=False)
+    ours = typed["dunnett"](groups, "base").loc[theirs.index]
+    for column in ("difference", "low", "high"):
+        assert ours[column].to_numpy() == pytest.approx(theirs[column].to_numpy(), abs=0.01), (
+            column
+        )  # ends are simulated
+
+
+def test_the_typed_corrections_are_holms_and_welchs():
+    typed = core("11", np=np, pd=pd, stats=stats)
+    # R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") gives 0.03 0.06 0.06 0.02.
+    corrected = typed["holm"](pd.Series({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}))
+    assert corrected[["a", "b", "c", "d"]].tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert typed["holm"](pd.Series({"a": 0.6, "b": 0.7})).max() == 1
+    one, two, three = [3.1, 2.9, 3.3, 3.0], [2.0, 2.9, 1.1, 2.2], [3.1, 3.0, 3.2, 3.1]
+    groups, control = {"one": one, "two": two, "three": three}, {"two": "one", "three": "one"}
+    # Welch's formula by hand: difference over root of the two squared standard errors, Satterthwaite's degrees.
+    alone = {}
+    for name, against_one in control.items():
+        x, y = np.array(groups[name]), np.array(groups[against_one])
+        vx, vy = x.var(ddof=1) / len(x), y.var(ddof=1) / len(y)
+        degrees = (vx + vy) ** 2 / (vx**2 / (len(x) - 1) + vy**2 / (len(y) - 1))
+        alone[name] = 2 * stats.t.sf(abs(x.mean() - y.mean()) / (vx + vy) ** 0.5, degrees)
+    small, large = sorted(alone, key=alone.get)
+    p = typed["welch"](groups, control)
+    assert p[small] == pytest.approx(2 * alone[small])
+    assert p[large] == pytest.approx(max(alone[large], 2 * alone[small]))
+
+
+def test_the_typed_nine_readings_are_the_packages(one_thread):
+    typed = core("12", torch=torch, F=torch.nn.functional)
+    digits = mnist.sample().test[:200]
+    for name in ("fast", "book"):
+        network = saving.shipped_run(name).model.eval()
+        ours = typed["read_nine_times"](network, mnist.normalise(digits.images))
+        torch.testing.assert_close(ours, training.predict(network, digits, shift=1), rtol=0, atol=1e-4)
+        assert not torch.allclose(ours, training.predict(network, digits).log_softmax(1), atol=1e-2)
+
+
+def test_the_typed_interval_for_a_share_is_wilsons():
+    typed = core("13", math=math, np=np, torch=torch, F=torch.nn.functional)
+    for k, n in ((17, 20), (0, 10), (10, 10), (9_950, 10_000)):
+        theirs = stats.binomtest(k, n).proportion_ci(method="wilson")
+        assert typed["wilson"](k, n) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+
+
+def test_the_typed_turns_moves_and_noise_do_what_they_say():
+    typed = core("13", math=math, np=np, torch=torch, F=torch.nn.functional)
+    images = mnist.sample().test.images[:20]
+    assert typed["rotated"](images, 0).equal(images)
+    quarter = typed["rotated"](images, 90)
+    assert quarter.equal(images.rot90(1, (1, 2))) or quarter.equal(images.rot90(-1, (1, 2)))
+    assert (
+        typed["moved"](images, 3)[:, :, 3:].equal(images[:, :, :25]) and not typed["moved"](images, 3)[:, :, :3].any()
+    )
+    assert typed["noisy"](images, 0).equal(images)
+    grey = torch.full((50, 28, 28), 128, dtype=torch.uint8)
+    assert typed["noisy"](grey, 20).double().std().item() == pytest.approx(20, rel=0.02)
+    curve = pd.Series([99.0, 95.0, 85.0, 60.0], index=[0, 10, 20, 30])
+    assert typed["first_below"](curve) == pytest.approx(15)
+    assert np.isnan(typed["first_below"](curve, limit=50))
