@@ -798,6 +798,8 @@ def test_context_to_the_left_and_to_the_right():
     assert context(nn.Sequential(nn.Conv1d(4, 4, 4, 2, 1), nn.Conv1d(4, 4, 3, padding=2)), (4, 64)) == (5, 2)
     assert context(nn.Sequential(conv((3, 5), padding=(0, 2))), (4, 32, 32)) == ((0, 2), (2, 2))
     assert context(nn.Sequential(nn.Conv1d(4, 4, 3), nn.InstanceNorm1d(4)), (4, 64)) == (None, None)
+    columns = Does(lambda self, x: self.a(x) * self.a(x).mean(3, keepdim=True), a=conv(3, padding=1))
+    assert context(columns, (4, 24, 30)) == ((1, 1), (None, None))
 
 
 @pytest.mark.parametrize("stride, padding", [(1, 0), (2, 1), (3, 0), (2, 4)])
@@ -820,3 +822,10 @@ def test_what_the_output_does_not_need_has_no_row():
     assert table["layer"].tolist() == ["a"] and measure_receptive_field(module, (4, 20, 20)) == (3, 3)
     with pytest.raises(ValueError, match="no 'unused'"):
         box(module, (4, 20, 20), layer="unused")
+
+
+def test_the_effective_field_of_a_module_called_twice_is_that_of_its_last_call():
+    module = Does(lambda self, x: self.act(self.a(F.avg_pool2d(self.act(x), 2))), a=conv(3, padding=1), act=nn.GELU())
+    field = effective_receptive_field(module, torch.rand(1, 4, 32, 32), layer="act")
+    # Position 8 of 16, which sees three pairs of pixels: 14 to 19.
+    assert [places.tolist() for places in map(np.unique, np.nonzero(field.strength))] == [list(range(14, 20))] * 2

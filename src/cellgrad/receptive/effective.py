@@ -68,7 +68,9 @@ def _centre_index(module: nn.Module, input_size: tuple[int, ...], layer: str | N
     pixels = image(input_size)
     try:
         trace = follow(module, input_size, FieldOperations(pixels), pixels)
-        centre = trace.rows[trace.place(layer)].result.centre_index()
+        # What a module gave when it was called last, which is what the hook keeps.
+        place = trace.ends[layer] if layer in trace.ends else trace.place(layer)
+        centre = trace.rows[place].result.centre_index()
     except UntraceableError as error:
         raise UntraceableError(f"the centre unit cannot be found: {error}") from error
     return tuple(slice(None) if place is None else place for place in centre)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -185,6 +185,7 @@ def _fields(module: nn.Module, input_size: Sequence[int], clipped: bool) -> Trac
 
 
 Box = tuple[tuple[int, int], ...]
+Unit = Sequence[int] | None
 
 
 def measured_boxes(module: Module, input_size: Sequence[int], layers: Sequence[str] | None = None) -> dict[str, Box]:
@@ -193,47 +194,58 @@ def measured_boxes(module: Module, input_size: Sequence[int], layers: Sequence[s
     input_size: channels, then pixels. layers: names as in `receptive_field`; all of them when None. A unit is a
     position with all its channels; the centre is position n // 2 of n; without positions, all units together.
     """
+    trace, box_of = _by_gradient(module, input_size)
+    return {name: box_of(trace.place(name)) for name in layers or [row.name for row in trace.rows]}
+
+
+def _by_gradient(module: Module, input_size: Sequence[int]) -> tuple[Trace, Callable[[int], Box]]:
+    """The rows of a module, run once on tensors that remember what they depend on, and a row's box by one gradient."""
     module = as_module(module, input_size)
     with torch.inference_mode(False), torch.enable_grad():
         pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
         trace = follow(module, input_size, DependenceOperations(), pixels)
-        centres = [row.result.centre_index() for row in _fields(module, input_size, False).rows]
-        names = [row.name for row in trace.rows] if layers is None else layers
-        boxes = {}
-        for name in names:
-            place = trace.place(name)
-            index = tuple(slice(None) if i is None else i for i in centres[place])
-            boxes[name] = _box(pixels, trace.rows[place].result[index])
-        return boxes
+    fields = _fields(module, input_size, False).rows
+
+    def box_of(place: int) -> Box:
+        index = tuple(slice(None) if i is None else i for i in fields[place].result.centre_index())
+        with torch.inference_mode(False), torch.enable_grad():
+            unit = trace.rows[place].result[index].sum()
+            (gradient,) = torch.autograd.grad(unit, pixels, retain_graph=True)
+        seen, ends = (gradient[0] > 0).any(dim=0), []
+        for axis in range(seen.ndim):
+            others = [other for other in range(seen.ndim) if other != axis]
+            along = torch.nonzero(seen.sum(others) if others else seen).flatten()
+            ends.append((int(along[0]), int(along[-1])) if len(along) else (0, -1))
+        return tuple(ends)
+
+    return trace, box_of
 
 
-def _box(pixels: torch.Tensor, unit: torch.Tensor) -> Box:
-    (gradient,) = torch.autograd.grad(unit.sum(), pixels, retain_graph=True)
-    seen, ends = (gradient[0] > 0).any(dim=0), []
-    for axis in range(seen.ndim):
-        others = [other for other in range(seen.ndim) if other != axis]
-        along = torch.nonzero(seen.sum(others) if others else seen).flatten()
-        ends.append((int(along[0]), int(along[-1])) if len(along) else (0, -1))
-    return tuple(ends)
-
-
-def boxes(
-    module: Module, input_size: Sequence[int], layer: str | None = None, unit: Sequence[int] | None = None
-) -> dict[str, Box]:
+def boxes(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Unit = None) -> dict[str, Box]:
     """First and last pixel that the centre unit of each layer sees of a real image, by arithmetic, border and all.
 
     As `measured_boxes`. layer: only this one. unit: not the centre but this position, a number for each axis.
     """
+    trace, box_of = _by_arithmetic(module, input_size)
+    chosen = range(len(trace.rows)) if layer is None else [trace.place(layer)]
+    return {trace.rows[place].name: box_of(place, unit) for place in chosen}
+
+
+def _by_arithmetic(
+    module: Module, input_size: Sequence[int]
+) -> tuple[Trace, Callable[[int, Sequence[int] | None], Box]]:
+    """The rows of a module, and what a unit of a row sees of the real image."""
     module = as_module(module, input_size)
+    # Where the positions are shows on the endless image; on the real one, its border moves some fields.
     endless, real = (_fields(module, input_size, clipped) for clipped in (False, True))
-    chosen = range(len(real.rows)) if layer is None else [real.place(layer)]
-    return {real.rows[place].name: _theory(endless.rows[place], real.rows[place], unit) for place in chosen}
 
+    def box_of(place: int, unit: Unit) -> Box:
+        step = endless.rows[place]
+        index = step.result.centre_index() if unit is None else _position(step, unit)
+        ends = real.rows[place].result.unit(index)
+        return tuple((int(low), int(high)) if low <= high else (0, -1) for low, high in ends)
 
-def _theory(endless: Step, real: Step, unit: Sequence[int] | None) -> Box:
-    index = endless.result.centre_index() if unit is None else _position(endless, unit)
-    box = real.result.unit(index)
-    return tuple((int(low), int(high)) if low <= high else (0, -1) for low, high in box)
+    return endless, box_of
 
 
 def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
@@ -248,33 +260,31 @@ def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
     return tuple(places.get(dim) for dim in range(fields.ndim))
 
 
-def box(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Sequence[int] | None = None) -> Box:
+def box(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Unit = None) -> Box:
     """First and last pixel, on each axis, of the real image that one unit of a layer sees; (0, −1) where none.
 
     layer: a name as in `receptive_field`, or a module's; the last one when None. unit: its position, a number for each
     axis from 0, or one number for a list of tokens; the centre when None. Raises ValueError where there is none.
     """
-    module = as_module(module, input_size)
-    if layer is None:
-        layer = _fields(module, input_size, False).rows[-1].name
-    return next(iter(boxes(module, input_size, layer, unit).values()))
+    trace, box_of = _by_arithmetic(module, input_size)
+    return box_of(trace.place(layer), unit)
 
 
 def context(module: Module, input_size: Sequence[int], layer: str | None = None) -> tuple[Any, ...]:
     """How far a unit sees to the left and to the right of its own place, in pixels or samples: (left, right).
 
     Unit t has its place at t times the jump. For streaming, right is what must be waited for; it is negative where even
-    the unit's own place is not seen. A pair for each axis where there are several. Where every unit sees all: None.
+    the unit's own place is not seen. A pair for each axis where there are several; (None, None) where all is seen.
     """
     from cellgrad.receptive.table import receptive_field
 
-    table = receptive_field(as_module(module, input_size), tuple(input_size))
-    trace = _fields(as_module(module, input_size), input_size, False)
-    row, axes = table.iloc[trace.place(layer)], len(input_size) - 1
-    if row["start"] is None:
-        return None, None
+    module, axes = as_module(module, input_size), len(input_size) - 1
+    row = receptive_field(module, tuple(input_size)).iloc[_fields(module, input_size, False).place(layer)]
     size, start = (value if isinstance(value, tuple) else (value,) * axes for value in (row["size"], row["start"]))
-    sides = tuple((s / 2 - first, first + s / 2 - 1) for s, first in zip(size, start, strict=True))
+    sides = tuple(
+        (None, None) if first is None else (s / 2 - first, first + s / 2 - 1)
+        for s, first in zip(size, start, strict=True)
+    )
     return sides[0] if axes == 1 else sides
 
 
@@ -288,8 +298,5 @@ def measure_receptive_field(module: Module, input_size: Sequence[int], layer: st
     the image has axes. Raises ValueError where a layer does not fit, and where the module cannot be followed, with the
     name of the layer or operation.
     """
-    module = as_module(module, input_size)
-    if layer is None:
-        layer = _fields(module, input_size, False).rows[-1].name
-    (found,) = measured_boxes(module, input_size, [layer]).values()
-    return tuple(last - first + 1 for first, last in found)
+    trace, box_of = _by_gradient(module, input_size)
+    return tuple(last - first + 1 for first, last in box_of(trace.place(layer)))
