@@ -62,7 +62,7 @@ _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
       | (?P<cell>(?:(?P<sheet>'(?:[^']|'')*'|(?:\[\w+\])?[\w.]+)!)?\$?[A-Za-z]{1,3}\$?[1-9][0-9]{0,6}(?![\w(!.]))
       | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)
-      | (?P<name>[^\W\d][\w.]*)
+      | (?P<name>(?:(?:'(?:[^']|'')*'|[\w.]+)!)?[^\W\d][\w.]*)
       | (?P<error>\#[A-Z0-9/]+[!?]?)
       | (?P<sign>[-+*/^%():,])""",
     re.VERBOSE,
@@ -107,6 +107,11 @@ def _stranger(text: str, position: int) -> str:
     if called:
         return f"uses the function {called[-1].upper()}, which this audit does not know"
     return f"contains {text[position]!r}, which is not arithmetic on cells and numbers"
+
+
+def _plain_name(text: str) -> str:
+    """A defined name as the workbook lists it: without capitals, and without quotes about its sheet's name."""
+    return text.lower().replace("'", "")
 
 
 def read_reference(text: str, sheet: str | None = None) -> Reference:
@@ -209,7 +214,7 @@ class _Parser:
         if token.kind == "number":
             self.position += 1
             return number(token.text)
-        named = self.names.get(token.text.lower()) if token.kind == "name" else None
+        named = self.names.get(_plain_name(token.text)) if token.kind == "name" else None
         if isinstance(named, sp.Expr):
             self.position += 1
             return named
@@ -236,7 +241,7 @@ class _Parser:
     def reference(self) -> Reference:
         token = self.token
         self.position += 1
-        named = self.names.get(token.text.lower()) if token.kind == "name" else None
+        named = self.names.get(_plain_name(token.text)) if token.kind == "name" else None
         if isinstance(named, Reference):
             return named
         if token.kind != "cell":

@@ -39,9 +39,10 @@ MAX_ROW_CELLS = 16_384
 MAX_COPIED = 50_000_000  # characters that array formulas come to when they are written out cell by cell
 MAX_TEXT = 32_767  # Excel's own limit on the text of one cell
 LARGEST = 1e308  # beyond it, no number of a sheet
-_SWALLOWS = re.compile(  # functions that take a whole range and give one number
+SWALLOWS = re.compile(  # functions that take a whole range and give one number
     r"\b(?:{})\(".format("|".join(name for name, (_, most, _) in FUNCTIONS.items() if most > 2)), re.IGNORECASE
 )
+_SAVE = "save the sheet as .xlsx in the program that it was made with"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _REFERENCE = re.compile(
     r"""(?P<quoted>'(?:[^']|'')*'(?=!)|"(?:[^"]|"")*")
@@ -49,6 +50,12 @@ _REFERENCE = re.compile(
         (?P<row_fixed>\$?)(?P<row>[1-9][0-9]{0,6})(?![\w(!.])""",
     re.VERBOSE,
 )
+
+
+def mentioned(text: str) -> list[Reference]:
+    """The cells that a formula mentions, whatever else stands in it; the sheets' names left out."""
+    found = (match for match in _REFERENCE.finditer(text) if match["letters"])
+    return [Reference(int(match["row"]), column_index_from_string(match["letters"])) for match in found]
 
 
 class AuditError(ValueError):
@@ -118,15 +125,26 @@ Value = None | float | str | Unreadable  # as asked for: formulas begin with "="
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A sheet whose cells are read beside another's: so many columns to the right, so many rows down."""
+
+    sheet: Sheet
+    right: int
+    down: int
+
+
+@dataclass(frozen=True)
 class Sheet:
     """The cells of one sheet, row by row from A1; a row ends where the file's row ends.
 
-    A sheet lying on its `side` has the rows of the file as its columns; its formulas are swapped likewise.
+    A sheet lying on its `side` has the rows of the file as its columns; its formulas are swapped likewise. One joined
+    with the cells of a sheet `elsewhere` has these right of its own.
     """
 
     title: str
     rows: list[list[Cell]]
     side: Sheet | None = None
+    elsewhere: Elsewhere | None = None
 
     def cell(self, row: int, column: int) -> Cell:
         """A cell as it is stored: a formula as the pattern that it shares with others."""
@@ -140,11 +158,20 @@ class Sheet:
 
     def typed(self, row: int, column: int) -> Value:
         """What a cell holds, with the cells that its formula mentions as the file has them."""
-        return self.side.value(column, row) if self.side else self.value(row, column)
+        if self.side:
+            return self.side.value(column, row)
+        if self.elsewhere and column > self.elsewhere.right:
+            return self.elsewhere.sheet.value(row - self.elsewhere.down, column - self.elsewhere.right)
+        return self.value(row, column)
 
     def address(self, row: int, column: int) -> str:
         """Where a cell stands in the file: "Z3"."""
-        return f"{get_column_letter(row)}{column}" if self.side else f"{get_column_letter(column)}{row}"
+        if self.side:
+            return f"{get_column_letter(row)}{column}"
+        if self.elsewhere and column > self.elsewhere.right:
+            cell = Reference(row - self.elsewhere.down, column - self.elsewhere.right, sheet=self.elsewhere.sheet.title)
+            return str(cell)
+        return f"{get_column_letter(column)}{row}"
 
     @cached_property
     def turned(self) -> Sheet:
@@ -189,6 +216,9 @@ class Book:
     def names(self, sheet: Sheet) -> dict[str, Reference | sp.Expr]:
         """What the names that a sheet may use stand for: one cell, or a number."""
         texts = self.defined.get(None, {}) | self.defined.get(sheet.title, {})
+        for other in self.sheets:  # written as Sheet1!eta
+            own = self.defined.get(None, {}) | self.defined.get(other.title, {})
+            texts |= {f"{other.title.lower()}!{name}": text for name, text in own.items()}
         found = {}
         for name, text in texts.items():
             try:
@@ -222,9 +252,10 @@ def read_book(path: str | Path, stored_results: bool = False) -> Book:
     path = Path(path)
     _check_size(path)
     try:
-        if path.suffix.lower() in (".ods", ".xls"):
+        kind = _kind(path)
+        if kind != ".xlsx":
             with tempfile.TemporaryDirectory() as folder:
-                return read_book(_converted(path, Path(folder)), stored_results)
+                return read_book(_converted(path, kind, Path(folder)), stored_results)
         with zipfile.ZipFile(path) as archive:
             return _Opened(archive, stored_results).book()
     except AuditError as error:
@@ -244,21 +275,55 @@ def _check_size(path: Path) -> None:
         raise AuditError(f"{path}: not a file; give the path of an .xlsx workbook")
     if path.stat().st_size > MAX_FILE:
         raise AuditError(f"{path}: {path.stat().st_size / 2**20:,.0f} MB, larger than {MAX_FILE // 2**20} MB")
-    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        raise AuditError(f"{path}: holds no formulas; save the sheet as .xlsx in the program that it was made with")
+
+
+def _kind(path: Path) -> str:
+    """The format of a file by what is in it: ".xlsx", or one that LibreOffice reads. Raises AuditError for others."""
     with path.open("rb") as file:
-        start = file.read(len(_OLE))
-    if start == _OLE and path.suffix.lower() != ".xls":
-        raise AuditError(f"{path}: encrypted, or in the old .xls format; save it as .xlsx without a password")
+        start = file.read(512)
+    if not start:
+        raise AuditError("not an .xlsx workbook: the file is empty")
+    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        raise AuditError(f"holds no formulas; {_SAVE}")
+    if start.startswith(_OLE):
+        content = path.read_bytes()
+        if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
+            raise AuditError("encrypted with a password; save it as .xlsx without a password")
+        return ".xls"
+    if start.startswith(b"PK"):
+        return _kind_of_zip(path)
+    if b"office:document" in start:
+        return ".fods"
+    if _is_text(start) and path.suffix.lower() not in (".ods", ".xls"):
+        raise AuditError(f"not an .xlsx workbook but text, which holds no formulas; {_SAVE}")
+    return path.suffix.lower() if path.suffix.lower() in (".ods", ".xls") else ".xlsx"
 
 
-def _converted(path: Path, folder: Path) -> Path:
+def _kind_of_zip(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
+    if b"opendocument.spreadsheet" in kind:
+        return ".ods"
+    if "xl/workbook.bin" in names:
+        raise AuditError("an .xlsb workbook; save it as .xlsx")
+    if any(name.endswith(".iwa") for name in names):
+        raise AuditError("a document of Numbers; export it as .xlsx")
+    return ".xlsx"
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file begins as text does: no control characters but tabs and ends of lines."""
+    return not any(byte < 32 and byte not in b"\t\r\n\f" for byte in start)
+
+
+def _converted(path: Path, kind: str, folder: Path) -> Path:
     """The same sheets as .xlsx, through LibreOffice."""
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if not office:
-        raise AuditError(f"{path.suffix} is read only where LibreOffice is installed; save it as .xlsx")
+        raise AuditError(f"{kind} is read only where LibreOffice is installed; save it as .xlsx")
     settings = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
-    source = folder / f"workbook{path.suffix}"
+    source = folder / f"workbook{kind}"
     shutil.copyfile(path, source)
     command = [office, settings, "--headless", "--convert-to", "xlsx", "--outdir", str(folder), str(source)]
     try:
@@ -283,11 +348,12 @@ class _Opened:
         if unpacked > MAX_UNPACKED:
             raise AuditError(f"unpacks to {unpacked / 2**20:,.0f} MB, more than {MAX_UNPACKED // 2**20} MB")
         self.names = {part.filename for part in parts}
+        self.parts = {_plain_part(part.filename): part.filename for part in parts}
 
     def book(self) -> Book:
         """Read the sheets in the order of their tabs."""
         targets = [target for kind, target in self._targets("").values() if kind == "officeDocument"]
-        main = targets[0] if targets else "xl/workbook.xml"
+        main = targets[0] if targets else self.parts.get("xl/workbook.xml", "")
         if main not in self.names:
             raise AuditError("a zip file, but not an .xlsx workbook")
         tabs: list[tuple[str, str]] = []
@@ -321,10 +387,11 @@ class _Opened:
 
         def element(tag: str, attributes: dict[str, str], text: str) -> None:
             target = attributes.get("Target", "")
-            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            path = target if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            path = self.parts.get(_plain_part(path), path)
             links[attributes.get("Id", "")] = attributes.get("Type", "").rpartition("/")[2], path
 
-        relations = posixpath.join(folder, "_rels", f"{name}.rels")
+        relations = self.parts.get(_plain_part(posixpath.join(folder, "_rels", f"{name}.rels")), "")
         if relations in self.names:
             self._stream(relations, element, {"Relationship"})
         return links
@@ -401,6 +468,11 @@ class _Opened:
                 parser.ParseFile(stream)
         except expat.ExpatError as error:
             raise AuditError(f"{part} is damaged ({error})") from None
+
+
+def _plain_part(name: str) -> str:
+    """The name of a part, which programs write with either slash and in capitals or not."""
+    return name.replace("\\", "/").lstrip("/").casefold()
 
 
 class _Rows:
@@ -537,7 +609,7 @@ def _written_out(text: str, area: str, row: int, column: int) -> dict[tuple[int,
     size = (bottom - top + 1) * (right - left + 1)
     if size > MAX_CELLS or size * len(text) > MAX_COPIED:
         raise AuditError(f"an array formula fills {size:,} cells")
-    if _SWALLOWS.search(text):
+    if SWALLOWS.search(text):
         unread = Unreadable(f"={text}", "is an array formula that sums over ranges")
         return {cell: unread for cell in _cells(left, top, right, bottom)}
 

@@ -29,6 +29,8 @@ from cellgrad.toynet import COLUMNS, DELTAS, chain_rule
 
 COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
 _SLOPES = frozenset(f"dE_d{name}" for name in WEIGHT)
+_TYPED = "a number typed for a column"  # the cause of several warnings
+MOST_TRIED = 500  # ways to read the numbers of one formula as columns
 MOST_EXPLAINED = 60  # distinct wrong formulas for which the mistake is searched; the rest is reported without words
 
 
@@ -67,7 +69,7 @@ class Computed:
                     judged[key] = self._judge(name, rows.start, content, expression)
                 if judgement := judged[key]:
                     judgement = replace(judgement, rows=rows)
-                    if judgement.severity == WARNING:
+                    if judgement.severity == WARNING:  # else it waits for what the helper columns explain
                         yield judgement
                     else:
                         self.wrong.append((judgement, content))
@@ -97,6 +99,8 @@ class Computed:
             words, severity = f"right only as long as {cells}, outside the table", WARNING
         elif words := _stood_in(context, expression, name, at):
             expected, severity = "", WARNING
+        elif words := _typed_in(context, name, row, at):
+            expected, severity, cause = "", WARNING, _TYPED
         else:
             cause = self._words(name, row, expression, right, at)
             words = cause + _numbers_shown(context, name, row, right)
@@ -219,26 +223,40 @@ def _numbers_shown(context: Context, name: str, row: int, right: sp.Expr) -> str
 
 
 def _stood_in(context: Context, expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str | None:
-    """Words for a formula that is right if some of its cells elsewhere, or typed numbers, stand for columns."""
-    for stand_ins in _stand_ins(context, expression):
-        if agrees(expression.xreplace(stand_ins), name, at):
-            taken = (f"takes {cell} where the column {column} belongs" for cell, column in stand_ins.items())
-            return f"{'; '.join(taken)}: right as long as both hold the same"
+    """Words for a formula that is right if some of its cells elsewhere stand for columns that hold the same."""
+    held = {cell: context.reader.values[cell] for cell in context.reader.outside(expression)}
+    for taken in _alike(held, context.usual):
+        if agrees(expression.xreplace(taken), name, at):
+            said = (f"takes {cell} where the column {column} belongs" for cell, column in taken.items())
+            return f"{'; '.join(said)}: right as long as both hold the same"
     return None
 
 
-def _stand_ins(context: Context, expression: sp.Expr) -> Iterator[dict[sp.Expr, sp.Symbol]]:
-    """Cells elsewhere, or typed numbers, that hold the same as a target or an input and may stand for it."""
-    held = {cell: context.reader.values[cell] for cell in context.reader.outside(expression)}
-    held |= {typed: typed for typed in expression.atoms(sp.Float, sp.Rational) - {sp.S.One, -sp.S.One, sp.S.Half}}
-    choices = [
-        [(taken, SYMBOLS[name]) for name, usual in context.usual.items() if usual == value]
-        for taken, value in held.items()
-    ]
-    choices = [choice for choice in choices if choice][:4]
-    for count in range(1, len(choices) + 1):
-        for some in itertools.combinations(choices, count):
-            yield from (dict(pairs) for pairs in itertools.product(*some))
+def _typed_in(context: Context, name: str, row: int, at: tuple[Point, ...]) -> str | None:
+    """Words for a formula that is right if some numbers typed into it stand for columns that hold the same."""
+    try:
+        written, typed = context.reader.with_typed(context.layout.value(name, row), row)
+    except FormulaError:
+        return None
+    written = context.in_table(written)
+    for taken in _alike(typed, context.usual):
+        if agrees(written.xreplace(typed | taken), name, at):
+            said = {
+                f"takes {float(typed[one]):g} where the column {column} belongs": None for one, column in taken.items()
+            }
+            return f"{'; '.join(said)}: right as long as both hold the same"
+    return None
+
+
+def _alike(held: dict[sp.Symbol, sp.Rational], usual: dict[str, sp.Rational]) -> Iterator[dict[sp.Symbol, sp.Symbol]]:
+    """Some of the numbers at a time as columns that hold the same: one half may be a target, another a factor."""
+    choices = {
+        symbol: [SYMBOLS[name] for name, number in usual.items() if number == value] for symbol, value in held.items()
+    }
+    choices = {symbol: columns for symbol, columns in choices.items() if columns}
+    tried = itertools.product(*([None, *columns] for columns in choices.values()))
+    for columns in itertools.islice(tried, 1, MOST_TRIED):  # the first takes none of them
+        yield {symbol: column for symbol, column in zip(choices, columns, strict=True) if column is not None}
 
 
 def _elsewhere(context: Context, expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str | None:

@@ -55,7 +55,8 @@ def _check_column(reader: Reader, name: str, numbers: Numbers) -> list[Judgement
             empty = Judgement(name, run, "unused", words, severity=WARNING, cause="unused")
             judgements.append(empty if unused else content)
             continue
-        if isinstance(content, RandomNumber):
+        if isinstance(content, RandomNumber):  # any number will do for what copies it
+            values[run.start] = sp.Rational(1, 2)
             continue
         number = rational(content) if isinstance(content, float) else None
         for row in run:
@@ -89,6 +90,7 @@ def _same(number: sp.Rational, usual: sp.Rational) -> bool:
 def _read_in(reader: Reader, name: str, rows: range) -> bool:
     """Whether any formula of these rows reads the column's cell of its own row, or of another that may be empty."""
     layout = reader.layout
+    second = range(layout.first + 1, layout.first + 2)
     for other in (*layout.columns, *layout.beside):
         if other == name:
             continue
@@ -96,7 +98,9 @@ def _read_in(reader: Reader, name: str, rows: range) -> bool:
             if isinstance(content, Formula) and run.stop > rows.start and run.start < rows.stop + 1:
                 for symbol in content.exact.free_symbols:
                     match = CONSTANT_ELSEWHERE.fullmatch(str(symbol))
-                    if match and match[1] == name and match[2] != f"row {layout.first}":
+                    if not match or match[1] != name:
+                        continue
+                    if match[2] != f"row {layout.first}" and not (run == second and match[2] == "-1"):
                         return True
     return False
 

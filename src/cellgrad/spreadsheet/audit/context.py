@@ -32,13 +32,15 @@ DEEPEST = 20  # helper columns that rest on one another
 class Context:
     """One table: its formulas, the results that the file remembers, the numbers of its constant columns by row.
 
-    `stand_ins` are cells elsewhere, or columns beside the table, that hold what a missing column should.
+    `stand_ins` are cells elsewhere, or columns beside the table, that hold what a missing column should; `typed` are
+    the numbers of missing columns that are typed into the formulas.
     """
 
     reader: Reader
     stored: Callable[[], Sheet]
     constants: dict[str, dict[int, sp.Rational]]
     stand_ins: dict[sp.Symbol, sp.Symbol]
+    typed: dict[str, sp.Rational]
 
     @property
     def layout(self) -> Layout:
@@ -53,7 +55,11 @@ class Context:
         for cell, symbol in self.stand_ins.items():
             if cell in self.reader.values:
                 held[str(symbol)] = self.reader.values[cell]
-        return held
+        return held | self.typed
+
+    def holds(self, name: str) -> bool:
+        """Whether the table has what a column of the network should hold, in a column or elsewhere."""
+        return name in self.layout.columns or name in self.typed or SYMBOLS[name] in self.stand_ins.values()
 
     @cached_property
     def aliases(self) -> dict[sp.Symbol, sp.Symbol]:

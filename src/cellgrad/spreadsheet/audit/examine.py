@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from cellgrad.spreadsheet.audit.computed import Computed
 from cellgrad.spreadsheet.audit.constants import check_constants
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding, Table
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
+from cellgrad.spreadsheet.audit.meaning import Recognised
 from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
 from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
 from cellgrad.spreadsheet.audit.rates import Rates, check_rates
@@ -23,9 +24,9 @@ from cellgrad.spreadsheet.audit.simulate import (
     learning_rates,
     simulate,
 )
+from cellgrad.spreadsheet.audit.strays import check_strays
 from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
 from cellgrad.spreadsheet.audit.updates import read_updates
-from cellgrad.toynet import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class _Descended:
     objection: Judgement | None = None
 
 
-def examine(book: Book, layout: Layout, stand_ins: dict, stored: Callable[[Sheet], Sheet]) -> Table:
+def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]) -> Table:
     """Check one table: first what is constant, which the other checks rest on, then every formula and number."""
+    layout = recognised.layout
     if not layout.rows():
         empty = Finding("", layout.range, UNCHECKED, "rows of numbers and formulas", "", "headings without rows")
         return Table(layout.sheet.title, layout.range, 0, None, None, (empty,))
@@ -54,7 +56,7 @@ def examine(book: Book, layout: Layout, stand_ins: dict, stored: Callable[[Sheet
     below = {name: reader.runs(name)[-1][1] for name in ("b1", "b2") if name in layout.columns}
     trained = trained_biases(below)
     constants, judgements = check_constants(reader, trained)
-    context = Context(reader, lambda: stored(layout.sheet), constants, stand_ins)
+    context = Context(reader, lambda: stored(layout.sheet), constants, recognised.stand_ins, recognised.typed)
     computed = Computed(context).judgements()
     updates, wrong = read_updates(context)
     judgements += wrong
@@ -62,8 +64,9 @@ def examine(book: Book, layout: Layout, stand_ins: dict, stored: Callable[[Sheet
     judgements += wrong
     table = _computed(context)
     numbers = check_numbers(context, rates.usual and rates.usual.rate, table.values)
-    missing = list(_missing(layout, stand_ins))
-    words = other_network(context, numbers.rate, trained) if computed or missing or trained else None
+    missing = list(_missing(recognised))
+    wrong_formulas = any(judgement.severity != WARNING for judgement in computed)
+    words = other_network(context, numbers.rate, trained) if wrong_formulas or missing or trained else None
     if words:
         computed, missing = [], [Finding("", layout.range, UNCHECKED, "", "", words)]
     judgements += computed + numbers.judgements
@@ -77,11 +80,11 @@ def examine(book: Book, layout: Layout, stand_ins: dict, stored: Callable[[Sheet
         rows=len(layout.rows()),
         learning_rate=_first_rate(rates, descended.rates, numbers),
         learning_rate_source=rates.usual and rates.usual.source,
-        findings=(*_grouped(layout, judgements), *missing),
+        findings=(*_grouped(layout, judgements), *check_strays(context, rates.usual), *missing),
         biases={unit: str(context.bias_terms[unit]) for unit in context.bias},
         recomputed=numbers.recomputed,
-        losses=tuple(loss for loss in table.values.get("E_total", ()) if loss is not None),
-        right_losses=tuple(right for right in descended.right.get("E_total", ()) if right is not None),
+        losses=tuple(loss for loss in table.values.get("E_total", ()) if not math.isnan(loss)),
+        right_losses=tuple(descended.right.get("E_total", ())),
     )
 
 
@@ -112,7 +115,7 @@ def _descended(context: Context, table: _Computed, rates: Rates, numbers: Number
     try:
         found = learning_rates(context, table.values, rates, numbers.rate)
         right = descent(context, table.values, found)
-    except (KeyError, IndexError, TypeError, ArithmeticError):
+    except (KeyError, IndexError, ArithmeticError):
         words = "no descent starts from the numbers of the first row"
         return _Descended([], {}, _objection(context, corner, layout.first, words))
     if rates.usual is not None and min(found, default=1.0) <= 0 and numbers.rate != 0:
@@ -147,9 +150,8 @@ def _grouped(layout: Layout, judgements: list[Judgement]) -> Iterator[Finding]:
         yield Finding(columns, layout.span(cells), first.severity, first.expected, first.found, first.message)
 
 
-def _missing(layout: Layout, stand_ins: dict) -> Iterator[Finding]:
-    place = layout.range.split(":")[0]
+def _missing(table: Recognised) -> Iterator[Finding]:
+    place = table.layout.range.split(":")[0]
     words = "no column is headed so, or not in a way that was recognised"
-    for name in COLUMNS:
-        if name not in layout.columns and SYMBOLS[name] not in stand_ins.values():
-            yield Finding(name, place, UNCHECKED, f"a column {name}", "", words)
+    for name in table.missing:
+        yield Finding(name, place, UNCHECKED, f"a column {name}", "", words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -11,6 +12,7 @@ from cellgrad.spreadsheet.audit.cells import Book
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, agrees, definition, points
 from cellgrad.spreadsheet.audit.reading import Formula, Reader, in_row, to_mpf
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout
+from cellgrad.spreadsheet.parser import FormulaError
 from cellgrad.toynet import COLUMNS
 
 MOST_TRIED = 200  # assignments of unknown cells to missing columns, for one formula
@@ -18,27 +20,65 @@ MOST_TRIED = 200  # assignments of unknown cells to missing columns, for one for
 StandIns = dict[sp.Symbol, sp.Symbol]  # cell elsewhere: the column that it stands for
 
 
-def recognise(book: Book, layout: Layout) -> tuple[Layout, StandIns]:
-    """The table with the columns that its formulas give away, and the cells elsewhere that stand for missing ones."""
-    stand_ins: StandIns = {}
-    while layout.rows() and (missing := _missing(layout, stand_ins)):
-        reader = Reader(book, layout)
-        columns = next(_columns(reader, missing, stand_ins), None)
+@dataclass(frozen=True)
+class Recognised:
+    """A table, and what stands for its missing columns: cells elsewhere, and numbers typed into the formulas."""
+
+    layout: Layout
+    stand_ins: StandIns = field(default_factory=dict)
+    typed: dict[str, sp.Rational] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """The columns that neither stand in the table nor are stood in for."""
+        held = {*self.layout.columns, *self.typed, *map(str, self.stand_ins.values())}
+        return [name for name in COLUMNS if name not in held]
+
+
+def recognise(book: Book, layout: Layout) -> Recognised:
+    """The table with the columns that its formulas give away, and what stands for the missing ones."""
+    table = Recognised(layout)
+    while layout.rows() and table.missing:
+        reader = Reader(book, table.layout)
+        columns = next(_columns(reader, table.missing, table.stand_ins), None)
         if columns:
-            layout = layout.renamed(columns)
+            table = replace(table, layout=table.layout.renamed(columns))
             continue
-        cells = next(_used(reader, missing, stand_ins), None)
-        if not cells:
+        cells = next(_used(reader, table.missing, table.stand_ins), None)
+        if cells:
+            elsewhere = {cell: symbol for cell, symbol in cells.items() if str(cell) not in table.layout.beside}
+            beside = {str(cell): str(symbol) for cell, symbol in cells.items() if cell not in elsewhere}
+            table = replace(table, layout=table.layout.renamed(beside), stand_ins=table.stand_ins | elsewhere)
+            continue
+        typed = next(_typed(reader, table), None)
+        if not typed:
             break
-        stand_ins |= {cell: symbol for cell, symbol in cells.items() if str(cell) not in layout.beside}
-        if beside := {str(cell): str(symbol) for cell, symbol in cells.items() if str(cell) in layout.beside}:
-            layout = layout.renamed(beside)
-    return layout, stand_ins
+        table = replace(table, typed=table.typed | typed)
+    return table
 
 
-def _missing(layout: Layout, stand_ins: StandIns) -> list[str]:
-    held = {str(symbol) for symbol in stand_ins.values()}
-    return [name for name in COLUMNS if name not in layout.columns and name not in held]
+def _typed(reader: Reader, table: Recognised) -> Iterator[dict[str, sp.Rational]]:
+    """Numbers typed into a formula that is right if they stand for missing columns."""
+    layout = reader.layout
+    for name in layout.columns:
+        if name in (*CONSTANT, *WEIGHT) or not isinstance(reader.first(name), Formula):
+            continue
+        wanted = [other for other in table.missing if other in CONSTANT and SYMBOLS[other] in _mentioned(name)]
+        try:
+            written, typed = reader.with_typed(layout.value(name, layout.first), layout.first)
+        except FormulaError:
+            continue
+        written = written.xreplace(table.stand_ins)
+        ways = (
+            dict(zip(symbols, names, strict=True))
+            for count in range(len(wanted), 0, -1)
+            for names in itertools.combinations(wanted, count)
+            for symbols in itertools.permutations(typed, count)
+        )
+        for way in itertools.islice(ways, MOST_TRIED):
+            columns = {symbol: SYMBOLS[other] for symbol, other in way.items()}
+            if agrees(written.xreplace(typed | columns), name, points()):
+                yield {other: typed[symbol] for symbol, other in way.items()}
 
 
 def _columns(reader: Reader, missing: list[str], stand_ins: StandIns) -> Iterator[dict[str, str]]:
@@ -71,9 +111,8 @@ def _used(reader: Reader, missing: list[str], stand_ins: StandIns) -> Iterator[S
         if name in (*CONSTANT, *WEIGHT) or not isinstance(content, Formula):
             continue
         expression = content.expression.xreplace(stand_ins)
-        unknown = [
-            symbol for symbol in expression.free_symbols if symbol in reader.values or str(symbol) in layout.beside
-        ]
+        held = reader.values.keys() - reader.empty
+        unknown = [symbol for symbol in expression.free_symbols if symbol in held or str(symbol) in layout.beside]
         unknown = sorted(unknown, key=lambda s: (layout.beside.get(str(s), 0), str(s)))
         wanted = [other for other in missing if SYMBOLS[other] in _mentioned(name)]
         for assigned in itertools.islice(_assignments(unknown, wanted, reader), MOST_TRIED):

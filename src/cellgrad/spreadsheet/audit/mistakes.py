@@ -17,7 +17,7 @@ Point = Mapping[sp.Symbol, mpmath.mpf]
 
 SYMBOLS = {name: sp.Symbol(name, real=True) for name in (*COLUMNS, *map(str, BIASES))}
 POINTS = 4  # formulas that differ agree at a random point by chance with probability zero; four are for the nervous
-_CLOSE = PRECISE.mpf(10) ** -30  # far above the rounding of 50 digits, far below one part in a thousand
+_CLOSE = PRECISE.mpf(10) ** -14  # relative: a spreadsheet's 15 digits do not tell 2.718281828459045 from e
 
 
 def column_symbol(name: str) -> sp.Symbol:
@@ -51,7 +51,7 @@ def points(bias: tuple[tuple[str, sp.Expr], ...] = ()) -> tuple[Point, ...]:
 
 
 def same(left: mpmath.mpf, right: mpmath.mpf) -> bool:
-    """Whether two numbers agree to 30 digits."""
+    """Whether two numbers agree to 14 digits."""
     return abs(left - right) <= _CLOSE * (abs(left) + abs(right))
 
 

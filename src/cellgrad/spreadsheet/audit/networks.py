@@ -5,13 +5,14 @@ from __future__ import annotations
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, definition, points, same
-from cellgrad.spreadsheet.audit.reading import ELSEWHERE, Formula
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, column_symbol, definition, points, same
+from cellgrad.spreadsheet.audit.reading import Formula, column_and_offset
 from cellgrad.spreadsheet.audit.tables import WEIGHT
-from cellgrad.spreadsheet.parser import FormulaError, evaluate
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate
 from cellgrad.toynet import COLUMNS, FORWARD
 
 FEWEST_SLOPES = 4
+_CLOSE = 1e-12  # of learning rates
 
 
 def trained_biases(context_columns: dict[str, object]) -> frozenset[str]:
@@ -36,10 +37,14 @@ def other_network(context: Context, rate: float | None, trained: frozenset[str])
     forward = {SYMBOLS[str(name)]: defined[str(name)] for name in FORWARD if str(name) in defined}
     for _ in forward:
         loss = loss.xreplace(forward)
-    if loss.free_symbols & forward.keys() or loss.free_symbols - {*SYMBOLS.values()} - context.reader.values.keys():
+    beside = {symbol for symbol in loss.free_symbols if str(symbol) in context.layout.beside}
+    beside -= context.reader.values.keys()
+    known = {*SYMBOLS.values()} - forward.keys() | context.reader.values.keys() | beside
+    if loss.free_symbols - known:
         return None
+    trained |= {str(symbol) for symbol in beside if _changes(context, str(symbol))}
     try:
-        at = [_point(context, point, forward) for point in points()[:2]]
+        at = [_point(context, point, defined, beside) for point in points()[:2]]
         for name in slopes:
             slope = sp.diff(loss, SYMBOLS[name])
             if not all(same(evaluate(defined[f"dE_d{name}"], p), evaluate(slope, p)) for p in at if p):
@@ -49,6 +54,10 @@ def other_network(context: Context, rate: float | None, trained: frozenset[str])
     except (FormulaError, KeyError):
         return None
     return _said(context, defined, trained)
+
+
+def _changes(context: Context, name: str) -> bool:
+    return any(isinstance(content, Formula) for _, content in context.reader.runs(name)[1:])
 
 
 def _definitions(context: Context) -> dict[str, sp.Expr]:
@@ -68,11 +77,12 @@ def _definitions(context: Context) -> dict[str, sp.Expr]:
     return found
 
 
-def _point(context: Context, point: Point, forward: dict[sp.Symbol, sp.Expr]) -> dict | None:
-    """A random network with the hidden and output units that the table itself computes."""
-    free = {SYMBOLS[str(s)]: point[SYMBOLS[str(s)]] for s in SYMBOLS.values() if s not in forward}
+def _point(context: Context, point: Point, defined: dict[str, sp.Expr], beside: set[sp.Symbol]) -> dict | None:
+    """A random network whose computed columns are what the table itself computes."""
+    free = {symbol: point[symbol] for name, symbol in SYMBOLS.items() if name not in defined}
     known = {cell: context.points_with([cell])[0][cell] for cell in context.reader.values}
-    values, left = free | known, dict(forward)
+    more = {symbol: PRECISE.mpf(place) / 7 for place, symbol in enumerate(sorted(beside, key=str), start=2)}
+    values, left = free | known | more, {SYMBOLS[name]: expression for name, expression in defined.items()}
     while left:
         ready = [name for name, expression in left.items() if expression.free_symbols <= values.keys()]
         if not ready:
@@ -84,26 +94,26 @@ def _point(context: Context, point: Point, forward: dict[sp.Symbol, sp.Expr]) ->
 def _biases_descend(context: Context, loss: sp.Expr, at: list, rate: float | None, trained: frozenset[str]) -> bool:
     """Whether each trained bias goes down its own derivative with the learning rate of the weights."""
     for name in trained:
-        for _, content in context.reader.runs(name)[1:]:
+        symbol = column_symbol(name)
+        slope = sp.diff(loss, symbol)
+        for rows, content in context.reader.runs(name)[1:]:
             if not isinstance(content, Formula) or rate is None:
                 return False
-            above = {s: SYMBOLS[m[1]] for s in content.exact.free_symbols if (m := ELSEWHERE.fullmatch(str(s)))}
-            update = context.in_table(content.exact.xreplace(above))
-            slope = sp.diff(loss, SYMBOLS[name])
-            for point in at:
-                found = (point[SYMBOLS[name]] - evaluate(update, point)) / evaluate(slope, point)
-                if abs(found - rate) > 1e-12:
+            for _, update in context.expanded(rows, content):
+                if isinstance(update, FormulaError):
+                    return False
+                above = {s: column_symbol(column_and_offset(s)[0]) for s in update.free_symbols if s.is_real}
+                update = context.in_table(update.xreplace(above))
+                steps = [(point[symbol] - evaluate(update, point)) / evaluate(slope, point) for point in at]
+                if any(abs(step - rate) > _CLOSE for step in steps):
                     return False
     return True
 
 
 def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str]) -> str | None:
-    layout = context.layout
     differ = [str(name) for name in FORWARD if str(name) in defined and _differs(context, str(name), defined)]
     slopes = [name for name in defined if name.startswith("dE_") and _differs(context, name, defined)]
-    missing = [
-        name for name in COLUMNS if name not in layout.columns and SYMBOLS[name] not in context.stand_ins.values()
-    ]
+    missing = [name for name in COLUMNS if not context.holds(name)]
     if not slopes and not missing and not trained:
         return None
     parts = [f"{name} is {_text(context, name)}" for name in differ]
@@ -112,7 +122,8 @@ def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str]
         shape = "-".join(str(sum(name not in missing for name in layer)) for layer in units)
         parts.append(f"it is {shape}, without {', '.join(missing)}")
     if trained:
-        parts.append(f"its biases {' and '.join(sorted(trained))} are trained too")
+        what = "its biases" if trained <= {"b1", "b2"} else "the columns"
+        parts.append(f"{what} {' and '.join(sorted(trained))} are trained too")
     differences = "; ".join(parts[:6]) or "its weights are numbered otherwise"
     return (
         "another network than the book's, consistent in itself: every derivative is that of its own loss, so its "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -233,7 +234,7 @@ def _half_a_unit(values: list[float]) -> float:
 
 
 def _floats(cells: Iterable[tuple[int, object]]) -> dict[int, float]:
-    return {row: float(value) for row, value in cells if isinstance(value, float)}
+    return {row: value for row, value in cells if isinstance(value, float) and not math.isnan(value)}
 
 
 def _shape(value: float) -> Shape:

@@ -5,31 +5,51 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openpyxl.utils import get_column_letter, range_boundaries
 
 from cellgrad.checks import visible
 from cellgrad.files import write_whole
-from cellgrad.spreadsheet.audit.cells import AuditError, Sheet, Value, read_book
-from cellgrad.spreadsheet.audit.findings import Finding, Report, Table
+from cellgrad.spreadsheet.audit.cells import AuditError, Sheet, Unreadable, Value, read_book
+from cellgrad.spreadsheet.audit.findings import Finding, Report, Table, headline
 
-MOST_ROWS = 40  # of a table that are shown
+FIRST_ROWS, MARKED_ROWS = 8, 24  # of a table that are shown: how many from the top, how many with marked cells
+LONGEST = 300  # characters of a cell that are shown
+_AREAS = re.compile(r",(?=(?:[^']*'[^']*')*[^']*$)")  # a comma may be part of a sheet's name
+_WORDS = {"error": "Wrong", "warning": "Warning", "not checked": "Not checked"}
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --line: #bbb; --error: #b3261e; --warning: #8a5a00;
-  --wrong: #fbdad7; --doubt: #fdeec2; --right: #0b6e4f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eee; --paper: #161616; --line: #555; --error: #ff9d94;
-  --warning: #ffcf70; --wrong: #5a1f1b; --doubt: #4d3b09; --right: #6fd6ae; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 1rem auto;
+:root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --line: #c4c4c4; --head: #f1f1f1; --error: #b3261e;
+  --doubt: #7a5000; --wrong: #fbdad7; --doubtful: #fdeec2; --right: #0b6e4f; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eee; --paper: #161616; --line: #555; --head: #262626;
+  --error: #ff9d94; --doubt: #ffcf70; --wrong: #5a1f1b; --doubtful: #4d3b09; --right: #6fd6ae; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 1.5rem auto;
   max-width: 70rem; padding: 0 1rem; }
-.sheet { overflow-x: auto; } table { border-collapse: collapse; font-size: .75rem; }
-td, th { border: 1px solid var(--line); padding: .15rem .35rem; white-space: nowrap; max-width: 14rem;
-  overflow: hidden; text-overflow: ellipsis; }
-td.error { background: var(--wrong); outline: 2px solid var(--error); } td.doubt { background: var(--doubt); }
-code { overflow-wrap: anywhere; } li { margin: .6rem 0; } .error b { color: var(--error); }
-.doubt b { color: var(--warning); } svg { width: 100%; max-width: 40rem; height: auto; }
-@media print { body { max-width: none; } .sheet { overflow: visible; } li { break-inside: avoid; } }
+h1, h2, p, li, code { overflow-wrap: anywhere; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+.verdict { font-size: 1.2rem; font-weight: 600; margin: .2rem 0 1rem; }
+.verdict.right { color: var(--right); } .verdict.wrong { color: var(--error); }
+.findings { padding-left: 1.6rem; } .findings li { margin: .9rem 0; break-inside: avoid; }
+.error > b { color: var(--error); } .doubt > b { color: var(--doubt); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; margin: .3rem 0 0; }
+dd { margin: 0; min-width: 0; } dt { opacity: .75; }
+code { font: .9em/1.4 ui-monospace, monospace; } .paste { user-select: all; color: var(--right); }
+.sheet { overflow-x: auto; border: 1px solid var(--line); } table { border-collapse: collapse; font-size: .75rem; }
+td, th { border: 1px solid var(--line); padding: .15rem .4rem; white-space: nowrap; max-width: 11rem;
+  overflow: hidden; text-overflow: ellipsis; text-align: left; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { background: var(--head); font-weight: 400; position: sticky; left: 0; }
+td.error { background: var(--wrong); box-shadow: inset 0 0 0 2px var(--error); }
+td.doubt { background: var(--doubtful); box-shadow: inset 0 0 0 1px var(--doubt); }
+svg { width: 100%; max-width: 40rem; height: auto; } figure { margin: 1.5rem 0; break-inside: avoid; }
+figcaption { font-size: .9rem; opacity: .85; }
+@media print { body { max-width: none; margin: 0; font-size: 11px; } .sheet { overflow: visible; border: 0; }
+  table { font-size: .5rem; } td, th { white-space: normal; overflow-wrap: anywhere; max-width: none;
+  padding: 1px 2px; }
+  td.error, td.doubt { print-color-adjust: exact; } }
 """
 
 
@@ -57,83 +77,113 @@ def _page(report: Report) -> Iterator[str]:
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>Audit of {title}</title><style>{_STYLE}</style></head><body>"
-    verdict = "All right" if report.all_right else "Not all right"
-    yield f"<h1>{title}</h1><p><strong>{verdict}</strong></p>"
-    book = read_book(report.path)
+    yield f'<h1>{title}</h1><p class="verdict {"right" if report.all_right else "wrong"}">{_verdict(report)}</p>'
+    typed, shown = read_book(report.path), read_book(report.path, stored_results=True)
     for table in report.tables:
-        yield from _table(table, book.sheet(table.sheet))
+        yield from _table(table, typed.sheet(table.sheet), shown.sheet(table.sheet))
     yield "</body></html>"
 
 
-def _table(table: Table, sheet: Sheet) -> Iterator[str]:
-    rate = "" if table.learning_rate is None else f", learning rate {table.learning_rate:g}"
-    rows = "1 row" if table.rows == 1 else f"{table.rows} rows"
-    yield f"<section><h2>{escape(table.sheet)} {table.range}</h2><p>{rows}{rate}</p>"
-    if not table.findings:
-        yield "<p>Everything that was read agrees with the derivation.</p>"
-    yield "<ol>"
-    for finding in table.findings:
-        yield _item(finding)
-    yield "</ol>"
+def _verdict(report: Report) -> str:
+    held = Counter(finding.severity for table in report.tables for finding in table.findings)
+    counts = [
+        f"{count} {word if count == 1 else plural}"
+        for severity, word, plural in (
+            ("error", "mistake", "mistakes"),
+            ("not checked", "thing not checked", "things not checked"),
+            ("warning", "warning", "warnings"),
+        )
+        if (count := held[severity])
+    ]
+    said = "All right" if report.all_right else "Not all right"
+    return f"{said}: {', '.join(counts)}" if counts else said
+
+
+def _table(table: Table, typed: Sheet, shown: Sheet) -> Iterator[str]:
+    yield f"<section><h2>{escape(table.sheet)} {table.range}</h2><p>{escape(headline(table))}</p>"
+    if table.biases:
+        yield f"<p>Biases: {escape(', '.join(f'{unit} adds {text}' for unit, text in table.biases.items()))}.</p>"
+    if table.all_right and not table.findings:
+        yield "<p>Everything agrees with the derivation.</p>"
+    yield f'<ol class="findings">{"".join(map(_item, table.findings))}</ol>'
     if table.losses and table.right_losses:
         yield _curves(table.losses, table.right_losses)
-    yield from _cells(table, sheet)
+    yield from _cells(_View(table), typed, shown)
     yield "</section>"
 
 
 def _item(finding: Finding) -> str:
     kind = "error" if finding.severity == "error" else "doubt"
-    place = f"{escape(finding.column)} in {escape(finding.cells)}: " if finding.column else ""
-    parts = [f'<li class="{kind}"><b>{escape(finding.severity)}</b> {place}{escape(finding.message)}']
+    place = f" {escape(finding.column)} in {escape(finding.cells)}" if finding.column else ""
+    parts = [f'<li class="{kind}"><b>{_WORDS[finding.severity]}{place}</b>: {escape(finding.message)}']
+    formula, _, named = finding.expected.partition(", which is ")
     if finding.found:
-        parts.append(f"<br>found <code>{escape(finding.found)}</code>")
-    if finding.expected:
-        formula, _, named = finding.expected.partition(", which is ")
-        parts.append(f"<br>right <code>{escape(formula)}</code>")
-        parts.append(f" ({escape(named)})" if named else "")
+        parts.append(f"<dl><dt>found</dt><dd><code>{escape(finding.found)}</code></dd></dl>")
+    if formula:
+        meaning = f" ({escape(named)})" if named else ""
+        parts.append(f'<dl><dt>right</dt><dd><code class="paste">{escape(formula)}</code>{meaning}</dd></dl>')
     return "".join(parts) + "</li>"
 
 
-def _cells(table: Table, sheet: Sheet) -> Iterator[str]:
-    """The table's cells, numbers and formulas, the wrong ones marked; of a long table the first rows."""
-    marks: dict[tuple[int, int], str] = {}
-    left, top, right, bottom = range_boundaries(table.range)
-    bottom = min(bottom, top + MOST_ROWS)
-    for finding in reversed(table.findings):
-        for area in finding.cells.split(",") if finding.column else ():
-            west, north, east, south = range_boundaries(area)
-            for row in range(north, min(south, bottom) + 1):
-                marks |= {(row, c): "error" if finding.severity == "error" else "doubt" for c in range(west, east + 1)}
-    left = min([left, *(column for _, column in marks)])
-    right = max([right, *(column for _, column in marks)])
-    yield '<div class="sheet"><table><tr><th></th>'
-    yield "".join(f"<th>{get_column_letter(column)}</th>" for column in range(left, right + 1)) + "</tr>"
-    for row in range(top, bottom + 1):
-        cells = []
-        for column in range(left, right + 1):
-            value = sheet.value(row, column)
-            text = (
-                ""
-                if value is None
-                else f"{value:.6g}"
-                if isinstance(value, float)
-                else str(getattr(value, "text", value))
-            )
-            text = escape(re.sub("^'", "", text)[:300])
-            mark = marks.get((row, column))
-            cells.append(
-                f'<td class="{mark}" title="{text}">{text}</td>' if mark else f'<td title="{text}">{text}</td>'
-            )
+@dataclass
+class _View:
+    """Which rows and columns of a table are shown, and which of its cells are marked, and how."""
+
+    table: Table
+    marks: dict[tuple[int, int], str] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = range_boundaries(self.table.range)
+        rows = {*range(top, min(bottom, top + FIRST_ROWS) + 1), bottom}
+        columns = {*range(left, right + 1)}
+        for finding in reversed(self.table.findings):
+            for area in _AREAS.split(finding.cells) if finding.column else ():
+                if "!" in area:  # on another sheet
+                    continue
+                west, north, east, south = range_boundaries(area)
+                marked = range(north, min(south, north + MARKED_ROWS) + 1)
+                rows |= {*marked} if len(rows) < FIRST_ROWS + MARKED_ROWS else set()
+                columns |= {*range(west, east + 1)}
+                kind = "error" if finding.severity == "error" else "doubt"
+                for row in (*marked, *rows):
+                    if north <= row <= south:
+                        self.marks |= {(row, column): kind for column in range(west, east + 1)}
+        self.rows, self.columns = sorted(rows), sorted(columns)
+
+
+def _cells(view: _View, typed: Sheet, shown: Sheet) -> Iterator[str]:
+    """The table as a spreadsheet shows it, wrong cells marked; of a long one the first rows and those with marks."""
+    heads = "".join(f"<th>{get_column_letter(column)}</th>" for column in view.columns)
+    yield f'<div class="sheet"><table><tr><th></th>{heads}</tr>'
+    above = view.rows[0]
+    for row in view.rows:
+        if row > above + 1:
+            yield f'<tr><th>⋮</th><td colspan="{len(view.columns)}"></td></tr>'
+        above = row
+        cells = (
+            _cell(typed.value(row, column), shown.value(row, column), view.marks.get((row, column)))
+            for column in view.columns
+        )
         yield f"<tr><th>{row}</th>{''.join(cells)}</tr>"
     yield "</table></div>"
 
 
-def _shown(value: Value) -> str:
+def _cell(typed: Value, shown: Value, mark: str | None) -> str:
+    number = isinstance(shown, float)
+    classes = " ".join(filter(None, (mark, "number" if number else None)))
+    text = f"{shown:.5g}" if number else _plain(typed if shown is None else shown)
+    return f"<td{f' class={classes!r}' if classes else ''} title='{escape(_plain(typed))}'>{escape(text)}</td>"
+
+
+def _plain(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
-    return re.sub("^'", "", str(getattr(value, "text", value)))[:300]
+        return f"{value:.15g}"
+    text = value.text if isinstance(value, Unreadable) else value
+    return text.removeprefix("'")[:LONGEST]
 
 
 def _curves(theirs: Sequence[float], right: Sequence[float]) -> str:
@@ -163,6 +213,7 @@ def _curves(theirs: Sequence[float], right: Sequence[float]) -> str:
         f'<polyline points="{points(scaled[1])}" stroke="var(--error)" stroke-dasharray="6 4"/></g>'
         f'<g fill="currentColor" font-size="13"><text x="54" y="220" text-anchor="end">{ends[0]}</text>'
         f'<text x="54" y="32" text-anchor="end">{ends[1]}</text><text x="580" y="245" text-anchor="end">'
-        f'update {count - 1}</text><text x="60" y="245">0</text></g></svg>'
+        f'update {count - 1}</text><text x="60" y="245">0</text><text x="66" y="16">E_total'
+        f"{' (logarithmic)' if logarithmic else ''}</text></g></svg>"
         f"<figcaption>{escape(label)}. Thick: the right one; dashed: this sheet.</figcaption></figure>"
     )

@@ -11,15 +11,16 @@ from functools import cached_property
 import mpmath
 import sympy as sp
 
-from cellgrad.spreadsheet.audit.cells import Book, Cell, Pattern, Sheet, Unreadable
+from cellgrad.spreadsheet.audit.cells import SWALLOWS, Book, Cell, Pattern, Sheet, Unreadable, mentioned
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
 from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout, is_text
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, parse, read_reference, tokenize
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, number, parse, read_reference, tokenize
 
 MOST_DISTINCT = 500  # formulas of one column; one that is filled down has one or two
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
 ERROR, WARNING, UNCHECKED = "error", "warning", "not checked"  # how severe a judgement is
 RANDOM = re.compile(r"\bRAND(?:BETWEEN|ARRAY)?\(", re.IGNORECASE)
+_LEAVES_EMPTY_OUT = re.compile(r"\b(?:PRODUCT|AVERAGE)\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,10 @@ class Reader:
             except FormulaError as error:
                 self._read[key] = error
         reading = self._read[key]
-        return self.unread(reading, name, row) if isinstance(reading, FormulaError) else reading
+        if not isinstance(reading, FormulaError):
+            return reading
+        drawn = row == self.layout.first and "uses the function RAND" in str(reading)
+        return RandomNumber(text) if drawn and not self._in_table(text, row) else self.unread(reading, name, row)
 
     def _steady(self, name: str, cell: Cell) -> bool:
         """Whether a formula means the same wherever it is filled down to, from the third row on."""
@@ -221,14 +225,11 @@ class Reader:
     def _references(self, text: str) -> list[Reference]:
         tokens = tokenize(text)
         found = [read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell"]
-        named = [self.defined.get(token.text.lower()) for token in tokens if token.kind == "name"]
+        named = [self.defined.get(token.text.lower().replace("'", "")) for token in tokens if token.kind == "name"]
         return found + [cell for cell in named if isinstance(cell, Reference)]
 
     def _in_table(self, text: str, row: int) -> bool:
-        try:
-            return any(self._place(cell, self.layout.sheet.title, row)[1] for cell in self._references(text))
-        except FormulaError:
-            return True
+        return any(self._place(cell, self.layout.sheet.title, row)[1] for cell in mentioned(text))
 
     def _key(self, cell: Reference, row: int) -> object:
         try:
@@ -251,12 +252,33 @@ class Reader:
 
         named = {name: value for name, value in self.defined.items() if not isinstance(value, Reference)}
         cells = {name: value for name, value in self.defined.items() if isinstance(value, Reference)}
-        return Formula(parse(text, resolve, named | cells), self._named(text, row), pattern.kind, tuple(outside))
+        exact = self._without_left_out(text, parse(text, resolve, named | cells))
+        return Formula(exact, self._named(text, row), pattern.kind, tuple(outside))
+
+    def _without_left_out(self, text: str, exact: sp.Expr) -> sp.Expr:
+        """The formula, unless it hands a function such as SUM or AVERAGE a cell that this would leave out."""
+        if SWALLOWS.search(text) and (taken := exact.free_symbols & self.texts.keys()):
+            raise FormulaError(f"reads {min(map(str, taken))}, a text, in a function that leaves texts out")
+        if _LEAVES_EMPTY_OUT.search(text) and (taken := exact.free_symbols & self.empty):
+            raise FormulaError(f"reads {min(map(str, taken))}, empty, in a function that leaves empty cells out")
+        return exact
 
     def parsed_with(self, text: str, row: int, instead: dict[Reference, sp.Expr]) -> sp.Expr:
         """A formula of a row, with something else in the place of some cells."""
         exact = parse(text, lambda cell: instead.get(cell) or self.meaning(cell, row), self.defined)
         return Formula(exact, "", None, ()).expression
+
+    def with_typed(self, text: str, row: int) -> tuple[sp.Expr, dict[sp.Symbol, sp.Rational]]:
+        """A formula of a row with a symbol for each number that is typed into it, and what these numbers are."""
+        pieces, typed = [], {}
+        for place, token in enumerate(tokenize(text)[:-1]):
+            symbol = sp.Symbol(f"typed.{place}", real=True)
+            if token.kind == "number":
+                typed[symbol] = number(token.text)
+            pieces.append(str(symbol) if token.kind == "number" else token.text)
+        names = self.defined | {str(symbol): symbol for symbol in typed}
+        exact = parse("".join(pieces), lambda cell: self.meaning(cell, row), names)
+        return Formula(exact, "", None, ()).expression, typed
 
     def meaning(self, cell: Reference, row: int) -> sp.Expr:
         """What a cell is to a formula in `row` of the table: a column, a number elsewhere, or a formula followed."""
@@ -276,7 +298,8 @@ class Reader:
             return sheet, None
         if cell.row_fixed and name in layout.beside:  # a cell of its own, that happens to stand beside the table
             return sheet, None
-        if cell.row_fixed and name in CONSTANT:
+        once = cell.row == layout.first < row - 1  # typed in the first row, and read from there with or without a $
+        if name in CONSTANT and (cell.row_fixed or once):
             return sheet, sp.Symbol(f"{name}[row {cell.row}]", real=True)
         return sheet, in_row(name, cell.row - row)
 
@@ -292,11 +315,10 @@ class Reader:
             raise FormulaError(f"reads {address}, which {value.reason}")
         symbol = outside_cell(address)
         if is_text(value):
-            number = _number_in(value[1:])
-            if number is None:
-                self.texts[symbol] = value[1:40]
-            else:  # a spreadsheet program takes a text that reads as a number for one
-                self.values[symbol], self.texts[symbol] = number, value[1:40]
+            said = _number_in(value[1:])
+            self.texts[symbol] = value[1:40]
+            if said is not None:  # a spreadsheet program takes a text that reads as a number for one
+                self.values[symbol] = said
             return symbol
         if isinstance(value, str):
             place = (sheet.title, cell.row, cell.column)
@@ -305,11 +327,12 @@ class Reader:
                 raise FormulaError(f"reads {address}, which depends on itself, in a circle")
             if len(chain) > LONGEST_CHAIN or self._followed > MOST_FOLLOWED:
                 raise FormulaError("leads to too many cells outside the table")
-            return parse(
+            exact = parse(
                 value,
                 lambda other: self._meaning(other, sheet.title, row, [*chain, place]),
                 self.book.names(sheet),
             )
+            return self._without_left_out(value, exact)
         self.values[symbol] = rational(value or 0)
         if value is None:
             self.empty.add(symbol)

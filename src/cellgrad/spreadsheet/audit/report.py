@@ -15,13 +15,15 @@ of a layer or to neither), which is reported.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from cellgrad.spreadsheet.audit.cells import AuditError, Book, Sheet, read_book
 from cellgrad.spreadsheet.audit.examine import examine
 from cellgrad.spreadsheet.audit.findings import Report
-from cellgrad.spreadsheet.audit.meaning import recognise
+from cellgrad.spreadsheet.audit.joined import beside_others, joined
+from cellgrad.spreadsheet.audit.meaning import Recognised, recognise
 from cellgrad.spreadsheet.audit.tables import FEWEST_COLUMNS, Layout, find_tables, nearest_headings
 from cellgrad.toynet import COLUMNS
 
@@ -39,21 +41,34 @@ def audit(path: str | Path) -> Report:
 
     def stored_sheet(sheet: Sheet) -> Sheet:
         same = stored().sheet(sheet.title)
+        if sheet.elsewhere:
+            other = stored().sheet(sheet.elsewhere.sheet.title)
+            return joined(same, replace(sheet.elsewhere, sheet=other))
         return same.turned if sheet.side else same
 
-    return Report(str(path), tuple(examine(book, *table, stored_sheet) for table in found))
+    return Report(str(path), tuple(examine(book, table, stored_sheet) for table in found))
 
 
-def _tables(book: Book) -> Iterator[tuple[Layout, dict]]:
+def _tables(book: Book) -> Iterator[Recognised]:
     for sheet in book.sheets:
-        upright = [table for layout in find_tables(sheet) if _enough(table := recognise(book, layout))]
+        upright = [table for layout in find_tables(sheet) if _enough(table := _completed(book, layout))]
         turned = [] if upright else find_tables(sheet.turned)
         yield from upright or [table for layout in turned if _enough(table := recognise(book, layout))]
 
 
-def _enough(table: tuple[Layout, dict]) -> bool:
-    layout, stand_ins = table
-    return len(layout.columns) + len(stand_ins) >= FEWEST_COLUMNS
+def _completed(book: Book, layout: Layout) -> Recognised:
+    """A table, together with the sheet that has most of the columns that it lacks."""
+    own = recognise(book, layout)
+    tables = [own]
+    if own.missing and layout.rows():
+        for sheet in beside_others(book, layout):
+            found = (recognise(book, other) for other in find_tables(sheet) if other.heading == layout.heading)
+            tables += [table for table in found if table.layout.columns.items() >= layout.columns.items()]
+    return min(tables, key=lambda table: len(table.missing))
+
+
+def _enough(table: Recognised) -> bool:
+    return len(COLUMNS) - len(table.missing) >= FEWEST_COLUMNS
 
 
 def _nearest(book: Book) -> str:

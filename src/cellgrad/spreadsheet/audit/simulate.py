@@ -5,6 +5,8 @@ Formulas are judged one by one; this is the proof of the whole: whatever was ove
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -39,7 +41,7 @@ class NotComputed(ValueError):
         self.column, self.row, self.reason = column, row, reason
 
 
-Values = dict[str, list[float | None]]  # column: its numbers from the first row on
+Values = dict[str, array]  # column: its numbers as floats from the first row on, nan where there is none
 
 
 @dataclass
@@ -58,7 +60,7 @@ def simulate(context: Context) -> Values:
         name: [content for rows, content in context.reader.runs(name) for _ in rows]
         for name in (*layout.columns, *layout.beside)
     }
-    values = {name: [_given(content) for content in column] for name, column in contents.items()}
+    values = {name: array("d", (_given(name, content) for content in column)) for name, column in contents.items()}
     compiled: dict[int, _Compiled] = {}
     orders: dict[tuple, list[tuple[str, Formula]]] = {}
     for place in range(len(layout.all_rows)):
@@ -76,12 +78,12 @@ def simulate(context: Context) -> Values:
     return values
 
 
-def _given(content: Content) -> float | None:
-    if isinstance(content, RandomNumber):
-        return 0.5
+def _given(name: str, content: Content) -> float:
+    if isinstance(content, RandomNumber):  # any number will do, and another one for each weight
+        return 0.3 + 0.1 * WEIGHT.index(name) if name in WEIGHT else 0.5
     if isinstance(content, Judgement) and content.kind == "empty":
         return 0.0
-    return content if isinstance(content, float) else None
+    return content if isinstance(content, float) else math.nan
 
 
 def _in_order(formulas: Mapping[str, Formula], row: int) -> Iterator[tuple[str, Formula]]:
@@ -123,8 +125,8 @@ def _computed(compiled: _Compiled, values: Values, name: str, place: int, first:
     arguments = []
     for other, offset, fixed in compiled.arguments:
         at = place + offset if fixed is None else fixed - first
-        value = values[other][at] if other in values and 0 <= at < len(values[other]) else None
-        if value is None:
+        value = values[other][at] if other in values and 0 <= at < len(values[other]) else math.nan
+        if math.isnan(value):
             raise NotComputed(name, row, f"reads {other} of row {first + at}, which holds no number by then")
         arguments.append(value)
     try:
@@ -145,12 +147,14 @@ def _function(expression: sp.Expr) -> tuple[list[str], Callable[..., float]]:
 def descent(context: Context, values: Values, rates: list[float]) -> Values:
     """The right numbers from the first row on, each update with its own learning rate.
 
-    Raises KeyError or TypeError where the first row lacks a number, ArithmeticError where floats end.
+    Raises KeyError where the first row lacks a number, ArithmeticError where floats end.
     """
     first = {name: column[0] for name, column in values.items() if name in (*CONSTANT, *WEIGHT)}
     first |= {name: float(value) for name, value in context.usual.items() if name not in first}
+    if any(map(math.isnan, first.values())):
+        raise KeyError("a number of the first row")
     functions = [(name, *_function(definition(name, context.bias))) for name in _COMPUTED]
-    table: Values = {name: [] for name in COLUMNS}
+    table: Values = {name: array("d") for name in COLUMNS}
     weights = {name: first[name] for name in WEIGHT}
     for rate in [*rates, None]:
         row = first | weights
@@ -166,7 +170,7 @@ def descent(context: Context, values: Values, rates: list[float]) -> Values:
 def learning_rates(context: Context, values: Values, rates: Rates, estimated: float | None = None) -> list[float]:
     """The learning rate of each update, from the second row on; the `estimated` one where no formula says it.
 
-    Raises KeyError, IndexError or TypeError where the column that a schedule takes it from holds no number.
+    Raises KeyError or IndexError where the column that a schedule takes it from holds no number.
     """
     usual, places = rates.usual, range(1, len(context.layout.all_rows))
     if usual is not None and usual.schedule is not None:
@@ -187,8 +191,13 @@ def _scheduled(context: Context, values: Values, schedule: sp.Expr, places: rang
     known = context.reader.values
 
     def number(symbol: sp.Symbol, place: int) -> float:
+        if symbol in known:
+            return float(known[symbol])
         name, offset = column_and_offset(symbol)
-        return float(known[symbol]) if symbol in known else values[name][place + offset]
+        value = values[name][place + offset]
+        if math.isnan(value):
+            raise KeyError(f"a number of the column {name}")
+        return value
 
     return [float(function(*[number(symbol, place) for symbol in symbols])) for place in places]
 
@@ -200,6 +209,6 @@ def first_difference(values: Values, right: Values) -> tuple[str, int, float, fl
         for name in names:
             if place < len(values[name]):
                 found, expected = values[name][place], right[name][place]
-                if found is None or not abs(found - expected) <= CLOSE * abs(expected) + LEAST:
+                if not abs(found - expected) <= CLOSE * abs(expected) + LEAST:  # nor where there is no number
                     return name, place, found, expected
     return None

@@ -36,7 +36,8 @@ _HEADINGS = tuple(
         (r"(?:b|bias)([12])", "b{}"),
     )
 )
-RATE_HEADING = re.compile(r"lr|eta|η|n|alpha|α|rate|learningrate|stepsize")
+# What names another value of the column, and not the column itself
+_NEXT = re.compile(r"\b(?:new|neu|next|updated?|after|old|prev\w*)\b|\+", re.IGNORECASE)
 _LOOK_ALIKE = str.maketrans("аеорсухіʜнтҺһ", "aeopcyxihhthh")  # Cyrillic letters that are drawn like Latin ones
 
 
@@ -52,13 +53,22 @@ def _column_name(value: Value) -> str | None:
     """Which of the columns a heading names, or None."""
     if not is_text(value) or len(value) > LONGEST_HEADING:
         return None
-    text = plain(value)
-    alike = re.sub(r"0(?=[12]$)", "o", re.sub(r"[l|]$", "1", text))  # a small L for 1, a zero for O
-    for spelling in (text, alike):
+    for spelling in _spellings(value):
         for pattern, name in _HEADINGS:
             if match := pattern.fullmatch(spelling):
                 return name.format(*match.groups())
     return None
+
+
+def _spellings(heading: str) -> Iterator[str]:
+    """A heading in full, then as it may be meant: a small L for 1, a zero for O, without what explains it."""
+    whole = plain(heading)
+    yield whole
+    yield re.sub(r"0(?=[12]$)", "o", re.sub(r"[l|]$", "1", whole))
+    first_line = heading.partition("\n")[0]
+    for shorter in (first_line, re.sub(r"\([^)]*\)|\[[^]]*\]", "", first_line)):
+        if not _NEXT.search(heading):
+            yield plain(shorter)
 
 
 @dataclass(frozen=True)
@@ -130,12 +140,13 @@ class Layout:
             for left, right, rows in blocks
             for top, bottom in _runs(rows)
         ]
-        return ",".join(first if first == last else f"{first}:{last}" for first, last in corners)
+        return ",".join(first if first == last else f"{first}:{last.rpartition('!')[2]}" for first, last in corners)
 
     @property
     def range(self) -> str:
         """The table's cells, headings included: "A2:AE70"."""
-        corners = min(self.columns.values()), max(self.columns.values())
+        own = [column for column in self.columns.values() if "!" not in self.sheet.address(self.heading, column)]
+        corners = min(own), max(own)
         first, last = self.heading, max(self.last, self.heading)
         return f"{self.sheet.address(first, corners[0])}:{self.sheet.address(last, corners[1])}"
 

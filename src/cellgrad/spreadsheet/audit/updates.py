@@ -149,6 +149,20 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
     )
 
 
+def update_of(context: Context, name: str, text: str, row: int) -> float | str:
+    """The learning rate of a formula that would be a weight's update in some row, or what is wrong with it.
+
+    Raises FormulaError for a formula that cannot be read.
+    """
+    expression = _seen_from_above(context.in_table(context.reader.parsed_with(text, row, {})))
+    if sp.expand(expression).coeff(SYMBOLS[name]) != 1:
+        raise FormulaError("does not start from the weight")
+    rate = _rate(context, expression, name, f"dE_d{name}")
+    if rate is None:
+        return _mistake(context, name, expression)
+    return rate if rate > 0 else "it goes uphill: the sign before the learning rate is the wrong way round"
+
+
 def _shared(name: str, words: str) -> str | None:
     """The cause of what is said of several weights in the same words; None of what names columns of one."""
     return None if name in words or "dE_d" in words else words

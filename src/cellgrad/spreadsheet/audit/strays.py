@@ -1,0 +1,55 @@
+"""Steps of the weights outside the table: a step by hand, in a block below it or beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from cellgrad.spreadsheet.audit.cells import Pattern, mentioned
+from cellgrad.spreadsheet.audit.context import Context
+from cellgrad.spreadsheet.audit.findings import Finding
+from cellgrad.spreadsheet.audit.tables import WEIGHT
+from cellgrad.spreadsheet.audit.updates import Update, update_of
+from cellgrad.spreadsheet.parser import FormulaError
+
+MOST_LOOKED_AT = 5_000  # formulas outside the table
+
+
+def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
+    """Findings on formulas outside the table that take a weight and its derivative from one row and are no step."""
+    layout = context.layout
+    for row, column in _outside(context):
+        text = str(layout.sheet.value(row, column))
+        cells = [(layout.names.get(cell.column), cell.row) for cell in mentioned(text)]
+        read = {name: place for name, place in cells if name in WEIGHT or (name or "").startswith("dE_d")}
+        weights = [name for name in read if name in WEIGHT]
+        above = read.get(weights[0]) if len(weights) == 1 else None
+        if above not in layout.rows() or len(read) != 2 or {*read.values()} != {above}:
+            continue
+        weight = weights[0]
+        try:
+            found = update_of(context, weight, text, above + 1)
+        except FormulaError:
+            continue
+        rate = usual.rate if usual else None
+        if isinstance(found, float):
+            if rate is None or math.isclose(found, rate, rel_tol=1e-12):
+                continue
+            found = f"takes the learning rate {found:g}, the table {rate:g}"
+        right = f"{layout.address(weight, above)}-{usual.source if usual else 'learning rate'}"
+        right = f"={right}*{layout.address(f'dE_d{weight}', above)}" if f"dE_d{weight}" in layout.columns else ""
+        typed = str(layout.sheet.typed(row, column))
+        yield Finding(weight, layout.sheet.address(row, column), "error", right, typed, f"a step by hand: {found}")
+
+
+def _outside(context: Context) -> Iterator[tuple[int, int]]:
+    """The places of formulas on the sheet that are not the table's, nor of the columns beside it."""
+    layout, looked_at = context.layout, 0
+    for row, cells in enumerate(layout.sheet.rows, start=1):
+        own = layout.names if row in layout.all_rows else {}
+        for column, cell in enumerate(cells, start=1):
+            if isinstance(cell, Pattern) and column not in own:
+                looked_at += 1
+                if looked_at > MOST_LOOKED_AT:
+                    return
+                yield row, column
