@@ -116,12 +116,12 @@ def _item(finding: Finding) -> str:
     kind = "error" if finding.severity == "error" else "doubt"
     place = f" {escape(finding.column)} in {escape(finding.cells)}" if finding.column else ""
     parts = [f'<li class="{kind}"><b>{_WORDS[finding.severity]}{place}</b>: {escape(finding.message)}']
-    formula, _, named = finding.expected.partition(", which is ")
-    if finding.found:
-        parts.append(f"<dl><dt>found</dt><dd><code>{escape(finding.found)}</code></dd></dl>")
-    if formula:
-        meaning = f" ({escape(named)})" if named else ""
-        parts.append(f'<dl><dt>right</dt><dd><code class="paste">{escape(formula)}</code>{meaning}</dd></dl>')
+    for word, text, style in (("found", finding.found, "found"), ("right", finding.expected, "paste")):
+        formula, _, named = text.partition(", which is ")
+        meaning = f"<br>{escape(named)}" if named else ""
+        if formula:
+            code = f'<code class="{style}">{escape(formula)}</code>{meaning}'
+            parts.append(f"<dl><dt>{word}</dt><dd>{code}</dd></dl>")
     return "".join(parts) + "</li>"
 
 
@@ -199,7 +199,7 @@ def _curves(theirs: Sequence[float], right: Sequence[float]) -> str:
     def points(curve: Sequence[float]) -> str:
         spread = high - low or 1.0
         return " ".join(
-            f"{60 + 520 * place / (count - 1):.1f},{220 - 190 * (curve[place] - low) / spread:.1f}"
+            f"{76 + 504 * place / (count - 1):.1f},{220 - 190 * (curve[place] - low) / spread:.1f}"
             for place in range(0, len(curve), step)
         )
 
@@ -208,12 +208,12 @@ def _curves(theirs: Sequence[float], right: Sequence[float]) -> str:
     label += f"the right one from {right[0]:.4g} to {right[-1]:.4g}"
     return (
         f'<figure><svg viewBox="0 0 600 260" role="img" aria-label="{escape(label)}">'
-        f'<g fill="none" stroke-width="2"><path d="M60 20V220H580" stroke="currentColor"/>'
+        f'<g fill="none" stroke-width="2"><path d="M76 20V220H580" stroke="currentColor"/>'
         f'<polyline points="{points(scaled[0])}" stroke="var(--right)" stroke-width="5" opacity=".6"/>'
         f'<polyline points="{points(scaled[1])}" stroke="var(--error)" stroke-dasharray="6 4"/></g>'
-        f'<g fill="currentColor" font-size="13"><text x="54" y="220" text-anchor="end">{ends[0]}</text>'
-        f'<text x="54" y="32" text-anchor="end">{ends[1]}</text><text x="580" y="245" text-anchor="end">'
-        f'update {count - 1}</text><text x="60" y="245">0</text><text x="66" y="16">E_total'
+        f'<g fill="currentColor" font-size="13"><text x="70" y="220" text-anchor="end">{ends[0]}</text>'
+        f'<text x="70" y="32" text-anchor="end">{ends[1]}</text><text x="580" y="245" text-anchor="end">'
+        f'update {count - 1}</text><text x="76" y="245">0</text><text x="82" y="16">E_total'
         f"{' (logarithmic)' if logarithmic else ''}</text></g></svg>"
         f"<figcaption>{escape(label)}. Thick: the right one; dashed: this sheet.</figcaption></figure>"
     )
