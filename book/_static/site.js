@@ -73,7 +73,7 @@ addEventListener("beforeprint", () => {
   document.documentElement.dataset.theme = "light";
   undo.push(() => { document.documentElement.dataset.theme = theme; });
   document.querySelectorAll("article").forEach(solutionsToTheEnd);
-  for (const fold of document.querySelectorAll("article details:not(.fold):not([open])")) {
+  for (const fold of document.querySelectorAll("article details:is(:not(.fold), .guess):not([open])")) {
     fold.open = true;
     undo.push(() => { fold.open = false; });
   }
