@@ -154,6 +154,16 @@ def test_no_answer_makes_it_fail_or_passes_by_chance(number, answer):
     assert not reply.right and reply.text and "\n" not in reply.text
 
 
+def test_a_mistake_where_all_derivatives_are_tiny_is_judged_by_its_direction():
+    """Where units are saturated, all derivatives are within any fixed distance of each other."""
+    there = ToyNetwork(weights=(3, -2, 1, -4, -30, -30, -35, -32))
+    right = there.gradient()
+    assert 0 < np.abs(right).max() < 1e-11
+    assert "signs" in exercises.judge("04.7", (there, -right)).text
+    across = -right + np.abs(right).max() * np.eye(8)[7]
+    assert exercises.judge("04.7", (there, across)).right
+
+
 def test_who_asks_without_an_answer_is_told_what_to_give(capsys):
     assert "h_2" in said(capsys, "01.1") and "h_2" in said(capsys, "1.1", ...)
     assert said(capsys, "13.6") == said(capsys, "13.6", 0.999) != ""

@@ -556,7 +556,7 @@ def no_rise(answer: Any) -> str | None:
     if not wrong.any():
         return "All eight are zero: then the weights stay where they are, and the loss with them."
     angle = math.degrees(math.acos(np.clip(right @ wrong / np.linalg.norm(right) / np.linalg.norm(wrong), -1, 1)))
-    if np.allclose(wrong, -right):
+    if np.allclose(wrong, -right, rtol=1e-6, atol=0):
         return "All signs are turned, so the loss rises at every start: nobody could miss that. Invent a finer one."
     if angle < 1e-3:
         return "Here your formulas agree with the right ones: at this start the mistake does not show."
