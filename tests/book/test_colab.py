@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import site
 import subprocess
 import tomllib
@@ -57,3 +58,14 @@ def test_the_first_cell_installs_all_of_the_package(colab, tmp_path):
     tracked = run("git", "ls-files", "src/cellgrad", cwd=ROOT).stdout.split()
     missing = [name for name in tracked if not (installed / Path(name).relative_to("src/cellgrad")).is_file()]
     assert len(tracked) > 50 and not missing
+
+
+@pytest.mark.parametrize("chapter", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_links_and_pictures_need_no_site(chapter):
+    """Colab makes a link absolute that is a file's name beside the notebook; JupyterLab opens that file."""
+    for cell in nbformat.read(chapter, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", "", cell.source, flags=re.S)
+            for target in filter(None, re.findall(r"\]\(([^)#\s]*)", text)):
+                assert target.startswith("http") or ((chapter.parent / target).is_file() and "/" not in target), target
+            assert "<img" not in text and not re.search(r"!\[[^]]*\]\((?!attachment:)", text)
