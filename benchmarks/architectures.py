@@ -14,7 +14,7 @@ import re
 import signal
 import time
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,10 +168,8 @@ def contestants() -> dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Modul
         size = (3, 224, 224) if name == "dpt" else (3, 128, 128)
         return (lambda: smp.create_model(name, encoder, encoder_weights=None)), lambda _: size
 
-    families = defaultdict(list)
-    for name in timm.list_models():
-        families[timm.models._registry._model_to_module[name]].append(name)
-    firsts = [min(names, key=_bulk) for names in families.values()]
+    families = [timm.list_models(module=module) for module in timm.list_modules()]
+    firsts = [min(names, key=_bulk) for names in families if names]
     others = [name for name in timm.list_models() if name not in firsts]
     order = {f"timm {name}": of_timm(name) for name in firsts}
     order |= {f"smp {name}": of_smp(name) for name in sorted(smp.MODEL_ARCHITECTURES_MAPPING)}
@@ -223,7 +221,7 @@ if __name__ == "__main__":
             tqdm.write(f"{name}: {verdict}. {why}")
     for library in ("timm", "smp"):
         counts = Counter(verdict for name, verdict in verdicts.items() if name.startswith(library))
-        traced = counts["exact"] + counts["bounded"] + counts["wrong"]
-        tried = counts.total() - counts["too long"]
-        share = f", {traced / tried:.1%} of those tried were traced" if tried else ""
-        print(f"{library}: {', '.join(f'{n} {verdict}' for verdict, n in counts.most_common())}{share}")
+        traced, tried = counts["exact"] + counts["bounded"] + counts["wrong"], counts.total() - counts["too long"]
+        if tried:
+            verdicts_told = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+            print(f"{library}: {verdicts_told}; {traced / tried:.1%} of those tried were traced")
