@@ -70,7 +70,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_targets_are_large_enough(name, 
     with opened(browser, made(name), theme=theme, width=360) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
         small = tab.evaluate(
-            """[...document.querySelectorAll('.cg-panel button, .cg-panel input, .cg-panel select')]
+            """[...document.querySelectorAll('figure.cg :is(button, input, select, textarea)')]
             .filter(e => e.offsetParent).map(e => [e, (e.closest('label') || e).getBoundingClientRect()])
             .filter(([e, b]) => b.height < 24 || b.width < 24).map(([e]) => e.outerHTML)"""
         )
@@ -113,16 +113,87 @@ def test_canvases_turn_dark_with_the_page(name, browser):
         assert painted(tab) == light
 
 
+def heard(tab):
+    """What the browser tells a screen reader: for each node its role, its name, and whether it can be focused."""
+    session = tab.context.new_cdp_session(tab)
+    nodes = {node["nodeId"]: node for node in session.send("Accessibility.getFullAXTree")["nodes"]}
+    for node in nodes.values():
+        properties = {one["name"]: one["value"].get("value") for one in node.get("properties", [])}
+        above, inside = node, []
+        while above := nodes.get(above.get("parentId")):
+            inside.append(above["role"]["value"])
+        if not node["ignored"] and "figure" in inside:
+            name = node.get("name", {}).get("value", "")
+            yield {"role": node["role"]["value"], "name": name, "inside": inside} | properties
+
+
 @names
-def test_every_control_has_a_name(name, browser):
+def test_a_screen_reader_gets_names_and_no_control_hidden_in_an_image(name, browser):
+    controls = ("button", "slider", "checkbox", "radio", "combobox", "spinbutton", "textbox", "application", "region")
     with opened(browser, made(name)) as tab:
-        for role in ("button", "slider", "checkbox", "radio", "combobox", "spinbutton"):
-            for control in tab.get_by_role(role).all():
-                tab_name = control.evaluate(
-                    "e => e.getAttribute('aria-label') || (e.closest('label') || e).innerText"
-                    " || (e.labels && [...e.labels].map(l => l.innerText).join(' '))"
-                )
-                assert tab_name.strip(), control.evaluate("e => e.outerHTML")
+        focusable = [node for node in heard(tab) if node.get("focusable") and node["role"] != "option"]
+        assert len(focusable) > 3 and {node["role"] for node in focusable} <= set(controls)
+        assert [node for node in focusable if not node["name"].strip() or "image" in node["inside"]] == []
+        assert [node for node in heard(tab) if node["role"] == "columnheader" and not node["name"].strip()] == []
+        in_tree = len(tab.locator("figure.cg :is(button, input, select, textarea, [tabindex]):visible").all())
+        assert len(focusable) == in_tree
+
+
+@names
+def test_sliders_say_their_values_with_units(name, browser):
+    units = {
+        "draw": {"turned by": "degrees", "moved right": "pixels", "moved down": "pixels"},
+        "window": {"kernel size": "3 by 3 pixels", "stride": "1 pixel", "padding": "0 pixels", "dilation": "1 pixel"},
+        "seeds": {"pairs n": "10 pairs"},
+    }
+    with opened(browser, made(name)) as tab:
+        for slider in tab.get_by_role("slider").all():
+            said = slider.get_attribute("aria-valuetext")
+            assert units.get(name, {}).get(slider.get_attribute("aria-label"), "") in said
+            before = said
+            slider.press("ArrowRight")
+            if slider.evaluate("e => e.value !== undefined && e.value === e.max"):
+                slider.press("ArrowLeft")
+            tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert slider.get_attribute("aria-valuetext") != before
+            if slider.evaluate("e => e.tagName") != "INPUT":
+                low, now, high = (float(slider.get_attribute(f"aria-value{end}")) for end in ("min", "now", "max"))
+                assert low <= now <= high
+
+
+@names
+def test_what_happens_is_said_once_the_hand_rests(name, browser):
+    with opened(browser, made(name)) as tab:
+        line, picture = tab.locator(".cg-said"), tab.locator(".cg-picture > svg")
+        assert line.get_attribute("aria-live") == "polite"
+        tab.wait_for_timeout(600)
+        before = line.text_content(), picture.get_attribute("aria-label")
+        control = tab.locator("figure.cg :is([tabindex='0'][aria-roledescription], .cg-panel input[type=range])").first
+        if name == "hard_digits":
+            control = tab.locator(".cg-picture > svg")
+        if name == "frontier":
+            tab.get_by_role("button", name="Smaller").press("Enter")
+        elif name == "draw":
+            tab.get_by_role("combobox", name="Test digit").press("Home")
+        else:
+            control.press("ArrowLeft")
+        tab.wait_for_function("was => document.querySelector('.cg-said').textContent !== was", arg=before[0])
+        if name != "hard_digits":  # its picture is the control itself, and has a name of its own
+            assert line.text_content() in picture.get_attribute("aria-label") != before[1]
+
+
+@pytest.mark.parametrize(
+    "name, button, done",
+    [
+        ("window", "Scan all places", "state.row === 25"),
+        ("draw", "Which pixels mattered?", "falls.length === 169"),
+        ("bowl", "Roll", "state.shown === 40"),
+    ],
+)
+def test_nothing_moves_by_itself_where_motion_is_not_wanted(name, button, done, browser):
+    with opened(browser, made(name), reduced_motion="reduce") as tab:
+        at_once = f"document.querySelector('figure.cg').cellgrad.{done}"
+        assert tab.get_by_role("button", name=button).evaluate(f"button => {{ button.click(); return {at_once}; }}")
 
 
 @names

@@ -67,13 +67,15 @@ function cellgradBase(root) {
   // 14392 as 14,392. (toLocaleString takes the time of a frame for fifty numbers.)
   const grouped = (whole) => String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
 
-  // Spoken once the hand rests, so that a drag is not a flood of words.
+  // Spoken once the hand rests, so that a drag is not a flood of words; and what the picture is called from then on.
   let speaking;
   function say(words) {
     clearTimeout(speaking);
     speaking = setTimeout(() => {
-      const line = find(".cg-said");
-      if (line.textContent !== words) line.textContent = words;
+      put(find(".cg-said"), words);
+      if (picture.getAttribute("tabindex") === null) {
+        dress(picture, { "aria-label": `${root.getAttribute("aria-label")}, as it is now. ${words}` });
+      }
     }, 400);
   }
 
@@ -187,8 +189,9 @@ function cellgradBase(root) {
     return made;
   }
 
-  // A slider with its name before it and its value after it. `show` writes the value; `change` is told it.
-  function slider(parent, { label, spoken = label, min, max, step, value, show = number, change }) {
+  // A slider with its name before it and its value after it. `show` writes the value, `spell` says it with its unit;
+  // `change` is told it.
+  function slider(parent, { label, spoken = label, min, max, step, value, show = number, spell = show, change }) {
     const row = add(parent, "label", { class: "cg-slider" });
     add(row, "span", { "aria-hidden": "true" }, label);
     const input = add(row, "input", { type: "range", min, max, step, "aria-label": spoken });
@@ -199,7 +202,7 @@ function cellgradBase(root) {
       last = to;
       input.value = to;
       shown.textContent = show(to);
-      input.setAttribute("aria-valuetext", shown.textContent);
+      input.setAttribute("aria-valuetext", spell(to));
     };
     set(value);
     input.addEventListener("input", () => {
@@ -309,9 +312,14 @@ function cellgradBase(root) {
     }
   }
 
+  // A part of the picture that is a slider as well: its name and its ends.
+  const handle = (target, label, [min, max]) =>
+    dress(target, { role: "slider", "aria-label": label, "aria-valuemin": min, "aria-valuemax": max });
+
   // Arrow keys (and Home, End, Page Up, Page Down where they mean something) on a focused part of a picture.
   function keys(target, actions) {
     target.setAttribute("tabindex", "0");
+    if (target !== picture) dress(picture, { role: "group" }); // an image would hide its parts from a screen reader
     target.addEventListener("keydown", (event) => {
       const action = actions[event.key];
       if (!action || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -377,6 +385,7 @@ function cellgradBase(root) {
     tick,
     numeral,
     drag,
+    handle,
     keys,
     line,
     path,

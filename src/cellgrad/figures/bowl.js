@@ -116,7 +116,7 @@ function figure(root, data, cg) {
     renderSoon();
   });
   for (const name of ["curve", "path", "dots", "ball", "said", "contours"]) part[name].style.pointerEvents = "none";
-  cg.dress(part.ball, { role: "slider", "aria-label": "the ball's first place" });
+  cg.handle(part.ball, "the ball's first place", [-data.reach, data.reach]);
   const go = (name, way, limit) => () => {
     state[name] = cg.clamp(state[name] + 0.05 * way, -limit, limit);
     render();
@@ -186,7 +186,8 @@ function figure(root, data, cg) {
       spots.map(([x, y]) => `M${x - 2.5} ${y}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0`).join(""),
     );
     const [x, y] = state.shown >= data.updates ? spots[0] : spots[last];
-    cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": state.steep, "aria-valuetext": number(state.steep, 3) });
+    const first = number(state.steep, 3) + (state.trough ? ` steep, ${number(state.along, 3)} flat` : "");
+    cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": state.steep, "aria-valuetext": first });
     part.up.textContent = state.trough ? "steep direction" : "loss E";
     part.along.textContent = state.trough ? "flat direction" : "distance from the bottom e";
     part.said.textContent =

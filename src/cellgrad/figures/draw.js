@@ -319,6 +319,7 @@ function figure(root, data, cg) {
       step: 5,
       value: 0,
       show: (value) => `${number(value)}°`,
+      spell: (value) => `${number(value)} degrees anticlockwise`,
       change: (value) => {
         state.turn = value;
         followSoon();
@@ -330,6 +331,7 @@ function figure(root, data, cg) {
       max: 10,
       step: 1,
       value: 0,
+      spell: (value) => `${number(value)} pixels`,
       change: (value) => {
         state.right = value;
         followSoon();
@@ -341,6 +343,7 @@ function figure(root, data, cg) {
       max: 10,
       step: 1,
       value: 0,
+      spell: (value) => `${number(value)} pixels`,
       change: (value) => {
         state.down = value;
         followSoon();

@@ -327,7 +327,7 @@ function figure(root, data, cg) {
     "",
     "",
   ];
-  for (const name of columns) cg.add(head, "th", { scope: "col" }, name);
+  for (const name of columns) cg.add(head, name ? "th" : "td", name ? { scope: "col" } : {}, name);
   const body = cg.add(sheet, "tbody");
   let cells = [];
 
@@ -341,7 +341,7 @@ function figure(root, data, cg) {
     body.textContent = "";
     cells = state.layers.map((layer, index) => {
       const line = cg.add(body, "tr"),
-        name = cg.add(line, "td");
+        name = cg.add(line, "th", { scope: "row" });
       const kind = cg.add(cg.add(line, "td"), "select", { "aria-label": `kind of layer ${index + 1}` });
       for (const one of kinds) cg.add(kind, "option", { value: one }, one);
       kind.value = layer.kind;
@@ -591,7 +591,7 @@ function figure(root, data, cg) {
 
   for (const name of ["dots", "paths", "unit", "names", "digit", "spread", "field", "neighbour"])
     part[name].style.pointerEvents = "none";
-  cg.dress(part.plate, { class: "cg-cross", role: "group", "aria-roledescription": "units" });
+  cg.dress(part.plate, { class: "cg-cross", role: "application", "aria-roledescription": "units, chosen by arrow keys" });
   cg.dress(part.square, { class: "cg-cross" });
   cg.drag(
     part.plate,

@@ -29,7 +29,8 @@ function figure(root, data, cg) {
   }
   cards.forEach((card, place) => {
     card.style.cursor = "pointer";
-    if (card.nextElementSibling) card.nextElementSibling.style.pointerEvents = "none";
+    cg.dress(card, { "aria-hidden": "true" }); // the group around the cards speaks for them
+    cg.dress(card.nextElementSibling, { "aria-hidden": "true" }).style.pointerEvents = "none";
     card.addEventListener("click", () => choose(place));
   });
   cg.keys(cg.picture, {
@@ -38,7 +39,7 @@ function figure(root, data, cg) {
     ...Object.fromEntries(digits.map((_, digit) => [String(digit), () => guess(digit)])),
   });
   cg.dress(cg.picture, {
-    role: "group",
+    role: "application",
     "aria-label": `${data.labels.length} cards; arrow keys choose one, digits guess`,
   });
 

@@ -41,15 +41,12 @@ function figure(root, data, cg) {
     }
     state.walked = -1;
     render();
-    const loss = row(state.now).E_total;
-    cg.say(`After ${state.table.length} updates the loss is ${number(loss)}.`);
   }
   function step() {
     const walk = walks[state.variant];
     if (state.walked >= walk.length - 1) return update(1);
     state.walked += 1;
     render();
-    cg.say(words.textContent);
   }
   function finish() {
     state.walked = walks[state.variant].length - 1;
@@ -198,6 +195,7 @@ function figure(root, data, cg) {
         `Row ${state.table.length}: the loss is ${number(values.E_total, 6)}. Step walks through this row.`,
       );
     }
+    cg.say(words.textContent);
     stepButton.textContent = state.walked === walk.length - 1 ? "Update all eight" : "Step";
     failing.hidden = !data.variants[state.variant].start;
     for (const name of order) sliders[name].set(state.now[name]);
@@ -218,7 +216,7 @@ function figure(root, data, cg) {
       body.textContent = "";
       lines = rows.slice(from).map((_, place) => {
         const line = add(body, "tr", from + place === rows.length - 1 ? { class: "cg-now" } : {});
-        add(line, "td", {}, String(from + place));
+        add(line, "th", { scope: "row" }, String(from + place));
         return data.columns.map(() => add(line, "td"));
       });
     }

@@ -94,6 +94,7 @@ function figure(root, data, cg) {
     max: data.most,
     step: 1,
     value: state.pairs,
+    spell: (value) => `${value} pairs`,
     change: (value) => {
       state.pairs = value;
       renderSoon();

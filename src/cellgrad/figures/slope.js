@@ -86,6 +86,7 @@ function figure(root, data, cg) {
   const points = {
     first: {
       label: "the point",
+      ends: [-data.reach, data.reach],
       move: (value) => {
         state.at = value;
       },
@@ -94,7 +95,8 @@ function figure(root, data, cg) {
       },
     },
     second: {
-      label: "the second point",
+      label: "the second point's distance",
+      ends: [10 ** narrowest, 10 ** widest],
       move: (value) => {
         state.nudge = cg.clamp(Math.abs(value - state.at), 0.01, 10 ** widest);
       },
@@ -111,8 +113,8 @@ function figure(root, data, cg) {
     points[held].move(value);
     renderSoon();
   });
-  for (const [name, { label, by: nudgeBy }] of Object.entries(points)) {
-    cg.dress(part[name], { role: "slider", "aria-label": label });
+  for (const [name, { label, ends, by: nudgeBy }] of Object.entries(points)) {
+    cg.handle(part[name], label, ends);
     const go = (way) => () => {
       nudgeBy(way);
       render();
@@ -202,8 +204,8 @@ function figure(root, data, cg) {
     for (const exponent of [0, -1, -2, -3, -6, -9, -12]) {
       const slope = secantAt(10 ** exponent),
         line = cg.add(body, "tr");
-      for (const cell of [number(10 ** exponent, 2), number(slope, 8), number(slope - tangent, 2)])
-        cg.add(line, "td", {}, cell);
+      cg.add(line, "th", { scope: "row" }, number(10 ** exponent, 2));
+      for (const cell of [number(slope, 8), number(slope - tangent, 2)]) cg.add(line, "td", {}, cell);
     }
     cg.say(
       `With a nudge of ${number(nudge, 3)} the secant's slope is ${number(secant)}, the tangent's ${number(tangent)}.`,

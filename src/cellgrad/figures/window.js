@@ -101,21 +101,22 @@ function figure(root, data, cg) {
             });
       state.tap = 0;
       buildWeights();
+      buildTables();
     }
-    rebuild();
+    slideAnew();
   }
-  function rebuild() {
+  function slideAnew() {
     places = count();
     state.row = Math.min(state.row, places - 1);
     state.column = Math.min(state.column, places - 1);
     visited = new Uint8Array(places * places);
     wanted = convolve(made("upright", state.size));
-    buildPicture();
+    resize();
     compute();
   }
   function compute() {
     output = convolve(state.kernel);
-    render();
+    renderSoon();
   }
   function setKernel(kernel, preset) {
     Object.assign(state, { kernel, preset });
@@ -208,6 +209,7 @@ function figure(root, data, cg) {
       max: data.largest[setting === "size" ? "kernel" : setting],
       step: 1,
       value: state[setting],
+      spell: (value) => (setting === "size" ? `${value} by ${value} pixels` : `${value} ${value === 1 ? "pixel" : "pixels"}`),
       change: (value) => reshape(setting, value),
     });
   }
@@ -249,7 +251,7 @@ function figure(root, data, cg) {
   cg.drag(part.output, cg.picture, (px, py) => {
     moveTo(Math.floor(((py - top) / side) * places), Math.floor(((px - right) / side) * places));
   });
-  cg.dress(part.window, { role: "group", "aria-roledescription": "window on the digit" });
+  cg.dress(part.window, { role: "application", "aria-roledescription": "window on the digit, moved by arrow keys" });
   const far = (shift) => (shift ? 5 : 1);
   cg.keys(part.window, {
     ArrowLeft: (shift) => moveTo(state.row, state.column - far(shift)),
@@ -268,24 +270,20 @@ function figure(root, data, cg) {
   const answers = cg.squares(part.output, { up: "red", down: "blue" });
   let taps = [],
     cells = [];
-  function buildPicture() {
+  function resize() {
     const cell = side / (n + 2 * state.padding),
       inset = state.padding * cell,
       inner = side - 2 * inset;
     for (const name of ["digit", "edge"])
       cg.dress(part[name], { x: left + inset, y: top + inset, width: inner, height: inner });
+    for (const square of taps) cg.dress(square, { width: cell, height: cell });
+    cg.dress(part.mark, { width: side / places, height: side / places });
+  }
+  function buildTables() {
     part.window.textContent = part.tables.textContent = "";
     taps = state.kernel.map(() =>
-      cg.draw(part.window, "rect", {
-        width: cell,
-        height: cell,
-        fill: "none",
-        stroke: colours.green,
-        "stroke-width": 1.4,
-      }),
+      cg.draw(part.window, "rect", { fill: "none", stroke: colours.green, "stroke-width": 1.4 }),
     );
-    const answer = side / places;
-    cg.dress(part.mark, { width: answer, height: answer });
     const { lefts, side: wide, top: high } = data.tables,
       step = wide / state.size;
     const letters = state.size > 3 ? 7.5 : 11;
@@ -383,5 +381,7 @@ function figure(root, data, cg) {
   const renderSoon = cg.once(render);
   root.cellgrad.slopes = () => state.kernel.map((_, tap) => slope(tap));
   buildWeights();
-  rebuild();
+  buildTables();
+  slideAnew();
+  render();
 }
