@@ -203,7 +203,8 @@ class _Parser:
         """Unary minus binds tighter than ^, as nowhere else but in spreadsheets."""
         negative = False
         while sign := self.take("-", "+"):
-            negative ^= sign == "-"
+            if sign == "-":
+                negative = not negative
         operand = self.operand()
         while self.take("%"):
             operand = operand / 100

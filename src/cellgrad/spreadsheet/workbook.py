@@ -350,7 +350,7 @@ def _loss_chart(book: xlsxwriter.Workbook, rows: int, legend: bool, logarithmic:
     place = {"label_position": "low", "position_axis": "on_tick"}
     chart.set_title({"none": True})
     chart.set_x_axis({"name": "update", **ticks, **place, **plain})
-    chart.set_y_axis({"name": "E_total" + ", log scale" * logarithmic, **scale, **plain, **grid})
+    chart.set_y_axis({"name": "E_total, log scale" if logarithmic else "E_total", **scale, **plain, **grid})
     chart.set_legend({"position": "right"} if legend else {"none": True})
     return chart
 

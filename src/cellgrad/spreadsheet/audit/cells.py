@@ -96,9 +96,12 @@ class Pattern:
                 text += piece.replace("{", "{{").replace("}", "}}")
                 continue
             letters = get_column_letter(piece.column if piece.column_fixed else max(1, piece.column + column))
-            text += "$" * piece.column_fixed + letters
-            text += f"${piece.row}" if piece.row_fixed else "{}"
-            offsets += [] if piece.row_fixed else [piece.row]
+            text += f"${letters}" if piece.column_fixed else letters
+            if piece.row_fixed:
+                text += f"${piece.row}"
+            else:
+                text += "{}"
+                offsets.append(piece.row)
         return text, offsets
 
     @property

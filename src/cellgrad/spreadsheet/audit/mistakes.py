@@ -187,7 +187,7 @@ def bracketed(tokens: list[Token]) -> Iterator[list[Token]]:
             continue
         level = 0
         for stop in range(start, len(body)):
-            level += (body[stop].text == "(") - (body[stop].text == ")")
+            level += {"(": 1, ")": -1}.get(body[stop].text, 0)
             if level < 0:
                 break
             complete = body[stop].kind != "sign" or body[stop].text in (")", "%")
