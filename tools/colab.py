@@ -1,8 +1,9 @@
 """Run chapters as on Colab: `colab.py [NAME…]`, each alone in an empty folder, the package absent at the start.
 
 An environment of its own gets the versions below, which Colab had in autumn 2025, and the PyTorch of the environment
-that this runs in, since Colab's would be gigabytes. The first cell of a chapter installs the package; the address in it
-is led to a clone of this repository. Prints a line for each chapter; exit 1 if one of them failed.
+that this runs in, since Colab's would be gigabytes. The first cell of a chapter installs the package, from a wheel in
+place of the address (that the address works is tested in tests/book/test_colab.py). Prints a line for each chapter;
+exit 1 if one of them failed.
 """
 
 import os
@@ -42,7 +43,7 @@ BESIDE = [
     "jinja2",
     "networkx",
     "fsspec",
-    "setuptools<81",
+    "setuptools>=77,<81",
 ]
 TORCH = ("torch", "torchgen", "functorch", "torchvision")
 
@@ -51,10 +52,8 @@ def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
     return subprocess.run(list(map(str, command)), check=True, text=True, capture_output=True, **options)
 
 
-def environment(folder: Path) -> tuple[Path, dict[str, str]]:
-    """The Python of a fresh environment, and variables that lead the repository's address to a clone."""
-    run("git", "clone", "-q", ROOT, folder / "clone")
-    run("git", "tag", "-f", f"v{PROJECT['version']}", cwd=folder / "clone")
+def environment(folder: Path) -> tuple[Path, Path]:
+    """The Python of a fresh environment, and the package's wheel."""
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / "bin" / "python"
     run(python, "-m", "pip", "install", "-q", *COLABS, *BESIDE)
@@ -65,27 +64,25 @@ def environment(folder: Path) -> tuple[Path, dict[str, str]]:
             if path.exists():
                 (theirs / path.name).symlink_to(path)
     run(python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3")
-    variables = os.environ | {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{(folder / 'clone').as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": PROJECT["urls"]["Repository"],
-        "PYTHONPATH": "",
-    }
-    return python, variables
+    run("git", "clone", "-q", ROOT, folder / "clone")
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, folder / "clone")
+    return python, next(folder.glob("*.whl"))
 
 
-def alone(chapter: Path, python: Path, variables: dict[str, str]) -> str:
+def alone(chapter: Path, python: Path, wheel: Path) -> str:
     """What went wrong when a chapter ran top to bottom in an empty folder; nothing where it went well."""
+    address = f"git+{PROJECT['urls']['Repository']}@v{PROJECT['version']}"
     subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", PROJECT["name"]], capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         notebook = nbformat.read(chapter, as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
+                cell.source = cell.source.replace(address, str(wheel))
         nbformat.write(notebook, Path(folder) / chapter.name)
         execute = "from nbclient.cli import main; main()"
         command = [python, "-c", execute, "--inplace", "--timeout", "1800", chapter.name]
-        ran = subprocess.run(command, cwd=folder, env=variables, text=True, capture_output=True)
+        ran = subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": ""}, text=True, capture_output=True)
         found = nbformat.read(Path(folder) / chapter.name, as_version=4).cells
         errors = [o for c in found if c.cell_type == "code" for o in c.outputs if o.get("output_type") == "error"]
     lines = [f"{e.ename}: {e.evalue}" for e in errors] or (ran.stderr.strip().splitlines()[-1:] or ["no message"])
@@ -96,12 +93,12 @@ def main() -> int:
     chapters = sorted(p for p in (ROOT / "book").glob("*.ipynb") if p.name.startswith(tuple(sys.argv[1:]) or ""))
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        python, variables = environment(Path(folder))
+        python, wheel = environment(Path(folder))
         names = "import sys, IPython, numpy, torch; print(sys.version.split()[0], *(m.__version__ for m in"
         print("Python, IPython, numpy, torch:", run(python, "-c", f"{names} (IPython, numpy, torch)))").stdout.strip())
         for chapter in chapters:
             start = time.monotonic()
-            said = alone(chapter, python, variables)
+            said = alone(chapter, python, wheel)
             print(f"{chapter.stem:40}{time.monotonic() - start:7.0f} s  {said or 'ran'}", flush=True)
             failed += bool(said)
     return int(failed > 0)
