@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book pdf test execute from-twins lint lock clean repository
+.PHONY: book pdf test proof safety execute from-twins lint lock clean repository
 
 book: .venv/installed
 	$(BIN)/jupyter-book build book/
@@ -16,6 +16,20 @@ pdf: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest --nbval
+
+# What can go wrong, tried for so many minutes beyond the tests of every day; writes the table of the page "How it was measured".
+MINUTES ?= 80
+proof: .venv/installed
+	$(BIN)/python tools/proof.py --minutes $(MINUTES)
+
+# Known holes and licences of what .venv holds, and habits in our own source that let code in. Tools in an environment of
+# their own, which no reader needs; asks the package index about holes.
+safety: .venv/installed
+	$(PYTHON) -m venv .safety
+	.safety/bin/pip install -q -r tools/safety.txt
+	.safety/bin/bandit -q -c pyproject.toml -r src
+	.safety/bin/pip-licenses --python $(BIN)/python
+	.safety/bin/pip-audit --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") --skip-editable
 
 # Re-run every chapter top to bottom on a fresh kernel, store the outputs, refresh the text twins.
 execute: .venv/installed
@@ -45,7 +59,7 @@ repository: .venv/installed
 	$(BIN)/python tools/repository.py "$(URL)"
 
 clean:
-	rm -rf .venv book/_build build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis src/*.egg-info
+	rm -rf .venv .safety book/_build build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis src/*.egg-info
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and 'Python 3.11 to 3.13 is needed, this is ' + sys.version.split()[0] + ': make PYTHON=python3.12')"

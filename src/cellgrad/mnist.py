@@ -334,7 +334,7 @@ def _download(url: str) -> bytes:
     def receive() -> None:
         request = Request(url, headers={"User-Agent": "cellgrad"})
         try:
-            with urlopen(request, timeout=PATIENCE) as response:
+            with urlopen(request, timeout=PATIENCE) as response:  # nosec B310: the mirrors above
                 name = url.rpartition("/")[2]
                 with tqdm(desc=name, total=response.length, unit="B", unit_scale=True, disable=None) as bar:
                     while not given_up.is_set() and (some := response.read1(PACE)):

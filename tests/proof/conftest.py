@@ -2,9 +2,14 @@
 
 import json
 import os
+import sys
 import time
+from pathlib import Path
 
 import pytest
+
+for neighbour in ("receptive", "spreadsheet"):  # whose generators of random networks and sheets are used here
+    sys.path.append(str(Path(__file__).parents[1] / neighbour))
 
 MINUTES = float(os.environ.get("CELLGRAD_PROOF_MINUTES", "0"))  # the time for all of them; 0: the few of every day
 

@@ -276,7 +276,7 @@ def test_a_clock_that_is_set_back(served, tmp_path, monkeypatch, tries):
         assert len(mnist.load(tmp_path / "here").train) == 20
 
 
-def test_without_a_network_the_sample_is_announced_once_and_before_anything_is_waited_for(tmp_path, monkeypatch, tries):
+def test_a_start_without_a_network(tmp_path, monkeypatch, tries):
     """By the order of things, as no test measures time: no torch, one connection, then the notice."""
     code = (
         "import sys, socket\n"

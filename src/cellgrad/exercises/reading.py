@@ -113,7 +113,7 @@ def read_expression(answer: Any) -> sp.Expr:
         except Exception:  # the parser raises whatever Python's does, and more
             raise Unreadable("this is no formula that SymPy can read; write products with *, as in 2*x") from None
     try:
-        found = sp.sympify(answer)
+        found = sp.sympify(answer, strict=True)
     except (sp.SympifyError, TypeError, AttributeError):
         found = None
     if not isinstance(found, sp.Expr):

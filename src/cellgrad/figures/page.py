@@ -65,7 +65,7 @@ class Figure:
 
     def _still(self) -> str:
         source = f"data:image/svg+xml;base64,{base64.b64encode(self.picture.encode()).decode()}"
-        description = re.search('aria-label="(.*?)"', self.picture)[1]  # already escaped
+        description = re.search('aria-label="([^"]*)"', self.picture)[1]  # already escaped
         return f'<img class="cg-still" width="600" alt="{description}" src="{source}">'
 
 

@@ -136,7 +136,7 @@ class Definitions:
                 neighbour = self._neighbour(statement)
                 if neighbour is None:
                     _prepare_torchvision(statement)
-                    exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)
+                    exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
                 else:
                     self.namespace |= neighbour
             for name in names:
@@ -197,7 +197,7 @@ class Definitions:
         names = _assigned_names(statement) or [getattr(statement, "name", "")]
         try:
             with quietly():
-                exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)
+                exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
         except Exception as error:  # whatever somebody's code raises
             self.missing |= dict.fromkeys(names, self.explain(error))
 
