@@ -35,6 +35,7 @@ BUDGET = 20_000
 # What works on each number alone, or only renames places, has no row of dots.
 _NOT_DRAWN = ("relu", "batch_norm", "dropout")
 _SQUARE, _SIDE, _MARGIN = (8, 22), 172, 8  # the digit's box, and how many pixels beyond its border are shown
+_BESIDE_DIGIT = _SQUARE[0] + _SIDE + 14  # where the words beside it begin
 _DOTS_TOP, _ROW, _DOTS, _BESIDE = 224, 21, (64, 392), 1  # pixels of room beside the rows of dots
 
 
@@ -118,87 +119,97 @@ def _picture(
     chosen: int,
     budget: int,
 ) -> str:
-    height, width = input_size[1:]
+    units = [_axis(rows[chosen], axis)[3] // 2 for axis in (0, 1)]
+    table = layer_table(layers, input_size)
+    parameters, multiply_adds = int(table["parameters"].sum()), int(table["multiply_adds"].sum())
+    bottom = _DOTS_TOP + _ROW * len(drawn) + 22
+    description = (
+        f"A network of {len(drawn)} layers as rows of units. The middle unit of {rows[chosen]['layer']} sees "
+        f"{number(_axis(rows[chosen], 1)[0])} pixels across; a square on the digit shows which. "
+        f"It has {parameters} parameters."
+    )
+    return svg(
+        bottom,
+        description,
+        *_on_the_digit(rows[chosen], pixels, units),
+        *_said(rows[chosen], units),
+        *_costs(parameters, multiply_adds, budget),
+        tag("rect", x=0, y=_DOTS_TOP - 12, width=400, height=bottom - _DOTS_TOP, fill=PAPER, data_part="plate"),
+        *_network([rows[i] for i in drawn], drawn.index(chosen) + 1, units[1], input_size[2]),
+    )
+
+
+def _on_the_digit(row: dict[str, object], pixels: np.ndarray, units: list[int]) -> list[str]:
+    """The digit, what one unit of a layer sees of it, and what its neighbour sees."""
+    height, width = pixels.shape
     pixel = _SIDE / (max(height, width) + 2 * _MARGIN)
     left, top = (corner + _MARGIN * pixel for corner in _SQUARE)
-    units = [_axis(rows[chosen], axis)[3] // 2 for axis in (0, 1)]
+    border = {"x": left, "y": top, "width": width * pixel, "height": height * pixel}
 
     def square(shift: int, **more: object) -> str:
-        sizes, jumps, starts, _ = zip(*(_axis(rows[chosen], axis) for axis in (0, 1)), strict=True)
+        sizes, jumps, starts, _ = zip(*(_axis(row, axis) for axis in (0, 1)), strict=True)
         y, x = (starts[a] + (units[a] + shift * a) * jumps[a] - sizes[a] / 2 for a in (0, 1))
         box = {"x": left + x * pixel, "y": top + y * pixel, "width": sizes[1] * pixel, "height": sizes[0] * pixel}
         return tag("rect", **{name: float(value) for name, value in box.items()}, fill="none", **more)
 
+    return [
+        tag("rect", x=_SQUARE[0], y=_SQUARE[1], width=_SIDE, height=_SIDE, fill=PAPER, stroke=LINE, data_part="square"),
+        tag("rect", **border, fill="none", stroke=FAINT, stroke_dasharray="3 3"),
+        image(ink(pixels), **border, class_="cg-ink", data_part="digit"),
+        tag("g", data_part="spread"),
+        tag("g", square(1, stroke=ORANGE, stroke_width=1.4, stroke_dasharray="3 2"), data_part="neighbour"),
+        tag("g", square(0, stroke=RED, stroke_width=2), data_part="field"),
+    ]
+
+
+def _said(row: dict[str, object], units: list[int]) -> list[str]:
+    """What one unit of a layer sees, in words beside the digit; the script fills the last line."""
+    (high, *_), (wide, jump, *_) = (_axis(row, axis) for axis in (0, 1))
+    lines = [
+        (f"{row['layer']}, row {units[0] + 1}, column {units[1] + 1}", INK),
+        (f"sees {number(high)} × {number(wide)} pixels", RED),
+        (f"its neighbour: {number(jump)} further", RED),
+        ("", PURPLE),
+    ]
+    return [
+        text(_BESIDE_DIGIT, 40 + 18 * k, words, 11.5, colour, text_anchor="start", data_part=f"said{k}")
+        for k, (words, colour) in enumerate(lines)
+    ]
+
+
+def _costs(parameters: int, multiply_adds: int, budget: int) -> list[str]:
+    """Parameters as a bar against the budget, and multiplications, below those words."""
+    x, wide = _BESIDE_DIGIT, 392 - _BESIDE_DIGIT
+    named = {"text_anchor": "start", "size": 11, "fill": INK}
+    return [
+        text(x, 132, f"{parameters:,} parameters", **named, data_part="parameters"),
+        tag("rect", x=x, y=140, width=wide, height=12, fill="none", stroke=FAINT),
+        tag("rect", x=x, y=140, width=wide * min(parameters / budget, 1), height=12, fill=BLUE, data_part="bar"),
+        text(392, 166, f"{budget:,}", 9, FAINT, text_anchor="end"),
+        text(x, 188, f"{multiply_adds:,} multiplications", **named, data_part="multiplications"),
+    ]
+
+
+def _network(rows: list[dict[str, object]], level: int, unit: int, width: int) -> list[str]:
+    """A row of dots for each layer, and lines from one unit of one of them to all that it is made of."""
     across = (_DOTS[1] - _DOTS[0]) / (width + 2 * _BESIDE)
-    levels = [("input", 1, 0.5, width), *((rows[i]["layer"], *_axis(rows[i], 1)[1:]) for i in drawn)]
+    levels = [("input", 1, 0.5, width), *((row["layer"], *_axis(row, 1)[1:]) for row in rows)]
     places = [[_DOTS[0] + (_BESIDE + start + i * jump) * across for i in range(n)] for _, jump, start, n in levels]
     heights = [_DOTS_TOP + _ROW * (len(levels) - 1 - k) for k in range(len(levels))]
-    lit, lines = {units[1]}, []
-    for level in range(drawn.index(chosen) + 1, 0, -1):
-        below = {i: _inputs(rows[drawn[level - 1]], i, len(places[level - 1])) for i in lit}
+    lit, lines = {unit}, []
+    for upper in range(level, 0, -1):
+        below = {i: _inputs(rows[upper - 1], i, len(places[upper - 1])) for i in lit}
         for i, inputs in below.items():
-            ends = ((places[level][i], heights[level]), *((places[level - 1][j], heights[level - 1]) for j in inputs))
-            lines += [f"M{ends[0][0]:.1f} {ends[0][1]}L{x:.1f} {y}" for x, y in ends[1:]]
+            from_here = f"M{places[upper][i]:.1f} {heights[upper]}"
+            lines += [f"{from_here}L{places[upper - 1][j]:.1f} {heights[upper - 1]}" for j in inputs]
         lit = {j for inputs in below.values() for j in inputs}
     dots = "".join(
         f"M{x - 2:.1f} {y}a2 2 0 1 0 4 0a2 2 0 1 0 -4 0" for row, y in zip(places, heights, strict=True) for x in row
     )
-    table = layer_table(layers, input_size)
-    parameters, multiply_adds = int(table["parameters"].sum()), int(table["multiply_adds"].sum())
-    size, jump, *_ = _axis(rows[chosen], 1)
-    share = min(parameters / budget, 1)
-    bottom = heights[0] + 22
-    said = [
-        (f"{rows[chosen]['layer']}, row {units[0] + 1}, column {units[1] + 1}", INK),
-        (f"sees {number(_axis(rows[chosen], 0)[0])} × {number(size)} pixels", RED),
-        (f"its neighbour: {number(jump)} further", RED),
-        ("", PURPLE),
-    ]
-    x = _SQUARE[0] + _SIDE + 14
-    parts = [
-        tag("rect", x=_SQUARE[0], y=_SQUARE[1], width=_SIDE, height=_SIDE, fill=PAPER, stroke=LINE, data_part="square"),
-        tag(
-            "rect",
-            x=left,
-            y=top,
-            width=width * pixel,
-            height=height * pixel,
-            fill="none",
-            stroke=FAINT,
-            stroke_dasharray="3 3",
-        ),
-        image(ink(pixels), left, top, width * pixel, height * pixel, class_="cg-ink", data_part="digit"),
-        tag("g", data_part="spread"),
-        tag("g", square(1, stroke=ORANGE, stroke_width=1.4, stroke_dasharray="3 2"), data_part="neighbour"),
-        tag("g", square(0, stroke=RED, stroke_width=2), data_part="field"),
-        *(
-            text(x, 40 + 18 * k, words, 11.5, colour, text_anchor="start", data_part=f"said{k}")
-            for k, (words, colour) in enumerate(said)
-        ),
-        text(x, 132, f"{parameters:,} parameters", 11, INK, text_anchor="start", data_part="parameters"),
-        tag("rect", x=x, y=140, width=392 - x, height=12, fill="none", stroke=FAINT),
-        tag("rect", x=x, y=140, width=(392 - x) * share, height=12, fill=BLUE, data_part="bar"),
-        text(392, 166, f"{budget:,}", 9, FAINT, text_anchor="end"),
-        text(x, 188, f"{multiply_adds:,} multiplications", 11, INK, text_anchor="start", data_part="multiplications"),
-        tag("rect", x=0, y=_DOTS_TOP - 12, width=400, height=bottom - _DOTS_TOP, fill=PAPER, data_part="plate"),
+    names = [text(4, y + 3, name, 9, INK, text_anchor="start") for (name, *_), y in zip(levels, heights, strict=True)]
+    return [
         tag("path", d="".join(lines), fill="none", stroke=RED, stroke_width=0.8, opacity=0.7, data_part="paths"),
         tag("path", d=dots, fill=FAINT, data_part="dots"),
-        tag(
-            "circle",
-            cx=places[drawn.index(chosen) + 1][units[1]],
-            cy=heights[drawn.index(chosen) + 1],
-            r=4.5,
-            fill=RED,
-            data_part="unit",
-        ),
-        tag(
-            "g",
-            *(text(4, y + 3, name, 9, INK, text_anchor="start") for (name, *_), y in zip(levels, heights, strict=True)),
-            data_part="names",
-        ),
+        tag("circle", cx=places[level][unit], cy=heights[level], r=4.5, fill=RED, data_part="unit"),
+        tag("g", *names, data_part="names"),
     ]
-    description = (
-        f"A network of {len(drawn)} layers as rows of units. The middle unit of {rows[chosen]['layer']} sees "
-        f"{number(size)} pixels across; a square on the digit shows which. It has {parameters} parameters."
-    )
-    return svg(bottom, description, *parts)
