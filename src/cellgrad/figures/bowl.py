@@ -7,7 +7,7 @@ import sympy as sp
 
 from cellgrad import checks
 from cellgrad.figures import javascript
-from cellgrad.figures.page import BLUE, FAINT, INK, LINE, PAPER, RED, Figure, number, svg, tag, text
+from cellgrad.figures.page import BLUE, FAINT, INK, PAPER, RED, Figure, frame, number, svg, tag, text
 
 _UPDATES = 40
 _REACH = 1.9  # the bowl is drawn for distances from −1.9 to 1.9; the ball starts at 1
@@ -80,17 +80,13 @@ def _picture(curvature: float, rate: float) -> str:
         if low <= exponent <= high
     ]
 
-    def frame(panel: dict[str, tuple[int, int]], name: str) -> str:
-        (x0, x1), (y0, y1) = panel["x"], panel["y"]
-        return tag("rect", x=x0, y=y1, width=x1 - x0, height=y0 - y1, fill=PAPER, stroke=LINE, data_part=name)
-
     def line(d: str, name: str, stroke: str, width: float = 2, **more: object) -> str:
         return tag("path", d=d, fill="none", stroke=stroke, stroke_width=width, data_part=name, **more)
 
     valley = path([(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in curve])
     dots = "".join(f"M{x - 2.5:.1f},{y:.1f}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" for x, y in points)
     parts = [
-        frame(_BOWL, "frame"),
+        frame(_BOWL),
         tag("g", data_part="contours"),
         line(valley, "curve", INK),
         line(path(points), "path", RED, 1.2),

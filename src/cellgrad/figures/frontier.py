@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cellgrad.figures.page import BLUE, FAINT, INK, LINE, PAPER, RED, Figure, svg, tag, text
+from cellgrad.figures.page import BLUE, FAINT, INK, LINE, PAPER, RED, Figure, frame, svg, tag, text
 
 _PANEL = {"x": (46, 390), "y": (246, 24)}
 _READINGS = {"test_accuracy": "as the recipe reads them", "test_accuracy_unshifted": "each digit read once"}
@@ -129,7 +129,7 @@ def _picture(points: list[dict[str, object]], axis: list[float], lowest: float, 
     ]
     levels = np.arange(lowest, highest + 0.01, 0.1 if lowest > 98.5 else 0.5)
     parts = [
-        tag("rect", x=left, y=top, width=right - left, height=bottom - top, fill=PAPER, stroke=LINE, data_part="frame"),
+        frame(_PANEL),
         *(tag("line", x1=left, x2=right, y1=y(v / 100), y2=y(v / 100), stroke=LINE, opacity=0.6) for v in levels[1:]),
         *(text(left - 5, y(v / 100) + 3, f"{v:.1f}", 9, FAINT, text_anchor="end") for v in levels),
         *(text(x(n), bottom + 13, f"{n:,}", 9, FAINT) for n in ticks),

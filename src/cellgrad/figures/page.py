@@ -97,6 +97,13 @@ def text(x: float, y: float, content: str, size: float = 11, fill: str = INK, **
     return tag("text", escape(content), x=x, y=y, font_size=size, fill=fill, **attributes)
 
 
+def frame(panel: Mapping[str, tuple[int, int]], name: str = "frame") -> str:
+    """The ground of a panel that has its left and right as x, its bottom and top as y."""
+    (left, right), (bottom, top) = panel["x"], panel["y"]
+    box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return tag("rect", **box, fill=PAPER, stroke=LINE, data_part=name)
+
+
 def svg(height: int, description: str, *content: str) -> str:
     """The picture: `PICTURE_WIDTH` wide, with a description for those who do not see it."""
     return tag(

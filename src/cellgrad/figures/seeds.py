@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cellgrad.figures.page import BLUE, FAINT, GREEN, INK, LINE, PAPER, RED, Figure, svg, tag, text
+from cellgrad.figures.page import BLUE, FAINT, GREEN, INK, LINE, PAPER, RED, Figure, frame, svg, tag, text
 from cellgrad.trials.comparison import compare
 
 _MOST = 20
@@ -76,7 +76,7 @@ def _picture(
                 tag("circle", cx=x(n), cy=y(found.difference), r=3.4, fill=PAPER, stroke=colour, stroke_width=2)
             )
     parts = [
-        tag("rect", x=left, y=top, width=right - left, height=bottom - top, fill=PAPER, stroke=LINE, data_part="frame"),
+        frame(_PANEL),
         tag("rect", x=left, y=y(matters), width=right - left, height=y(-matters) - y(matters), fill=LINE, opacity=0.5),
         tag("line", x1=left, x2=right, y1=y(0), y2=y(0), stroke=INK),
         tag(

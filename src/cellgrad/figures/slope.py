@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from cellgrad.figures import javascript
 from cellgrad.figures.network import pretty
-from cellgrad.figures.page import BLUE, FAINT, INK, LINE, PAPER, PURPLE, RED, Figure, number, svg, tag, text
+from cellgrad.figures.page import BLUE, FAINT, INK, PAPER, PURPLE, RED, Figure, frame, number, svg, tag, text
 from cellgrad.toynet import FORWARD, PARAMETERS, WEIGHTS, ToyNetwork, chain_rule, evaluate
 
 _REACH = 6  # the curve is drawn for weights from −6 to 6
@@ -14,6 +17,7 @@ _CURVE = {"x": (36, 390), "y": (186, 20)}  # where the three panels lie in the p
 _GLASS = {"x": (36, 186), "y": (352, 232)}
 _ERROR = {"x": (240, 380), "y": (352, 232)}
 _NUDGES = (0.5, -15)  # exponents of ten, from the widest to the narrowest
+Losses = Callable[[np.ndarray], np.ndarray]  # of the values of one weight
 _ERRORS = (-16, 0)  # exponents of ten of the secant's error
 
 
@@ -63,107 +67,95 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _picture(network: ToyNetwork, weight: str, nudge: float) -> str:
-    row = network.row()
-    at, loss, steepness = row[weight], row["E_total"], row[f"dE_d{weight}"]
-    values = np.linspace(-_REACH, _REACH, 121)
-    losses = _losses(network, weight, values)
-    x, y = _scale(-_REACH, _REACH, _CURVE["x"]), _scale(0, 1.08 * losses.max(), _CURVE["y"])
-    ends = np.array([-_REACH, _REACH])
-    other = float(_losses(network, weight, np.array([at + nudge]))[0])
-    secant = (other - loss) / nudge
-    near = np.linspace(at - 2 * nudge, at + 2 * nudge, 61)
-    near_losses = _losses(network, weight, near)
-    glass_x = _scale(near[0], near[-1], _GLASS["x"])
-    glass_y = _scale(near_losses.min(), near_losses.max() or 1.0, _GLASS["y"])
-    exponents = np.linspace(_NUDGES[0], -4, 19)  # narrower nudges show the rounding of each machine
-    steps = 10**exponents
-    errors = np.abs((_losses(network, weight, at + steps) - loss) / steps - steepness)
-    error_x, error_y = _scale(*_NUDGES, _ERROR["x"]), _scale(*_ERRORS, _ERROR["y"])
-    written = np.log10(np.clip(errors, 1e-16, 1))
+def _dot(cx: float, cy: float, fill: str, name: str, r: float = 5) -> str:
+    return tag("circle", cx=float(cx), cy=float(cy), r=r, fill=fill, stroke=PAPER, stroke_width=1.5, data_part=name)
 
-    def frame(panel: dict[str, tuple[int, int]], name: str = "frame") -> str:
-        (left, right), (bottom, top) = panel["x"], panel["y"]
-        return tag(
-            "rect", x=left, y=top, width=right - left, height=bottom - top, fill=PAPER, stroke=LINE, data_part=name
-        )
+
+def _power(exponent: int) -> str:
+    return f"1e{exponent}".replace("-", "−").replace("1e0", "1")
+
+
+def _picture(network: ToyNetwork, weight: str, nudge: float) -> str:
+    at, tangent = network.row()[weight], network.row()[f"dE_d{weight}"]
+    losses = partial(_losses, network, weight)
+    loss, other = losses(np.array([at, at + nudge]))
+    description = (
+        f"The loss as a curve of {weight}. At {number(at)} its slope is {number(tangent)}; "
+        f"the secant to a point {number(nudge)} away has slope {number((other - loss) / nudge)}."
+    )
+    return svg(
+        382,
+        description,
+        *_curve(losses, at, nudge, tangent),
+        text(213, 211, f"weight {pretty(weight)}", 10, FAINT, data_part="axis"),
+        text(40, 15, "loss E", 10, FAINT, text_anchor="start"),
+        *_glass(losses, at, nudge),
+        text(111, 366, f"{pretty(weight)} ± {number(2 * nudge)}", 10, FAINT, data_part="near-axis"),
+        text(40, 227, "magnified", 10, FAINT, text_anchor="start"),
+        *_errors(losses, at, nudge, tangent),
+    )
+
+
+def _curve(losses: Losses, at: float, nudge: float, tangent: float) -> list[str]:
+    """The curve of one weight with its two points, the secant through them, and the tangent at the first."""
+    values = np.linspace(-_REACH, _REACH, 121)
+    heights = losses(values)
+    highest = 1.08 * heights.max()
+    x, y = _scale(-_REACH, _REACH, _CURVE["x"]), _scale(0, highest, _CURVE["y"])
+    loss, other = losses(np.array([at, at + nudge]))
 
     def straight(rise: float) -> str:
         """The part of the line through the first point that lies inside the panel."""
-        heights = np.sort([-loss / rise, (1.08 * losses.max() - loss) / rise]) + at if rise else ends
-        inside = np.clip(heights, -_REACH, _REACH)
+        ends = np.sort([-loss / rise, (highest - loss) / rise]) + at if rise else np.array([-_REACH, _REACH])
+        inside = np.clip(ends, -_REACH, _REACH)
         return _path(x(inside), y(loss + rise * (inside - at)))
 
-    def dot(cx: float, cy: float, fill: str, name: str, r: float = 5) -> str:
-        return tag("circle", cx=float(cx), cy=float(cy), r=r, fill=fill, stroke=PAPER, stroke_width=1.5, data_part=name)
-
-    curve = [
+    secant = straight((other - loss) / nudge)
+    return [
         frame(_CURVE),
-        tag("path", d=_path(x(values), y(losses)), fill="none", stroke=INK, stroke_width=2, data_part="curve"),
-        tag("path", d=straight(steepness), stroke=BLUE, stroke_dasharray="5 4", fill="none", data_part="tangent"),
-        tag("path", d=straight(secant), stroke=RED, stroke_width=1.8, fill="none", data_part="secant"),
-        dot(x(at + nudge), y(other), RED, "second", 6),
-        dot(x(at), y(loss), BLUE, "first", 6),
-        text(30, 26, number(1.08 * losses.max(), 2), 9, FAINT, text_anchor="end", data_part="top"),
+        tag("path", d=_path(x(values), y(heights)), fill="none", stroke=INK, stroke_width=2, data_part="curve"),
+        tag("path", d=straight(tangent), stroke=BLUE, stroke_dasharray="5 4", fill="none", data_part="tangent"),
+        tag("path", d=secant, stroke=RED, stroke_width=1.8, fill="none", data_part="secant"),
+        _dot(x(at + nudge), y(other), RED, "second", 6),
+        _dot(x(at), y(loss), BLUE, "first", 6),
+        text(30, 26, number(highest, 2), 9, FAINT, text_anchor="end", data_part="top"),
         text(30, 189, "0", 9, FAINT, text_anchor="end"),
         *(text(float(x(tick)), 199, number(tick), 9, FAINT) for tick in range(-_REACH, _REACH + 1, 2)),
-        text(213, 211, f"weight {pretty(weight)}", 10, FAINT, data_part="axis"),
-        text(40, 15, "loss E", 10, FAINT, text_anchor="start"),
     ]
-    glass = [
+
+
+def _glass(losses: Losses, at: float, nudge: float) -> list[str]:
+    """The same, as wide as four nudges."""
+    near = np.linspace(at - 2 * nudge, at + 2 * nudge, 61)
+    heights = losses(near)
+    points = np.array([at, at + nudge])
+    x, y = _scale(near[0], near[-1], _GLASS["x"]), _scale(heights.min(), heights.max() or 1.0, _GLASS["y"])
+    secant = _path(x(points), y(losses(points)))
+    return [
         frame(_GLASS, "glass"),
-        tag(
-            "path",
-            d=_path(glass_x(near), glass_y(near_losses)),
-            fill="none",
-            stroke=INK,
-            stroke_width=2,
-            data_part="near",
-        ),
-        tag(
-            "path",
-            d=_path(glass_x(np.array([at, at + nudge])), glass_y(np.array([loss, other]))),
-            stroke=RED,
-            stroke_width=1.8,
-            fill="none",
-            data_part="near-secant",
-        ),
-        dot(glass_x(at + nudge), glass_y(other), RED, "near-second"),
-        dot(glass_x(at), glass_y(loss), BLUE, "near-first"),
-        text(111, 366, f"{pretty(weight)} ± {number(2 * nudge)}", 10, FAINT, data_part="near-axis"),
-        text(40, 227, "magnified", 10, FAINT, text_anchor="start"),
+        tag("path", d=_path(x(near), y(heights)), fill="none", stroke=INK, stroke_width=2, data_part="near"),
+        tag("path", d=secant, stroke=RED, stroke_width=1.8, fill="none", data_part="near-secant"),
+        _dot(x(at + nudge), y(losses(points)[1]), RED, "near-second"),
+        _dot(x(at), y(losses(points)[0]), BLUE, "near-first"),
     ]
-    error = [
+
+
+def _errors(losses: Losses, at: float, nudge: float, tangent: float) -> list[str]:
+    """How far the secant's slope is from the tangent's, over the nudge, both logarithmic."""
+    exponents = np.linspace(_NUDGES[0], -4, 19)  # narrower nudges show the rounding of each machine
+
+    def off(nudges: np.ndarray) -> np.ndarray:
+        secants = (losses(at + nudges) - losses(np.array([at]))) / nudges
+        return np.log10(np.clip(np.abs(secants - tangent), 1e-16, 1))
+
+    x, y = _scale(*_NUDGES, _ERROR["x"]), _scale(*_ERRORS, _ERROR["y"])
+    line = _path(x(exponents), y(off(10**exponents)))
+    return [
         frame(_ERROR, "glass"),
-        tag(
-            "path",
-            d=_path(error_x(exponents), error_y(written)),
-            fill="none",
-            stroke=FAINT,
-            stroke_width=1.5,
-            data_part="errors",
-        ),
-        dot(error_x(np.log10(nudge)), error_y(np.log10(max(abs(secant - steepness), 1e-16))), PURPLE, "error"),
-        *(
-            text(float(error_x(tick)), 364, f"1e{tick}".replace("-", "−").replace("1e0", "1"), 8.5, FAINT)
-            for tick in (0, -5, -10, -15)
-        ),
-        *(
-            text(
-                236,
-                float(error_y(tick)) + 3,
-                f"1e{tick}".replace("-", "−").replace("1e0", "1"),
-                8.5,
-                FAINT,
-                text_anchor="end",
-            )
-            for tick in (0, -8, -16)
-        ),
+        tag("path", d=line, fill="none", stroke=FAINT, stroke_width=1.5, data_part="errors"),
+        _dot(x(np.log10(nudge)), y(off(np.array([nudge]))[0]), PURPLE, "error"),
+        *(text(float(x(tick)), 364, _power(tick), 8.5, FAINT) for tick in (0, -5, -10, -15)),
+        *(text(236, float(y(tick)) + 3, _power(tick), 8.5, FAINT, text_anchor="end") for tick in (0, -8, -16)),
         text(315, 376, "nudge h", 10, FAINT),
         text(244, 227, "secant − tangent", 10, PURPLE, text_anchor="start"),
     ]
-    description = (
-        f"The loss as a curve of {weight}. At {number(at)} its slope is {number(steepness)}; "
-        f"the secant to a point {number(nudge)} away has slope {number(secant)}."
-    )
-    return svg(382, description, *curve, *glass, *error)
