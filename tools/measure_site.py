@@ -55,6 +55,7 @@ def unseen_focus(tab: Page, stops: int) -> list[str]:
 def measure(browser: Browser, site: Path, name: str, axe: str | None) -> dict:
     """All figures of one page."""
     with browser.new_context(viewport={"width": WIDTHS[1], "height": 900}) as context:
+        context.set_default_timeout(300_000)  # on a busy machine, too
         tab, asked, said = context.new_page(), [], []
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("pageerror", lambda error: said.append(str(error)))

@@ -87,7 +87,7 @@ def headings(text: str) -> list[tuple[int, str, str]]:
         (int(level), name, re.sub(r'<a class="headerlink".*?</a>|<(?!/?math|/?m)[^>]*>', "", title, flags=re.S).strip())
         for name, level, title in found
     ]
-    return [row for row in clean if row[2] not in ("Recap", "What’s next", "What's next")]
+    return [row for row in clean if not row[2].endswith(("Recap", "What’s next", "Three parts", "Ways to read"))]
 
 
 def contents(parts: list[tuple[str, list[str]]], texts: dict[str, str]) -> str:

@@ -1,0 +1,86 @@
+"""The site answers to typing errors, sets its formulas in its own typeface, and prints solutions at the end, light."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def tab():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.set_default_timeout(300_000)  # on a busy machine, too
+        yield page
+        browser.close()
+
+
+def found(tab, site, words: str) -> list[str]:
+    tab.goto((site / "search.html").as_uri() + f"?q={words}")
+    return tab.locator("#results a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+
+
+def test_a_typing_error_is_forgiven(site, tab):
+    right = found(tab, site, "derivative")
+    assert "glossary.html#term-derivative" in right
+    for wrong in ("derivatve", "dreivative", "derivativee", "derivstive"):
+        assert found(tab, site, wrong)[0] == right[0]
+    assert not found(tab, site, "qqqqqqq")
+
+
+def test_words_that_stand_only_in_code_are_not_found(site, tab):
+    assert "run_line_magic" in (site / "01-the-network.html").read_text(encoding="utf-8")
+    assert not found(tab, site, "run_line_magic")
+
+
+def test_formulas_are_set_in_the_book_s_own_typeface(site, tab):
+    tab.goto((site / "09-one-rule-for-all-weights.html").as_uri())
+    tab.evaluate("document.fonts.ready")
+    client = tab.context.new_cdp_session(tab)
+    client.send("DOM.enable")
+    client.send("CSS.enable")
+    root = client.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    nodes = client.send("DOM.querySelectorAll", {"nodeId": root, "selector": "article math :is(mi, mn, mo)"})["nodeIds"]
+    assert nodes
+    used = {
+        font["familyName"]
+        for node in nodes
+        for font in client.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    }
+    assert used == {"STIX Two Math"}
+
+
+def test_print_is_light_with_the_solutions_at_the_end_and_undone_afterwards(site, tab):
+    tab.goto((site / "03-its-derivatives.html").as_uri())
+    text = "document.querySelector('article').textContent.replace(/\\s+/g, ' ')"
+    before = tab.evaluate(text)
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'; dispatchEvent(new Event('beforeprint'))")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "light"
+    solutions = tab.locator("article > section.solutions details[open] summary").all_text_contents()
+    assert solutions[:2] == ["Exercise 1.", "Exercise 2."]
+    assert tab.locator("article section:not(.solutions) details.solution").count() == 0
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert tab.evaluate(text) == before and not tab.locator("article details[open]").count()
+
+
+def test_every_link_of_the_one_document_leads_inside_it(site, monkeypatch):
+    sys.path.append(str(ROOT / "tools"))
+    whole_book = pytest.importorskip("whole_book")
+    monkeypatch.setattr(whole_book, "SITE", site)
+    html = whole_book.document()
+    names = re.findall(r' id="([^"]+)"', html)
+    wanted = set(re.findall(r'href="#([^"]*)"', html))
+    assert "04-the-spreadsheet--figure-4-1" in names and "glossary--term-kernel" in wanted
+    assert not wanted - set(names)
+    assert not {name for name in wanted if names.count(name) > 1}
+    assert not re.findall(r'href="(?!#|https?:|mailto:|_static/site\.css)[^"]*"', html)
