@@ -220,10 +220,15 @@ def _arguments() -> argparse.ArgumentParser:
     parser = _Parser(prog="cellgrad", description="The code behind the book From Cells to ConvNets.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-
     data = commands.add_parser("data", help="find, fetch or verify MNIST, and say where it is")
     data.set_defaults(run=_data)
+    _where_digits_are(data)
+    for add in (_add_train, _add_network, _add_trials, _add_workbook, _add_audit):
+        add(commands)
+    return parser
 
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser("train", help="train a network by a recipe and test it once, after the last epoch")
     train.add_argument("--recipe", default="book", help="source, book (the default), best, small or fast")
     train.add_argument("--network", metavar="WHAT", help="a network of yours in place of the recipe's: as in network")
@@ -239,7 +244,10 @@ def _arguments() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     train.add_argument("--json", action="store_true", help="print one line, an object with the record")
     train.set_defaults(run=_train, stopped="; the finished epochs are kept, and with --resume it goes on")
+    _where_digits_are(train)
 
+
+def _add_network(commands: argparse._SubParsersAction) -> None:
     network = commands.add_parser(
         "network",
         help="say what a network of yours is: sizes, costs, what each layer sees, and whether its output is right",
@@ -253,6 +261,8 @@ def _arguments() -> argparse.ArgumentParser:
     network.add_argument("--json", action="store_true", help="print one line, an object with all of it")
     network.set_defaults(run=_network)
 
+
+def _add_trials(commands: argparse._SubParsersAction) -> None:
     trials = commands.add_parser("trials", help="train the variants of a study with many seeds, and record each trial")
     trials.add_argument("study", nargs="?", metavar="STUDY", help="which one; --list shows them")
     trials.add_argument("--list", action="store_true", help="show studies, variants, and what is done of them in --out")
@@ -266,7 +276,10 @@ def _arguments() -> argparse.ArgumentParser:
     trials.add_argument("--weights", action="store_true", help="keep the weights of every trial there, too")
     trials.add_argument("--json", action="store_true", help="print one line, an object with how many trials ended how")
     trials.set_defaults(run=_trials, stopped="; every finished trial is recorded, and the same command does the rest")
+    _where_digits_are(trials)
 
+
+def _add_workbook(commands: argparse._SubParsersAction) -> None:
     workbook = commands.add_parser("workbook", help="write the toy network's gradient descent as a live spreadsheet")
     workbook.add_argument("file", metavar="OUT.xlsx")
     workbook.add_argument("--learning-rate", type=float, default=1.0, help="1 if not given")
@@ -275,6 +288,8 @@ def _arguments() -> argparse.ArgumentParser:
         workbook.add_argument(f"--{name}", type=float, nargs=count, metavar=name[0].upper())
     workbook.set_defaults(run=_workbook)
 
+
+def _add_audit(commands: argparse._SubParsersAction) -> None:
     audit = commands.add_parser(
         "audit",
         help="check the formulas of somebody's spreadsheet against the derivation",
@@ -286,9 +301,9 @@ def _arguments() -> argparse.ArgumentParser:
     audit.add_argument("--json", action="store_true", help="print one line, an object with all findings")
     audit.set_defaults(run=_audit)
 
-    for command in (data, train, trials):
-        command.add_argument("--data", metavar="DIR", help="folder that has MNIST's archives, or the word sample")
-    return parser
+
+def _where_digits_are(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", metavar="DIR", help="folder that has MNIST's archives, or the word sample")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from test_book import PAGES
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_by_itself(browser, site, page):
     with browser.new_context() as context:
+        context.set_default_timeout(300_000)  # milliseconds; on a busy machine the usual half minute is too short
         tab, requests, failures = context.new_page(), [], []
         tab.on("request", lambda request: requests.append(request.url))
         tab.on("pageerror", lambda error: failures.append(str(error)))
@@ -20,7 +21,7 @@ def test_a_page_shows_by_itself(browser, site, page):
             for scheme in ("light", "dark"):
                 tab.set_viewport_size({"width": width, "height": 900})
                 tab.emulate_media(color_scheme=scheme)
-                tab.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'", timeout=5000)
+                tab.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'")
                 sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 assert tab.evaluate(sideways) == 0, f"the page scrolls sideways at {width} pixels"
         assert not failures

@@ -14,6 +14,7 @@ def opened(browser, *figures, theme="light", width=900, scripts=True, **options)
     body = "\n".join(figure if isinstance(figure, str) else figure._repr_html_() for figure in figures)
     viewport = {"width": width, "height": 800}
     with browser.new_context(viewport=viewport, java_script_enabled=scripts, **options) as context:
+        context.set_default_timeout(300_000)  # milliseconds; on a busy machine the usual half minute is too short
         context.route("**/*", lambda route: route.abort())
         tab, failures, requests = context.new_page(), [], []
         tab.on("pageerror", lambda error: failures.append(str(error)))

@@ -235,7 +235,7 @@ def test_a_sandboxed_frame_shows_it_too(name, browser):
     frame = f'<iframe sandbox="allow-scripts" width="880" height="900" srcdoc="{source}"></iframe>'
     with opened(browser, frame) as tab:
         inside = tab.frame_locator("iframe").locator("figure.cg-live .cg-panel")
-        inside.wait_for(timeout=5000)
+        inside.wait_for()
         assert inside.locator("button, input").count() > 1
 
 

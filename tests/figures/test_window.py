@@ -110,7 +110,7 @@ def test_the_output_fills_where_the_window_has_been(browser):
         tab.wait_for_timeout(60)
         assert tab.evaluate(filled) == 2
         press(tab, "Scan all places")
-        tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.row == 25", timeout=8000)
+        tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.row == 25")
         assert tab.evaluate(filled) == whole
 
 

@@ -242,7 +242,7 @@ def watch(process, together):
     waiting = [process.stderr.readline()]
     if b"Another process" in waiting[0]:
         together.wait(60)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     process.said = out, b"".join(waiting) + err
 
 
@@ -263,7 +263,7 @@ def test_odd_paths_languages_and_zones(served, tmp_path, tries):
         place = tmp_path / str(number) / folder
         place.mkdir(parents=True)
         process = start(mirror, tmp_path, "--data", str(place), **environment)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0 and b"MNIST, full: 20 digits" in out and b"Traceback" not in err
         assert files_below(place) == mirrors.ARCHIVES
 

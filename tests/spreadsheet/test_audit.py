@@ -17,8 +17,8 @@ from cellgrad.spreadsheet.audit import AuditError, audit
 from cellgrad.spreadsheet.audit.cells import read_book
 from cellgrad.toynet import ToyNetwork
 
-# Other people's workbooks are no part of this repository: CELLGRAD_SHARED names a folder that has them in workbooks/.
-SHARED = Path(os.environ.get("CELLGRAD_SHARED", "not-given")) / "workbooks"
+# Other people's workbooks are no part of this repository: a variable names the folder that has them.
+SHARED = Path(os.environ.get("CELLGRAD_WORKBOOKS", "not-given"))
 
 D1, D2 = "(a_o1-t1)*a_o1*(1-a_o1)", "(a_o2-t2)*a_o2*(1-a_o2)"
 NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
@@ -530,7 +530,7 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_the_verdict_on_other_peoples_workbooks(name):
     if not (SHARED / name).exists():
-        pytest.skip(f"CELLGRAD_SHARED names no folder with workbooks/{name}, which is no part of this repository")
+        pytest.skip(f"CELLGRAD_WORKBOOKS names no folder with {name}, which is no part of this repository")
     report = audit(SHARED / name)
     verdicts = [
         (table.sheet, table.rows, {finding.column: finding.cells for finding in table.findings})
@@ -552,7 +552,7 @@ def test_the_verdict_on_other_peoples_workbooks(name):
 @pytest.mark.parametrize("name", VERDICTS)
 def test_the_cells_are_those_that_openpyxl_reads(name):
     if not (SHARED / name).exists():
-        pytest.skip(f"CELLGRAD_SHARED names no folder with workbooks/{name}, which is no part of this repository")
+        pytest.skip(f"CELLGRAD_WORKBOOKS names no folder with {name}, which is no part of this repository")
     book = openpyxl.load_workbook(SHARED / name)
     for sheet in read_book(SHARED / name).sheets:
         for row in book[sheet.title].iter_rows():

@@ -231,7 +231,7 @@ def recalculated(path, folder):
     (profile / "user" / "registrymodifications.xcu").write_text(SETTINGS)
     command = [office, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to", "xlsx"]
     command += ["--outdir", str(folder / "out"), str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=180)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     return openpyxl.load_workbook(folder / "out" / path.name, data_only=True)
 
 

@@ -171,7 +171,7 @@ def recalculated(written, tmp_path_factory):
     (profile / "user").mkdir()
     (profile / "user" / "registrymodifications.xcu").write_text(PROFILE)
     command = [soffice, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to", "xlsx", "--outdir"]
-    subprocess.run([*command, out, *sorted(written.glob("*.xlsx"))], check=True, capture_output=True, timeout=300)
+    subprocess.run([*command, out, *sorted(written.glob("*.xlsx"))], check=True, capture_output=True, timeout=600)
     book = openpyxl.load_workbook(out / "liar.xlsx", data_only=True)
     assert book.active["A2"].value == 2.5, "LibreOffice did not recalculate: what it says proves nothing"
     return out
@@ -370,7 +370,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, limit):
         except OSError as error:
             print(error)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=600)
     assert "cannot write the workbook (File too large)" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from tqdm import tqdm
 
 from cellgrad import checks
@@ -23,7 +23,7 @@ from cellgrad.training.loop import pick_device
 from cellgrad.trials.engines import dask, in_this_process
 from cellgrad.trials.records import Record, append, failure, finished_keys, mend, recorded
 from cellgrad.trials.studies import Study
-from cellgrad.trials.tasks import study_tasks
+from cellgrad.trials.tasks import Task, study_tasks
 
 
 class Outcome(NamedTuple):
@@ -67,11 +67,7 @@ def run_study(
     if scheduler is None:
         pick_device(device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(f"{path}.lock", timeout=0).acquire()
-    except Timeout:
-        raise ValueError(f"{path}: another process is writing to it; wait for it, or name another folder") from None
-    with lock:
+    with _only_writer(path):
         mend(path)
         done = finished_keys(path)
         todo = [task for task in asked if task.key not in done]
@@ -88,7 +84,19 @@ def run_study(
                 if "error" in record and progress:
                     bar.write(checks.visible(f"failed: {failure(record)}"), file=sys.stderr)
                 bar.update()
+    return _outcome(path, asked, len(asked) - len(todo))
+
+
+def _only_writer(path: Path) -> AcquireReturnProxy:
+    """A lock on the file of records; raises ValueError where another process has it."""
+    try:
+        return FileLock(f"{path}.lock", timeout=0).acquire()
+    except Timeout:
+        raise ValueError(f"{path}: another process is writing to it; wait for it, or name another folder") from None
+
+
+def _outcome(path: Path, asked: Sequence[Task], skipped: int) -> Outcome:
     records = recorded(path)
     mine = [records[task.key] | {"variant": task.recipe.name} for task in asked]
     finished = pd.DataFrame([record for record in mine if "error" not in record])
-    return Outcome(finished, [record for record in mine if "error" in record], skipped=len(asked) - len(todo))
+    return Outcome(finished, [record for record in mine if "error" in record], skipped)

@@ -1,0 +1,79 @@
+"""What readers of the code found wrong in the receptive fields, each against what PyTorch's own gradients say."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from cellgrad.receptive import box, receptive_field  # noqa: E402
+
+
+def read_by(module, input_size, unit):
+    """First and last pixel, along each axis, whose change moves the unit: by the gradient, all weights positive."""
+    for parameter in module.parameters():
+        nn.init.ones_(parameter)
+    image = torch.ones(1, *input_size, requires_grad=True)
+    module(image)[(0, slice(None), *unit)].sum().backward()
+    moved = image.grad[0].sum(0) != 0
+    return tuple((int(where.nonzero()[0]), int(where.nonzero()[-1])) for where in (moved.any(1), moved.any(0)))
+
+
+class TwoBranches(nn.Module):
+    """A transposed convolution that leaves gaps, and two branches that fall into them at different places."""
+
+    def __init__(self):
+        super().__init__()
+        self.spread = nn.ConvTranspose2d(1, 1, 1, stride=2)
+        self.near, self.far = nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3, padding=2, dilation=2)
+
+    def forward(self, x):
+        x = self.spread(x)
+        return torch.cat([self.near(x), self.far(x)], dim=1)
+
+
+@pytest.mark.parametrize("row", range(9))
+@pytest.mark.parametrize("column", [0, 1, 4, 5, 10])
+def test_a_branch_that_is_blind_on_one_axis_widens_nothing(row, column):
+    size = (1, 5, 6)
+    assert box(TwoBranches(), size, unit=(row, column)) == read_by(TwoBranches(), size, (row, column))
+
+
+@pytest.mark.parametrize(("pixels", "outputs"), [(2, 82), (3, 123), (4, 94)])
+def test_nearest_upsampling_reads_the_pixel_that_torch_rounds_to(pixels, outputs):
+    """Where a unit lies exactly on a border, torch's 32 bits may fall on the other side of it."""
+    module, size = nn.Upsample(size=outputs), (1, pixels, pixels)
+    disputed = [n for n in range(outputs) if read_by(module, size, (n, n))[0] != (n * pixels // outputs,) * 2]
+    assert disputed
+    for n in disputed:
+        assert box(module, size, unit=(n, n)) == read_by(module, size, (n, n))
+
+
+class Reduced(nn.Module):
+    """A convolution, and what is left of its channels when a number is made of them."""
+
+    def __init__(self, reduce):
+        super().__init__()
+        self.convolution, self.reduce = nn.Conv2d(1, 4, 3), reduce
+
+    def forward(self, x):
+        return self.reduce(self.convolution(x))
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        lambda x: x.sum(axis=1, keepdim=True),
+        lambda x: x.norm(2, 1, keepdim=True),
+        lambda x: x.norm(p=2, dim=1, keepdim=True),
+        lambda x: x.mean(dim=(1,), keepdims=True),
+    ],
+)
+def test_a_reduction_of_the_channels_leaves_the_pixels_apart(reduce):
+    table = receptive_field(Reduced(reduce), (1, 28, 28))
+    assert table["output_size"].iloc[-1] == (1, 26, 26) == tuple(Reduced(reduce)(torch.zeros(1, 1, 28, 28)).shape[1:])
+    assert box(Reduced(reduce), (1, 28, 28), unit=(7, 9)) == read_by(Reduced(reduce), (1, 28, 28), (7, 9))
+
+
+def test_the_norm_of_everything_sees_everything():
+    """2 is the power here, not the dimension."""
+    assert receptive_field(Reduced(lambda x: x.norm(2)), (1, 28, 28))["size"].iloc[-1] == 28
