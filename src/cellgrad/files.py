@@ -22,6 +22,21 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what writers of this file left beside it when they were killed, once no other can be at work."""
+    """Remove what writers of this file left beside it when they were killed; those that live go on writing."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        left.unlink(missing_ok=True)
+        writer = left.name.removesuffix(".partial").rpartition(".")[2]
+        if writer.isdecimal() and not _lives(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether there is such a process; on systems where asking might end it, yes."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True

@@ -347,7 +347,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
             write_whole(path, b"newer")
         assert files_below(tmp_path) == {"file": b"old"}
     write_whole(path, b"newer")
-    (tmp_path / ".file.1.partial").write_bytes(b"ne")  # of one that was killed
-    (tmp_path / ".file2.1.partial").write_bytes(b"of another file")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".file.{ended.pid}.partial").write_bytes(b"ne")  # of one that was killed
+    alive = tmp_path / f".file.{os.getppid()}.partial"
+    others = [alive, tmp_path / f".file2.{ended.pid}.partial", tmp_path / ".file.mine.partial"]
+    for other in others:
+        other.write_bytes(b"something else")
     sweep(path)
-    assert files_below(tmp_path) == {"file": b"newer", ".file2.1.partial": b"of another file"}
+    assert {file.name for file in tmp_path.iterdir()} == {"file", *(other.name for other in others)}
