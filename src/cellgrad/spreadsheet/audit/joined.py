@@ -20,10 +20,16 @@ _CELL = re.compile(
 
 
 def beside_others(book: Book, layout: Layout) -> Iterator[Sheet]:
-    """The sheet of a table, joined with each other sheet that has some of the headings."""
+    """The sheet of a table, joined with each other sheet that has some of the headings and that its formulas read."""
+    rows = layout.sheet.rows[layout.first - 1 : layout.first + 1]
+    cells = ((row, column) for row, line in enumerate(rows, layout.first) for column in range(1, len(line) + 1))
+    formulas = " ".join(str(layout.sheet.value(*cell)) for cell in cells).casefold()
     for other in book.sheets:
+        read = any(f"{other.title.casefold()}{end}" in formulas for end in ("!", "'!"))
+        if not read or other is layout.sheet or layout.sheet.side is not None:
+            continue
         count, heading, _ = nearest_headings(other)
-        if other is not layout.sheet and layout.sheet.side is None and count >= FEWEST_HEADINGS:
+        if count >= FEWEST_HEADINGS:
             width = max(map(len, layout.sheet.rows))
             yield joined(layout.sheet, Elsewhere(other, width + 1, layout.heading - heading))
 
