@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import signal
@@ -148,13 +150,26 @@ def test_the_command_itself_starts_without_torch():
 NARROW = ["ascii", "cp1252"]
 
 
-def in_a_narrow_terminal(encoding, *arguments, **variables):
+def in_a_narrow_terminal(encoding, *arguments):
     """What the command says where the output's encoding has no Greek letter, no ± and no …"""
-    variables = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"} | variables
-    command = [sys.executable, "-m", "cellgrad", *arguments]
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2)]
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        try:
+            code = main(list(arguments))
+        except SystemExit as stop:
+            code = stop.code
+    for stream in streams:
+        stream.flush()
+    return code, *(stream.buffer.getvalue().decode(encoding) for stream in streams)
+
+
+@pytest.mark.parametrize("encoding", NARROW)
+def test_a_process_with_a_narrow_encoding_ends_well(encoding):
+    variables = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "cellgrad", "workbook", "η.xlsx", "--updates", "3"]
     ran = subprocess.run(command, capture_output=True, env=variables)
-    assert b"Traceback" not in ran.stderr
-    return ran.returncode, ran.stdout.decode(encoding), ran.stderr.decode(encoding)
+    assert ran.returncode == 0 and b"3 updates" in ran.stdout and not ran.stderr
+    assert openpyxl.load_workbook("η.xlsx")
 
 
 @pytest.mark.parametrize("encoding", NARROW)
