@@ -38,10 +38,13 @@ function open() {
 addEventListener("hashchange", open);
 open();
 
-// A picture with a part that the keyboard can move is more than a picture.
-for (const part of document.querySelectorAll("svg[role=img] [tabindex]")) {
-  part.closest("svg").setAttribute("role", "group");
+// A picture with a part that the keyboard can move is more than a picture; a figure may make such parts later.
+function group() {
+  for (const part of document.querySelectorAll("svg[role=img] [tabindex]")) part.closest("svg").setAttribute("role", "group");
 }
+group();
+const later = { subtree: true, childList: true, attributes: true, attributeFilter: ["tabindex", "role"] };
+new MutationObserver(group).observe(document.querySelector("article"), later);
 
 // On paper: light, everything open, and the solutions of a chapter at its end. Afterwards all is as it was.
 const undo = [];

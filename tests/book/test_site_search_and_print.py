@@ -61,7 +61,7 @@ def test_formulas_are_set_in_the_book_s_own_typeface(site, tab):
 
 def test_print_is_light_with_the_solutions_at_the_end_and_undone_afterwards(site, tab):
     tab.goto((site / "03-its-derivatives.html").as_uri())
-    text = "document.querySelector('article').textContent.replace(/\\s+/g, ' ')"
+    text = "document.querySelector('#exercises').textContent.replace(/\\s+/g, ' ')"
     before = tab.evaluate(text)
     tab.evaluate("document.documentElement.dataset.theme = 'dark'; dispatchEvent(new Event('beforeprint'))")
     assert tab.evaluate("document.documentElement.dataset.theme") == "light"
