@@ -113,7 +113,14 @@ def _pool_early(first: int, *channels: int) -> tuple[Layer, ...]:
     return (*early, *_block(c, padding=1), *_block(d), global_avg_pool, *_SCORES)
 
 
-_FAST = (*_block(8, 5, stride=2, padding=2), *_block(16), *_pooled(24), *_block(24), *_block(32), *_SCORES)
+_FAST = (
+    *_block(8, 5, stride=2, padding=2),
+    *_pooled(24),
+    *_block(24),
+    *_block(40),
+    conv(10, 2, name="scores"),
+    flatten,
+)
 
 _ALL = [
     Recipe(
@@ -129,12 +136,13 @@ _ALL = [
     Recipe(
         "best",
         _pool_early(8, 20, 24, 28, 28),
-        epochs=20,
+        epochs=40,
         learning_rate=0.4,
         batch_size=256,
         weight_decay=1e-4,
         affine=(10, 0.07, (0.9, 1.1)),
         test_shift=1,
+        nesterov=True,
     ),
     Recipe(
         "small",
@@ -146,14 +154,25 @@ _ALL = [
         test_shift=1,
     ),
     Recipe(
+        "small-once",
+        _pool_early(6, 10, 12, 14, 16),
+        epochs=30,
+        learning_rate=0.2,
+        weight_decay=5e-5,
+        shift=2,
+        nesterov=True,
+    ),
+    Recipe(
         "fast",
         _FAST,
-        epochs=5,
+        epochs=3,
         learning_rate=0.4,
         batch_size=256,
         weight_decay=1e-4,
         shift=1,
         test_shift=1,
+        nesterov=True,
+        label_smoothing=0.1,
     ),
 ]
 RECIPES = {recipe.name: recipe for recipe in _ALL}

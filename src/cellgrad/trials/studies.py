@@ -16,6 +16,7 @@ from cellgrad.layers import (
     batch_norm,
     block,
     conv,
+    count_parameters,
     dropout,
     flatten,
     global_avg_pool,
@@ -23,7 +24,7 @@ from cellgrad.layers import (
     max_pool,
     relu,
 )
-from cellgrad.training.recipes import RECIPES, Recipe
+from cellgrad.training.recipes import CHANCES, RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ _TRICKS = (
     replace(_FAST, name="digits as they are", shift=0),
     replace(_FAST, name="rotated, scaled, moved", affine=RECIPES["source"].affine),
     replace(_FAST, name="no weight decay", weight_decay=0.0),
+    replace(_FAST, name="momentum without Nesterov", nesterov=False),
+    replace(_FAST, name="labels not smoothed", label_smoothing=0.0),
 )
 
 # Which recipes? Candidates, read on held-out digits only -------------------------------------------------------------
@@ -171,9 +174,23 @@ def _averaged(first: int, a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
     return (*early, *_normed(c, 3, padding=1), *_normed(d, 3), global_avg_pool, *_SCORES)
 
 
-_FASTER = replace(RECIPES["fast"], name="8-16 | 32-32", network=_strided(8, 16, 32, 32), epochs=3, nesterov=True)
+# What `fast` was in version 0.1, when the search began.
+_FAST_BEFORE = replace(
+    RECIPES["fast"],
+    network=(
+        *_normed(8, 5, stride=2, padding=2),
+        *_normed(16, 3),
+        *_normed(24, 3, pooled=True),
+        *_normed(24, 3),
+        *_normed(32, 3),
+        *_SCORES,
+    ),
+    nesterov=False,
+    label_smoothing=0.0,
+)
+_FASTER = replace(_FAST_BEFORE, name="8-16 | 32-32", network=_strided(8, 16, 32, 32), nesterov=True)
 _TO_SEARCH_FAST = (
-    replace(RECIPES["fast"], name="fast, 3 epochs", epochs=3),
+    replace(_FAST_BEFORE, name="fast, 3 epochs"),
     _FASTER,
     replace(_FASTER, name="8-24 | 24-40", network=_strided(8, 24, 24, 40)),
     replace(_FASTER, name="16-16 | 32-32", network=_strided(16, 16, 32, 32)),
@@ -199,7 +216,7 @@ _TO_SEARCH_SMALL = (
     replace(_SMALLER, name="4-8-8-10-12", network=RECIPES["small"].network),
 )
 
-_BETTER = replace(RECIPES["best"], name="best, Nesterov", nesterov=True)
+_BETTER = replace(RECIPES["best"], name="best, Nesterov", epochs=20)
 _TO_SEARCH_BEST = (
     _BETTER,
     replace(_BETTER, name="best, Nesterov, 30 epochs", epochs=30),
@@ -225,12 +242,36 @@ def _search(recipe: str, variants: tuple[Recipe, ...], seeds: int) -> Study:
     return Study(f"search-{recipe}", question, candidates, seeds, validation=10_000, blind=True)
 
 
+# How much of one result is luck? One recipe again and again ----------------------------------------------------------
+
+
+def _only_varies(kind: str) -> Recipe:
+    """The recipe `fast`, of whose chances all but one are kept at those of seed 0."""
+    kept = tuple((other, 0) for other in CHANCES if other != kind)
+    return replace(RECIPES["fast"], name=f"only the {kind}", seeds=kept)
+
+
+# How many parameters does it take? One family of networks, one training ---------------------------------------------
+
+_WIDTHS = (0.5, 0.67, 0.85, 1.0, 1.2, 1.5, 1.7, 2.0, 2.4, 2.8, 3.2, 3.8)
+
+
+def _of_width(width: float) -> tuple[Layer, ...]:
+    """The networks of `small-once` (width 2), wider and narrower."""
+    return _averaged(*(round(width * share) for share in (3, 5, 6, 7, 8)))
+
+
+_FRONTIER = tuple(
+    replace(RECIPES["small"], name=f"{count_parameters(network):,}", network=network, epochs=12, nesterov=True)
+    for network in map(_of_width, _WIDTHS)
+)
+
 _ALL = [
     Study(
         "recipes",
         "How well does each recipe read the test digits, trained on all 60,000 others?",
         tuple(recipe for recipe in RECIPES.values() if recipe.name != "source"),
-        seeds=10,
+        seeds=20,
     ),
     Study(
         "source",
@@ -240,7 +281,15 @@ _ALL = [
         validation=5000,
     ),
     Study("advice", "Is each sentence of the source's advice true?", _ADVICE, seeds=4, validation=10_000),
-    Study("tricks", "What does each trick of the recipe `fast` buy?", _TRICKS, seeds=3, validation=10_000),
+    Study("tricks", "What does each trick of the recipe `fast` buy?", _TRICKS, seeds=10, validation=10_000),
+    Study("luck", "How much of one result is luck?", (RECIPES["fast"],), seeds=200),
+    Study(
+        "kinds-of-luck",
+        "Is it the first weights, the order of the digits, or their movement?",
+        tuple(map(_only_varies, ("weights", "order", "movement"))),
+        seeds=50,
+    ),
+    Study("frontier", "How well can a network of so many parameters read?", _FRONTIER, seeds=10),
 ]
 _ALL += [
     _search("fast", _TO_SEARCH_FAST, seeds=3),
