@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -125,6 +126,7 @@ def _fit(
         weights_seed = seed_for("weights", recipe, settings.seed)
         torch.manual_seed(weights_seed)
         model = network(weights_seed) if network else build(recipe.network)
+        _draw_first_weights(model, recipe.first_weights)
         learner = _Learner(model, recipe, steps, device)
         history = []
         if checkpoint:
@@ -147,6 +149,18 @@ def _fit(
                 if files:
                     files.save_checkpoint(Checkpoint(device, history, learner.state_dict()))
     return learner.result, history
+
+
+def _draw_first_weights(model: nn.Module, kind: str) -> None:
+    """Draw the weights of convolutions and dense layers anew, as `Recipe.first_weights` says."""
+    if kind == "pytorch":
+        return
+    draw = {"he": nn.init.kaiming_normal_, "orthogonal": partial(nn.init.orthogonal_, gain=2**0.5)}[kind]
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            draw(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class _Learner:

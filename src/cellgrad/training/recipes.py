@@ -18,6 +18,7 @@ CHANCES = ("weights", "order", "movement", "dropout")
 
 SCHEDULES = ("constant", "one-cycle")
 FEEDS = ("images", "tensor")
+FIRST_WEIGHTS = ("pytorch", "he", "orthogonal")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class Recipe:
     kept and another varied. nesterov: take the gradient where the momentum leads to (Sutskever et al. 2013).
     label_smoothing: this share of each target is spread over all ten digits (Szegedy et al. 2016). average: what is
     evaluated are not the last weights but a running average, in which each step counts so much (Polyak and Juditsky
-    1992, here exponential); 0 takes the last weights.
-    Raises ValueError for an unknown schedule, feed or kind of chance, and for "images" without an affine movement.
+    1992, here exponential); 0 takes the last weights. first_weights: of convolutions and dense layers: PyTorch's own,
+    "he" (normal, of variance 2 / inputs of a unit; He et al. 2015) or "orthogonal" (Saxe et al. 2014, scaled by √2 for
+    the ReLU); biases then start at 0.
+    Raises ValueError for an unknown schedule, feed, kind of chance or of first weights, and for "images" without an
+    affine movement.
     """
 
     name: str
@@ -54,10 +58,12 @@ class Recipe:
     nesterov: bool = False
     label_smoothing: float = 0.0
     average: float = 0.0
+    first_weights: str = "pytorch"
 
     def __post_init__(self) -> None:
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("feed", self.feed, FEEDS)
+        _one_of("first_weights", self.first_weights, FIRST_WEIGHTS)
         for name in ("label_smoothing", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is no share; give 0 or more, and less than 1")

@@ -25,6 +25,7 @@ from cellgrad.layers import (
     relu,
 )
 from cellgrad.training.recipes import CHANCES, RECIPES, Recipe
+from cellgrad.trials import sentences
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,20 @@ _ALL += [
     _search("small", _TO_SEARCH_SMALL, seeds=2),
     _search("best", _TO_SEARCH_BEST, seeds=2),
     _search("book", _TO_SEARCH_BOOK, seeds=2),
+]
+_ALL += [
+    Study(
+        "sentences-rates",
+        "At which learning rate does each rival of the source's advice train best? The test digits stay unread.",
+        tuple(
+            replace(recipe, name=f"{recipe.name}, rate {rate}", learning_rate=rate)
+            for recipe in sentences.trainings()
+            for rate in sentences.RATES
+        ),
+        seeds=2,
+        validation=10_000,
+        blind=True,
+    ),
 ]
 STUDIES = {study.name: study for study in _ALL}
 

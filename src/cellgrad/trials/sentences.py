@@ -1,0 +1,237 @@
+"""The source's advice, sentence by sentence: the rivals that test each and nothing else, and what we expect of them.
+
+The expectations are written down before the runs. Every rival trains at the best of four learning rates, which held-out
+digits choose for each in the same way (the study `sentences-rates`); then all train with twenty seeds (`sentences`).
+This module needs no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cellgrad.layers import (
+    SOURCE,
+    Layer,
+    avg_pool,
+    batch_norm,
+    block,
+    conv,
+    dropout,
+    flatten,
+    global_avg_pool,
+    linear,
+    max_pool,
+    relu,
+)
+from cellgrad.training.recipes import RECIPES, Recipe
+
+RATES = (0.05, 0.1, 0.2, 0.4)
+
+SAME, WORSE = "no difference", "worse"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A training that differs from its control in one thing, and the difference that we expect."""
+
+    recipe: Recipe
+    expected: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the source, or a choice it makes without one; the rivals are compared with the control."""
+
+    text: str
+    control: Recipe
+    rivals: tuple[Rival, ...]
+
+
+BASE = replace(RECIPES["book"], name="base", epochs=4)
+
+_FRONT, _POOL = block(8) * 3, max_pool(2)
+_SCORES = (conv(10, 1, name="scores"), flatten)
+_PLACES = (global_avg_pool, *_SCORES)
+
+
+def _stages(*channels: int, **options: int) -> tuple[Layer, ...]:
+    return tuple(layer for count in channels for layer in block(count, **options))
+
+
+def _last(channels: int, **options: int) -> tuple[Layer, ...]:
+    """The source's last 3 × 3 convolution, which has no batch norm."""
+    return (conv(channels, 3, **options), relu)
+
+
+def _dilated(channels: int, *dilations: int) -> tuple[Layer, ...]:
+    """Behind the pool as many convolutions as there are dilations, all on 11 × 11 places, whose average is scored."""
+    stages = (_stages(channels, dilation=dilation, padding=dilation) for dilation in dilations)
+    return (*_FRONT, _POOL, *(layer for stage in stages for layer in stage), *_PLACES)
+
+
+def _dense(units: int, places: int, *before: Layer) -> tuple[Layer, ...]:
+    """A dense layer of so many units on all places at once, with batch norm, then the scores."""
+    return (*before, conv(units, places), batch_norm, relu, *_SCORES)
+
+
+def _norm_first(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    order = list(layers)
+    for at in range(len(order) - 1):
+        if order[at : at + 2] == [relu, batch_norm]:
+            order[at : at + 2] = batch_norm, relu
+    return tuple(order)
+
+
+# Biases in place of the batch norms, so that each channel keeps a number to add.
+_NO_NORM = tuple(replace(layer, bias=layer.kind == "conv") for layer in SOURCE if layer != batch_norm)
+
+
+def _rival(name: str, expected: str, **changes: Any) -> Rival:
+    return Rival(replace(BASE, name=name, **changes), expected)
+
+
+def _control(name: str, network: tuple[Layer, ...]) -> Recipe:
+    return replace(BASE, name=name, network=network)
+
+
+SENTENCES = (
+    Sentence(
+        "The last layer is a 1 × 1 convolution.",
+        BASE,
+        (
+            _rival(
+                "3 × 3 straight to the scores",
+                SAME,
+                network=(*_FRONT, _POOL, *_stages(19, 19, 19, 19), conv(10, 3, name="scores"), flatten),
+            ),
+            _rival(
+                "dense layer to the scores",
+                SAME,
+                network=(*_FRONT, _POOL, *_stages(19, 19, 19), flatten, linear(10)),
+            ),
+        ),
+    ),
+    Sentence(
+        "The field at the end is about 28 × 28; more is not needed.",
+        _control("one layer behind the pool, field 28", _dilated(156, 5)),
+        (
+            _rival("one layer behind the pool, field 12", WORSE, network=_dilated(156, 1)),
+            _rival("one layer behind the pool, field 20", SAME, network=_dilated(156, 3)),
+            _rival("one layer behind the pool, field 36", SAME, network=_dilated(156, 7)),
+        ),
+    ),
+    Sentence(
+        "The field grows layer by layer (and with the depth).",
+        _control("field 28 in five layers", _dilated(18, 1, 1, 1, 1, 1)),
+        (
+            _rival("field 28 in one layer", WORSE, network=_dilated(156, 5)),
+            _rival("field 28 in two layers", WORSE, network=_dilated(34, 2, 3)),
+            _rival("field 28 in three layers", SAME, network=_dilated(25, 1, 2, 2)),
+        ),
+    ),
+    Sentence(
+        "Nothing is averaged: one place is left at the end.",
+        BASE,
+        (
+            _rival(
+                "average of 3 × 3 places",
+                SAME,
+                network=(*_FRONT, _POOL, *_stages(16, 16, 16, 16), *_last(32, padding=1), avg_pool(3), *_SCORES),
+            ),
+        ),
+    ),
+    Sentence(
+        "The field before the pool is 7 × 7.",
+        BASE,
+        (
+            _rival(
+                "field 3 before the pool",
+                SAME,
+                network=(*_stages(8), _POOL, *_stages(16, 16, 16, 16, 14), *_last(28), *_SCORES),
+            ),
+            _rival(
+                "field 5 before the pool",
+                SAME,
+                network=(*_stages(8, 8), _POOL, *_stages(16, 16, 16, 16), *_last(28), conv(10, 2), flatten),
+            ),
+            _rival(
+                "field 9 before the pool",
+                SAME,
+                network=(*_stages(8, 8, 8, 8), _POOL, *_stages(16, 16, 16), *_last(34), conv(10, 2), flatten),
+            ),
+        ),
+    ),
+    Sentence(
+        "The first layers have eight channels.",
+        BASE,
+        (
+            _rival(
+                "4 channels up front",
+                WORSE,
+                network=(*_stages(4, 4, 4), _POOL, *_stages(17, 17, 17, 17), *_last(34), *_SCORES),
+            ),
+            _rival(
+                "16 channels up front",
+                SAME,
+                network=(*_stages(16, 16, 16), _POOL, *_stages(13, 13, 13, 13), *_last(24), *_SCORES),
+            ),
+        ),
+    ),
+    Sentence(
+        "All layers are convolutions: they need fewer parameters.",
+        BASE,
+        (
+            _rival("dense head, 13 units on 11 × 11", WORSE, network=_dense(13, 11, *_FRONT, _POOL)),
+            _rival("dense head, 62 units on 5 × 5", WORSE, network=_dense(62, 5, *_FRONT, _POOL, _POOL)),
+            _rival(
+                "two more convolutions, then 62 units",
+                SAME,
+                network=_dense(62, 3, *_FRONT, _POOL, *_stages(16, 16), _POOL),
+            ),
+            _rival("dense layers only", WORSE, network=_dense(18, 28)),
+        ),
+    ),
+    Sentence(
+        "Batch norm stands behind the ReLU.",
+        BASE,
+        (
+            _rival("batch norm before the ReLU", SAME, network=_norm_first(SOURCE)),
+            _rival("He's first weights", SAME, first_weights="he"),
+            _rival("no batch norm", WORSE, network=_NO_NORM),
+            _rival("no batch norm, He's first weights", WORSE, network=_NO_NORM, first_weights="he"),
+            _rival("no batch norm, orthogonal first weights", WORSE, network=_NO_NORM, first_weights="orthogonal"),
+        ),
+    ),
+    Sentence(
+        "Dropout (of a later version of the source).",
+        BASE,
+        (
+            _rival(
+                "dropout 0.2 behind the pool",
+                SAME,
+                network=(*SOURCE[: len(_FRONT) + 1], dropout(0.2), *SOURCE[len(_FRONT) + 1 :]),
+            ),
+        ),
+    ),
+    Sentence(
+        "The digits are turned, scaled and moved.",
+        BASE,
+        (
+            _rival("digits as they are", WORSE, shift=0),
+            _rival("shifted by up to one pixel", SAME, shift=1),
+            _rival("turned, scaled and moved as the source does", WORSE, affine=RECIPES["source"].affine),
+        ),
+    ),
+    Sentence("The learning rate stays.", BASE, (_rival("constant rate", WORSE, schedule="constant"),)),
+)
+
+
+def trainings() -> tuple[Recipe, ...]:
+    """Every control and every rival, each once, at the base's learning rate."""
+    named: dict[str, Recipe] = {}
+    for sentence in SENTENCES:
+        for recipe in (sentence.control, *(rival.recipe for rival in sentence.rivals)):
+            alike = next((name for name, other in named.items() if replace(other, name=recipe.name) == recipe), None)
+            named.setdefault(alike or recipe.name, recipe)
+    return tuple(named.values())

@@ -1,0 +1,65 @@
+"""The redesigned study of the advice: each rival tests its sentence and nothing else."""
+
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from cellgrad import training
+from cellgrad.layers import batch_norm, count_parameters
+from cellgrad.receptive import cost_table
+from cellgrad.trials import sentences
+from cellgrad.trials.sentences import SENTENCES
+from cellgrad.trials.studies import find_study
+
+COMPARISONS = [(sentence.control, rival) for sentence in SENTENCES for rival in sentence.rivals]
+
+
+@pytest.mark.parametrize("control, rival", COMPARISONS, ids=[rival.recipe.name for _, rival in COMPARISONS])
+def test_a_rival_differs_from_its_control_in_one_thing(control, rival):
+    assert rival.expected in ("better", "worse", "no difference")
+    differ = {f.name for f in fields(control) if getattr(control, f.name) != getattr(rival.recipe, f.name)} - {"name"}
+    about_weights = differ == {"network", "first_weights"} and batch_norm not in rival.recipe.network
+    assert len(differ) == 1 or about_weights
+    assert count_parameters(rival.recipe.network) == pytest.approx(14_392, rel=0.03)
+
+
+def field(name):
+    """Of the last convolution before the places are averaged."""
+    (network,) = [recipe.network for recipe in sentences.trainings() if recipe.name == name]
+    table = cost_table(network)
+    return int(table.loc[table["kind"] == "conv", "size"].iloc[-2]), (table["kind"] == "conv").sum()
+
+
+def test_the_field_grows_while_the_depth_stays_and_the_depth_while_the_field_stays():
+    name = "one layer behind the pool, field {}"
+    assert [field(name.format(size)) for size in (12, 20, 28, 36)] == [(12, 5), (20, 5), (28, 5), (36, 5)]
+    deeper = ["field 28 in two layers", "field 28 in three layers", "field 28 in five layers"]
+    assert [field(name) for name in deeper] == [(28, 6), (28, 7), (28, 9)]
+
+
+def test_every_training_gets_the_same_search_of_its_rate():
+    searched = find_study("sentences-rates")
+    assert searched.blind and len(searched.variants) == len(sentences.RATES) * len(sentences.trainings())
+    for recipe in sentences.trainings():
+        found = [other for other in searched.variants if replace(other, name="", learning_rate=0) == nameless(recipe)]
+        assert [other.learning_rate for other in found] == list(sentences.RATES)
+
+
+def nameless(recipe):
+    return replace(recipe, name="", learning_rate=0)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_first_weights_are_those_asked_for(sample):
+    few = replace(sample, train=sample.train[:256])
+    still = replace(sentences.BASE, learning_rate=1e-12, weight_decay=0.0, epochs=1)
+    run = {
+        kind: training.train(replace(still, first_weights=kind), few, progress=False).model
+        for kind in ("pytorch", "he", "orthogonal")
+    }
+    he = run["he"].conv8.weight
+    assert he.std().item() == pytest.approx((2 / (16 * 9)) ** 0.5, rel=0.05)
+    assert run["pytorch"].conv8.weight.std().item() == pytest.approx((1 / (3 * 16 * 9)) ** 0.5, rel=0.05)
+    rows = run["orthogonal"].conv8.weight.flatten(1)
+    assert torch.allclose(rows @ rows.T, 2 * torch.eye(len(rows)), atol=1e-4)
