@@ -7,6 +7,7 @@ import pytest
 from pages import asked, drag_on, opened, press, slide
 
 from cellgrad import figures, mnist
+from cellgrad.training.recipes import RECIPES
 
 torch = pytest.importorskip("torch")
 from cellgrad.training.saving import shipped_run  # noqa: E402 (it needs torch)
@@ -23,7 +24,9 @@ def on_sheet(*points):
     return [(8 + x * SIDE, 24 + y * SIDE) for x, y in points]
 
 
-@pytest.mark.parametrize("recipe, count", [("book", 200), ("fast", 10), ("best", 10), ("small", 10)])
+@pytest.mark.parametrize(
+    "recipe, count", [("book", 200), ("fast", 10), ("best", 10), ("small", 10), ("small-once", 10)]
+)
 def test_logits_are_those_of_pytorch(recipe, count, browser, one_thread):
     run, images = shipped_run(recipe), mnist.sample().test.images[:count]
     with torch.no_grad():
@@ -33,7 +36,7 @@ def test_logits_are_those_of_pytorch(recipe, count, browser, one_thread):
 
 
 def test_every_shipped_network_fits_in_a_figure():
-    for recipe in ("book", "source", "small", "fast", "best"):
+    for recipe in RECIPES:
         assert len(figures.draw(shipped_run(recipe))._repr_html_().encode()) <= 300_000
 
 

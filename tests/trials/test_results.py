@@ -52,7 +52,11 @@ def test_recipes_reach_what_is_asked_of_them(recipes):
     assert found.loc["book", "min"] >= 99.40 and found.loc["book", "mean"] >= 99.48
     assert found.loc["best", "mean"] >= 99.60
     assert found.loc["small", "mean"] >= 99.40 and found.loc["fast", "mean"] >= 99.40
-    assert count_parameters(RECIPES["small"].network) <= 6000 and RECIPES["book"].epochs <= 15
+    assert found.loc["small-once", "mean"] >= 99.40 and RECIPES["small-once"].test_shift == 0
+    assert (
+        count_parameters(RECIPES["small"].network) <= 3000 and count_parameters(RECIPES["small-once"].network) <= 6000
+    )
+    assert RECIPES["book"].epochs <= 15
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -86,5 +90,6 @@ SAMPLE_MISTAKES = {
     "book": [185, 603, 677, 766],
     "best": [185],
     "small": [79, 185, 603, 766],
+    "small-once": [43, 185, 269, 603, 621, 766, 784],
     "fast": [185, 603, 766],
 }

@@ -217,10 +217,11 @@ _TO_SEARCH_SMALL = (
     replace(_SMALLER, name="4-8-8-10-12", network=RECIPES["small"].network),
 )
 
-_BETTER = replace(RECIPES["best"], name="best, Nesterov", epochs=20)
+_BETTER = replace(RECIPES["best"], name="best, Nesterov", nesterov=True)
 _TO_SEARCH_BEST = (
     _BETTER,
     replace(_BETTER, name="best, Nesterov, 30 epochs", epochs=30),
+    replace(_BETTER, name="best, Nesterov, 40 epochs", epochs=40),
     replace(_BETTER, name="best, Nesterov, less moved", affine=(7, 0.05, (0.95, 1.05))),
     replace(_BETTER, name="best, Nesterov, labels smoothed", label_smoothing=0.05),
     replace(_BETTER, name="best, Nesterov, decay 5e-4", weight_decay=5e-4),
