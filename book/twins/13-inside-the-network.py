@@ -186,7 +186,7 @@ plt.show()
 # *Figure 13.3. How many test digits are wrong for how many networks.*
 #
 # They are not. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
-# Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So fifty networks are not fifty independent readers: part of an error rate belongs to the digits, part to the run.
+# Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So many networks are not as many independent readers: part of an error rate belongs to the digits, part to the run.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
 
