@@ -72,7 +72,7 @@ print(f"computed again on this machine: {again:.2%}{data.note}")
 # The first convolution has eight windows of 3 × 3 weights. Each is a question to nine pixels: red weights want ink, blue ones want paper. What would you
 # expect to find? Edges in several directions would be useful.
 
-# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}} tags=["hide-input"] tags=["hide-output"]
+# %% mystnb={"image": {"alt": "The eight 3 by 3 filters of the first convolution, red for positive weights and blue for negative ones. Most have a red side and a blue side, in different directions."}} tags=["hide-output"]
 filters = model.conv1.weight.detach()[:, 0]
 figure, axes = plt.subplots(2, 4, figsize=(6.4, 3.5))
 for number, (ax, weights) in enumerate(zip(axes.flat, filters), start=1):
@@ -241,8 +241,8 @@ shown
 
 # %%
 ours = {
-    "we would have read what the networks read": [2130, 9729],
-    "can be read in two ways, or hardly": [1901, 1232, 6597, 582, 4176, 6558],
+    "we would have read what the networks read": [2130, 9729, 947],
+    "can be read in two ways, or hardly": [1901, 1232, 6597, 582, 4176],
     "plain to our eyes, and yet wrong for most": [8408, 2035, 3422],
 }
 for judgement, rows in ours.items():
@@ -267,6 +267,7 @@ ax.set(xlabel="answer", ylabel="label")
 ax.set_xticks(np.arange(10) + 0.5, range(10))
 ax.set_yticks(np.arange(10) + 0.5, range(10))
 plt.show()
+
 
 # %% [markdown]
 # *Figure 13.5. Mistakes of ten networks, by label and answer.*
