@@ -23,7 +23,7 @@ def test_files_that_a_document_names_are_there(document):
 def test_ten_questions_of_a_newcomer_are_answered_by_the_tree():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (Where .*\?) \| (.*) \|$", text, flags=re.M)
-    assert len(rows) == 10
+    assert len(rows) >= 10
     for question, answer in rows:
         assert re.search(r"`src/cellgrad/[\w/.]+`", answer), question
 

@@ -446,21 +446,25 @@ table.fillna("–").sort_values("difference")
 #
 # ## One row, live
 #
-# Records can be wrong. So here is one of the runs again, on your machine: the base, seed 0. The record was made by an earlier version of the training (its column `training_version` says which), that drew its random numbers in another way, so this is another
-# draw of the same recipe. With all the digits it should come out as close to the record as two seeds are to each other. With the sample the number is another one; then the last cell only asks for 90 %.
+# Records can be wrong. So here is one row again, on your machine, with all its seeds: *dense only*, because its trainings take seconds. The records were made by an earlier version of the training (their column `training_version` says which), that drew its random numbers in another way, so these are
+# other draws of the same recipe. With all the digits their mean should come out close to the recorded one. With the sample the numbers are others; then the last cell only asks for 80 %.
 
 # %% tags=["nbval-ignore-output"]
 data = mnist.load()
 held_out = study.validation if data.kind == "full" else 500
-again = training.train(study.variants[0], data, seed=0, validation=held_out)
-recorded = records[(records["variant"] == "base") & (records["seed"] == 0)].iloc[0]
-print(f"recorded: {recorded['test_accuracy']:.2%}")
-print(f"now:      {again.record['test_accuracy']:.2%}{data.note}")
+(dense,) = (recipe for recipe in study.variants if recipe.name == "dense only")
+recorded = records.loc[records["variant"] == "dense only", "test_accuracy"]
+again = pd.Series([
+    training.train(dense, data, seed=seed, validation=held_out).record["test_accuracy"]
+    for seed in range(len(recorded))
+])
+for name, row in {"recorded": recorded, "now": again}.items():
+    print(f"{name + ':':9} {row.mean():.2%}, seeds from {row.min():.2%} to {row.max():.2%}")
+print(data.note.strip())
 
 # %%
-accuracy = again.record["test_accuracy"]
-far = abs(accuracy - recorded["test_accuracy"]) > 0.003
-print("as it should be:", not far if data.kind == "full" else accuracy > 0.9)
+far = abs(again.mean() - recorded.mean()) > 0.01
+print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8)
 
 # %% [markdown]
 # ## The next study, and what we expect of it

@@ -550,7 +550,7 @@ CHAPTER_12 = {
         mistakes={
             "It has the highest accuracy. But how many seconds does each of its points cost?": "best",
             "It has the fewest parameters, and yet takes many epochs.": "small",
-            "It comes second, with a small part of the value.": "book",
+            "It has only a small part of the value of the best one.": "book",
             "It takes the longest, for the fewest points.": "source",
         },
         hints=("Points above 99 %, divided by seconds.", '(as_recipe["mean"] - 99) / seconds["seconds"]'),

@@ -187,7 +187,8 @@ function figure(root, data, cg) {
     );
     const [x, y] = state.shown >= data.updates ? spots[0] : spots[last];
     const first = number(state.steep, 3) + (state.trough ? ` steep, ${number(state.along, 3)} flat` : "");
-    cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": state.steep, "aria-valuetext": first });
+    const now = cg.clamp(state.steep, -data.reach, data.reach).toFixed(6);
+    cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": now, "aria-valuetext": first });
     part.up.textContent = state.trough ? "steep direction" : "loss E";
     part.along.textContent = state.trough ? "flat direction" : "distance from the bottom e";
     part.said.textContent =

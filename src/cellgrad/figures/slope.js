@@ -96,7 +96,7 @@ function figure(root, data, cg) {
     },
     second: {
       label: "the second point's distance",
-      ends: [10 ** narrowest, 10 ** widest],
+      ends: [narrowest, widest], // powers of ten: tools that read values aloud do not take 1e-12 for a number
       move: (value) => {
         state.nudge = cg.clamp(Math.abs(value - state.at), 0.01, 10 ** widest);
       },
@@ -188,11 +188,11 @@ function figure(root, data, cg) {
     part.errors.setAttribute("d", cg.path(exponents.map((e) => [errorX(e), errorHeight(secantAt(10 ** e) - tangent)])));
     move(part.error, errorX(Math.log10(nudge)), errorHeight(secant - tangent));
 
-    for (const [handle, value] of [
-      [part.first, at],
-      [part.second, nudge],
+    for (const [handle, place, value] of [
+      [part.first, at, at],
+      [part.second, Math.log10(nudge), nudge],
     ]) {
-      cg.dress(handle, { "aria-valuenow": value, "aria-valuetext": number(value, 3) });
+      cg.dress(handle, { "aria-valuenow": place.toFixed(6), "aria-valuetext": number(value, 3) });
     }
     atSlider.set(at);
     nudgeSlider.set(Math.log10(nudge));

@@ -128,6 +128,11 @@ class Reach:
         low, high = low[np.isfinite(low)], high[np.isfinite(high)]
         return len(low) > 0 and bool(low.min() != low.max() or high.min() != high.max())
 
+    def has_gaps(self, units: int) -> bool:
+        """Whether some of these units see nothing, as those that read padding alone, and others something."""
+        low, _ = self.at(np.arange(units))
+        return bool(np.isfinite(low).any() and np.isinf(low).any())
+
     def slide(self, windows: Windows, outputs: int) -> Reach:
         """What the outputs of a layer see, when this is what its inputs see."""
         pattern = self.advance is not None and windows.step is not None
@@ -277,11 +282,16 @@ class Fields:
         dims: list[int | None] = []
         for axis in range(self.axes):
             jumps: dict[int, Fraction] = {}
+            gaps: dict[int, Fraction] = {}
             for part in self.parts:
-                for dim in sorted(part.carriers(axis)):
-                    if not self.flat and part.reach[dim, axis].moves(self.shape[dim]):
-                        jumps[dim] = max(jumps.get(dim, Fraction(0)), part.reach[dim, axis].jump)
-            dims.append(max(jumps, key=jumps.__getitem__) if jumps else None)
+                for dim in sorted(part.carriers(axis)) if not self.flat else ():
+                    reach = part.reach[dim, axis]
+                    if reach.moves(self.shape[dim]):
+                        jumps[dim] = max(jumps.get(dim, Fraction(0)), reach.jump)
+                    elif reach.has_gaps(self.shape[dim]):
+                        gaps[dim] = max(gaps.get(dim, Fraction(0)), reach.jump)
+            found = jumps or gaps
+            dims.append(max(found, key=found.__getitem__) if found else None)
         # Pixels folded into channels: a dimension of several axes is none of positions where one axis has its own.
         shared = {
             dim

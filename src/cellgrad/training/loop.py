@@ -155,7 +155,11 @@ def _draw_first_weights(model: nn.Module, kind: str) -> None:
     """Draw the weights of convolutions and dense layers anew, as `Recipe.first_weights` says."""
     if kind == "pytorch":
         return
-    draw = {"he": nn.init.kaiming_normal_, "orthogonal": partial(nn.init.orthogonal_, gain=2**0.5)}[kind]
+    kinds: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+        "orthogonal": partial(nn.init.orthogonal_, gain=2**0.5),
+    }
+    draw = kinds[kind]
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             draw(module.weight)
