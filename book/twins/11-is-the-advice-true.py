@@ -454,12 +454,12 @@ data = mnist.load()
 held_out = study.validation if data.kind == "full" else 500
 (dense,) = (recipe for recipe in study.variants if recipe.name == "dense only")
 recorded = records.loc[records["variant"] == "dense only", "test_accuracy"]
-again = pd.Series([
-    training.train(dense, data, seed=seed, validation=held_out).record["test_accuracy"]
-    for seed in range(len(recorded))
-])
+repeated = [training.train(dense, data, seed=seed, validation=held_out)
+            for seed in range(len(recorded))]
+again = pd.Series([run.record["test_accuracy"] for run in repeated])
 for name, row in {"recorded": recorded, "now": again}.items():
-    print(f"{name + ':':9} {row.mean():.2%}, seeds from {row.min():.2%} to {row.max():.2%}")
+    ends = f"{row.min():.2%} to {row.max():.2%}"
+    print(f"{name + ':':9} {row.mean():.2%}, seeds from {ends}")
 print(data.note.strip())
 
 # %%

@@ -382,7 +382,8 @@ picked = np.array([curve[-15:].max() - curve[-1] for curve in curves])
 
 one = 99.35 + deviations
 best = 99.35 + deviations[:, None] + picked
-for how, numbers in (("one run, last epoch", one), ("best of fifteen epochs", best)):
+both = {"one run, last epoch": one, "best of fifteen epochs": best}
+for how, numbers in both.items():
     print(f"{how}: {np.mean(numbers >= 99.42):.0%} reach 99.42 %,", end=" ")
     print(f"mean {numbers.mean():.2f} %")
 

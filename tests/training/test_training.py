@@ -297,7 +297,7 @@ def test_the_test_digits_are_looked_at_once_after_the_last_epoch(few, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"recipe": "magic"}, "unknown recipe 'magic'; choose among source, book, best, small, fast"),
+        ({"recipe": "magic"}, "unknown recipe 'magic'; choose among source, book, best, small, small-once, fast"),
         ({"epochs": 0}, "epochs: 0 is too small"),
         ({"seed": -1}, "seed: -1 is too small"),
         ({"validation": 512}, "validation: 512 of 512 training digits"),
