@@ -479,6 +479,23 @@ def test_killed_in_the_middle_then_started_again(start, options, capsys, monkeyp
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
+def test_control_c_waits_also_where_another_thread_gets_it():
+    cluster, passed = engines.dask(), []
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)  # it does not block the signal, as numpy's threads do not
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), cluster._without_control_c():
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            time.sleep(0.2)
+            passed.append("to the end")
+    finally:
+        done.set()
+        other.join()
+    assert passed == ["to the end"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
 @pytest.mark.parametrize(
     ("options", "finished"),
     [([], [0]), (["--workers", "2"], [0]), (["--workers", "2"], None)],

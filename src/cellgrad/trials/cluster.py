@@ -92,14 +92,25 @@ def _processes(count: int) -> Iterator[LocalCluster]:
 
 @contextmanager
 def _without_control_c() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    """Hear Ctrl-C when this has ended, and let no process that is started in here hear it.
+
+    What is started inherits that the signal is blocked. For this process, blocking it in one thread is not enough: the
+    system gives it to another thread, such as one that numpy started, and Python then interrupts its main thread.
+    """
+    heard: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()  # only there may a handler be set
+    handler = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number)) if in_main else None
+    can_block = hasattr(signal, "pthread_sigmask")  # not on Windows
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if can_block else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 class _Prepared(WorkerPlugin):
