@@ -1,7 +1,7 @@
 """The source's advice, sentence by sentence: the rivals that test each and nothing else, and what we expect of them.
 
 The expectations are written down before the runs. Every rival trains at the best of four learning rates, which held-out
-digits choose for each in the same way (the study `sentences-rates`); then all train with twenty seeds (`sentences`).
+digits choose for each in the same way (the study `sentences-rates`); then all are to train with twenty seeds.
 This module needs no torch.
 """
 
@@ -10,21 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cellgrad.layers import (
-    SOURCE,
-    Layer,
-    avg_pool,
-    batch_norm,
-    block,
-    conv,
-    dropout,
-    flatten,
-    global_avg_pool,
-    linear,
-    max_pool,
-    relu,
-)
+from cellgrad.layers import Layer, batch_norm, conv, flatten, global_avg_pool, linear, relu
 from cellgrad.training.recipes import RECIPES, Recipe
+from cellgrad.trials.rivals import FRONT, NETWORKS, POOL, SCORES, stages
 
 RATES = (0.05, 0.1, 0.2, 0.4)
 
@@ -50,41 +38,18 @@ class Sentence:
 
 BASE = replace(RECIPES["book"], name="base", epochs=4)
 
-_FRONT, _POOL = block(8) * 3, max_pool(2)
-_SCORES = (conv(10, 1, name="scores"), flatten)
-_PLACES = (global_avg_pool, *_SCORES)
-
-
-def _stages(*channels: int, **options: int) -> tuple[Layer, ...]:
-    return tuple(layer for count in channels for layer in block(count, **options))
-
-
-def _last(channels: int, **options: int) -> tuple[Layer, ...]:
-    """The source's last 3 × 3 convolution, which has no batch norm."""
-    return (conv(channels, 3, **options), relu)
+_PLACES = (global_avg_pool, *SCORES)
 
 
 def _dilated(channels: int, *dilations: int) -> tuple[Layer, ...]:
     """Behind the pool as many convolutions as there are dilations, all on 11 × 11 places, whose average is scored."""
-    stages = (_stages(channels, dilation=dilation, padding=dilation) for dilation in dilations)
-    return (*_FRONT, _POOL, *(layer for stage in stages for layer in stage), *_PLACES)
+    behind = [layer for dilation in dilations for layer in stages(channels, dilation=dilation, padding=dilation)]
+    return (*FRONT, POOL, *behind, *_PLACES)
 
 
 def _dense(units: int, places: int, *before: Layer) -> tuple[Layer, ...]:
     """A dense layer of so many units on all places at once, with batch norm, then the scores."""
-    return (*before, conv(units, places), batch_norm, relu, *_SCORES)
-
-
-def _norm_first(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    order = list(layers)
-    for at in range(len(order) - 1):
-        if order[at : at + 2] == [relu, batch_norm]:
-            order[at : at + 2] = batch_norm, relu
-    return tuple(order)
-
-
-# Biases in place of the batch norms, so that each channel keeps a number to add.
-_NO_NORM = tuple(replace(layer, bias=layer.kind == "conv") for layer in SOURCE if layer != batch_norm)
+    return (*before, conv(units, places), batch_norm, relu, *SCORES)
 
 
 def _rival(name: str, expected: str, **changes: Any) -> Rival:
@@ -103,12 +68,12 @@ SENTENCES = (
             _rival(
                 "3 × 3 straight to the scores",
                 SAME,
-                network=(*_FRONT, _POOL, *_stages(19, 19, 19, 19), conv(10, 3, name="scores"), flatten),
+                network=(*FRONT, POOL, *stages(19, 19, 19, 19), conv(10, 3, name="scores"), flatten),
             ),
             _rival(
                 "dense layer to the scores",
                 SAME,
-                network=(*_FRONT, _POOL, *_stages(19, 19, 19), flatten, linear(10)),
+                network=(*FRONT, POOL, *stages(19, 19, 19), flatten, linear(10)),
             ),
         ),
     ),
@@ -137,7 +102,7 @@ SENTENCES = (
             _rival(
                 "average of 3 × 3 places",
                 SAME,
-                network=(*_FRONT, _POOL, *_stages(16, 16, 16, 16), *_last(32, padding=1), avg_pool(3), *_SCORES),
+                network=NETWORKS["average pool"],
             ),
         ),
     ),
@@ -148,17 +113,17 @@ SENTENCES = (
             _rival(
                 "field 3 before the pool",
                 SAME,
-                network=(*_stages(8), _POOL, *_stages(16, 16, 16, 16, 14), *_last(28), *_SCORES),
+                network=NETWORKS["field 3 before the pool"],
             ),
             _rival(
                 "field 5 before the pool",
                 SAME,
-                network=(*_stages(8, 8), _POOL, *_stages(16, 16, 16, 16), *_last(28), conv(10, 2), flatten),
+                network=NETWORKS["field 5 before the pool"],
             ),
             _rival(
                 "field 9 before the pool",
                 SAME,
-                network=(*_stages(8, 8, 8, 8), _POOL, *_stages(16, 16, 16), *_last(34), conv(10, 2), flatten),
+                network=NETWORKS["field 9 before the pool"],
             ),
         ),
     ),
@@ -169,12 +134,12 @@ SENTENCES = (
             _rival(
                 "4 channels up front",
                 WORSE,
-                network=(*_stages(4, 4, 4), _POOL, *_stages(17, 17, 17, 17), *_last(34), *_SCORES),
+                network=NETWORKS["4 channels up front"],
             ),
             _rival(
                 "16 channels up front",
                 SAME,
-                network=(*_stages(16, 16, 16), _POOL, *_stages(13, 13, 13, 13), *_last(24), *_SCORES),
+                network=NETWORKS["16 channels up front"],
             ),
         ),
     ),
@@ -182,12 +147,12 @@ SENTENCES = (
         "All layers are convolutions: they need fewer parameters.",
         BASE,
         (
-            _rival("dense head, 13 units on 11 × 11", WORSE, network=_dense(13, 11, *_FRONT, _POOL)),
-            _rival("dense head, 62 units on 5 × 5", WORSE, network=_dense(62, 5, *_FRONT, _POOL, _POOL)),
+            _rival("dense head, 13 units on 11 × 11", WORSE, network=_dense(13, 11, *FRONT, POOL)),
+            _rival("dense head, 62 units on 5 × 5", WORSE, network=_dense(62, 5, *FRONT, POOL, POOL)),
             _rival(
                 "two more convolutions, then 62 units",
                 SAME,
-                network=_dense(62, 3, *_FRONT, _POOL, *_stages(16, 16), _POOL),
+                network=_dense(62, 3, *FRONT, POOL, *stages(16, 16), POOL),
             ),
             _rival("dense layers only", WORSE, network=_dense(18, 28)),
         ),
@@ -196,11 +161,16 @@ SENTENCES = (
         "Batch norm stands behind the ReLU.",
         BASE,
         (
-            _rival("batch norm before the ReLU", SAME, network=_norm_first(SOURCE)),
+            _rival("batch norm before the ReLU", SAME, network=NETWORKS["batch norm before ReLU"]),
             _rival("He's first weights", SAME, first_weights="he"),
-            _rival("no batch norm", WORSE, network=_NO_NORM),
-            _rival("no batch norm, He's first weights", WORSE, network=_NO_NORM, first_weights="he"),
-            _rival("no batch norm, orthogonal first weights", WORSE, network=_NO_NORM, first_weights="orthogonal"),
+            _rival("no batch norm", WORSE, network=NETWORKS["no batch norm"]),
+            _rival("no batch norm, He's first weights", WORSE, network=NETWORKS["no batch norm"], first_weights="he"),
+            _rival(
+                "no batch norm, orthogonal first weights",
+                WORSE,
+                network=NETWORKS["no batch norm"],
+                first_weights="orthogonal",
+            ),
         ),
     ),
     Sentence(
@@ -210,7 +180,7 @@ SENTENCES = (
             _rival(
                 "dropout 0.2 behind the pool",
                 SAME,
-                network=(*SOURCE[: len(_FRONT) + 1], dropout(0.2), *SOURCE[len(_FRONT) + 1 :]),
+                network=NETWORKS["dropout 0.2"],
             ),
         ),
     ),

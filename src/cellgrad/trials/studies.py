@@ -12,20 +12,16 @@ from cellgrad import checks
 from cellgrad.layers import (
     SOURCE,
     Layer,
-    avg_pool,
     batch_norm,
-    block,
     conv,
     count_parameters,
-    dropout,
     flatten,
     global_avg_pool,
-    linear,
-    max_pool,
     relu,
 )
 from cellgrad.training.recipes import CHANCES, RECIPES, Recipe
 from cellgrad.trials import sentences
+from cellgrad.trials.rivals import NETWORKS, POOL, SCORES, swapped
 
 
 @dataclass(frozen=True)
@@ -60,55 +56,6 @@ def _nameless(recipe: Recipe) -> Recipe:
 
 # Is the advice true? --------------------------------------------------------------------------------------------------
 
-_POOL = max_pool(2)
-_SCORES = (conv(10, 1, name="scores"), flatten)
-_FRONT = block(8) * 3
-
-
-def _blocks(*channels: int, padding: int = 0) -> tuple[Layer, ...]:
-    return tuple(layer for count in channels for layer in block(count, padding=padding))
-
-
-def _last(channels: int, padding: int = 0) -> tuple[Layer, ...]:
-    """The source's last 3×3 convolution, which has no batch norm."""
-    return (conv(channels, 3, padding=padding), relu)
-
-
-def _swapped(layers: tuple[Layer, ...], first: Layer, second: Layer) -> tuple[Layer, ...]:
-    """Each `first` that is followed by a `second`, the other way round."""
-    order = list(layers)
-    for at in range(len(order) - 1):
-        if order[at : at + 2] == [first, second]:
-            order[at : at + 2] = second, first
-    return tuple(order)
-
-
-def _no_batch_norm(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Biases in place of the batch norms, so that each channel keeps a number to add."""
-    return tuple(replace(layer, bias=layer.kind == "conv") for layer in layers if layer != batch_norm)
-
-
-# Other networks, each of nearly the source's 14,392 parameters.
-_NETWORKS = {
-    "dense head": (*_FRONT, _POOL, flatten, linear(13, bias=False), relu, linear(10)),
-    "dense only": (flatten, linear(18), relu, linear(10)),
-    "batch norm before ReLU": _swapped(SOURCE, relu, batch_norm),
-    "no batch norm": _no_batch_norm(SOURCE),
-    "4 channels up front": (*_blocks(4, 4, 4), _POOL, *_blocks(17, 17, 17, 17), *_last(34), *_SCORES),
-    "16 channels up front": (*_blocks(16, 16, 16), _POOL, *_blocks(13, 13, 13, 13), *_last(24), *_SCORES),
-    "field 3 before the pool": (*_blocks(8), _POOL, *_blocks(16, 16, 16, 16, 14), *_last(28), *_SCORES),
-    "field 5 before the pool": (*_blocks(8, 8), _POOL, *_blocks(16, 16, 16, 16), *_last(28), conv(10, 2), flatten),
-    "field 9 before the pool": (*_blocks(8, 8, 8, 8), _POOL, *_blocks(16, 16, 16), *_last(34), conv(10, 2), flatten),
-    "field 12 at the end": (*_FRONT, _POOL, *_last(160), conv(10, 1), global_avg_pool, flatten),
-    "field 20 at the end": (*_FRONT, _POOL, *_blocks(24, 24), *_last(27), conv(10, 1), global_avg_pool, flatten),
-    "field 36 at the end": (
-        *(*_FRONT, _POOL, *_blocks(13, 13, padding=1)),
-        *(*_blocks(13, 13, 13, 13), *_last(32), *_SCORES),
-    ),
-    "average pool": (*_FRONT, _POOL, *_blocks(16, 16, 16, 16), *_last(32, padding=1), avg_pool(3), *_SCORES),
-    "dropout 0.2": (*_FRONT, _POOL, dropout(0.2), *SOURCE[len(_FRONT) + 1 :]),
-}
-
 # Without a batch norm behind every weight, the base's learning rate is too high, and what trains at all trains by luck.
 _SLOWER = 0.05
 _NEED_A_SLOWER_RATE = ("dense head", "dense only", "no batch norm")
@@ -124,9 +71,9 @@ _ADVICE = (
             network=network,
             learning_rate=_SLOWER if name in _NEED_A_SLOWER_RATE else _BASE.learning_rate,
         )
-        for name, network in _NETWORKS.items()
+        for name, network in NETWORKS.items()
     ),
-    replace(_BASE, name="no batch norm, same rate", network=_NETWORKS["no batch norm"]),
+    replace(_BASE, name="no batch norm, same rate", network=NETWORKS["no batch norm"]),
     replace(_BASE, name="digits as they are", shift=0),
     replace(_BASE, name="rotated, scaled, moved", affine=RECIPES["source"].affine),
     replace(_BASE, name="constant rate", learning_rate=_SLOWER, schedule="constant"),
@@ -139,8 +86,8 @@ _ADVICE = (
 _FAST = replace(RECIPES["fast"], name="fast, read once", test_shift=0)
 _FAST_NETWORKS = {
     "the source's network": SOURCE,
-    "full size, then a pool": (conv(8, 3, padding=1), _POOL, *_FAST.network[1:]),
-    "batch norm after ReLU": _swapped(_FAST.network, batch_norm, relu),
+    "full size, then a pool": (conv(8, 3, padding=1), POOL, *_FAST.network[1:]),
+    "batch norm after ReLU": swapped(_FAST.network, batch_norm, relu),
 }
 _TRICKS = (
     _FAST,
@@ -166,13 +113,13 @@ def _strided(a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
 
 
 def _normed(channels: int, kernel: int, pooled: bool = False, **options: int) -> tuple[Layer, ...]:
-    return (conv(channels, kernel, **options), *((_POOL,) if pooled else ()), batch_norm, relu)
+    return (conv(channels, kernel, **options), *((POOL,) if pooled else ()), batch_norm, relu)
 
 
 def _averaged(first: int, a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
     """The networks of `best` and `small`: two pools, and the places left are averaged."""
     early = (*_normed(first, 3, pooled=True, padding=1), *_normed(a, 3, padding=1), *_normed(b, 3, pooled=True))
-    return (*early, *_normed(c, 3, padding=1), *_normed(d, 3), global_avg_pool, *_SCORES)
+    return (*early, *_normed(c, 3, padding=1), *_normed(d, 3), global_avg_pool, *SCORES)
 
 
 # What `fast` was in version 0.1, when the search began.
@@ -184,7 +131,7 @@ _FAST_BEFORE = replace(
         *_normed(24, 3, pooled=True),
         *_normed(24, 3),
         *_normed(32, 3),
-        *_SCORES,
+        *SCORES,
     ),
     nesterov=False,
     label_smoothing=0.0,
