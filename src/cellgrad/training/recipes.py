@@ -112,7 +112,7 @@ def _pooled(channels: int, **options: int) -> tuple[Layer, ...]:
 _SCORES = (conv(10, 1, name="scores"), flatten)
 
 
-def _pool_early(first: int, *channels: int) -> tuple[Layer, ...]:
+def pool_early(first: int, *channels: int) -> tuple[Layer, ...]:
     """One convolution at full size, then two and two at a half and a quarter of it; the places left are averaged."""
     a, b, c, d = channels
     early = (*_pooled(first, padding=1), *_block(a, padding=1), *_pooled(b))
@@ -141,7 +141,7 @@ _ALL = [
     Recipe("book", SOURCE, epochs=12, learning_rate=0.2, weight_decay=1e-4, shift=2),
     Recipe(
         "best",
-        _pool_early(8, 20, 24, 28, 28),
+        pool_early(8, 20, 24, 28, 28),
         epochs=20,
         learning_rate=0.4,
         batch_size=256,
@@ -151,7 +151,7 @@ _ALL = [
     ),
     Recipe(
         "small",
-        _pool_early(4, 8, 8, 10, 12),
+        pool_early(4, 8, 8, 10, 12),
         epochs=30,
         learning_rate=0.2,
         weight_decay=5e-5,
@@ -160,7 +160,7 @@ _ALL = [
     ),
     Recipe(
         "small-once",
-        _pool_early(6, 10, 12, 14, 16),
+        pool_early(6, 10, 12, 14, 16),
         epochs=30,
         learning_rate=0.2,
         weight_decay=5e-5,

@@ -16,10 +16,9 @@ from cellgrad.layers import (
     conv,
     count_parameters,
     flatten,
-    global_avg_pool,
     relu,
 )
-from cellgrad.training.recipes import CHANCES, RECIPES, Recipe
+from cellgrad.training.recipes import CHANCES, RECIPES, Recipe, pool_early
 from cellgrad.trials import sentences
 from cellgrad.trials.rivals import NETWORKS, POOL, SCORES, swapped
 
@@ -116,12 +115,6 @@ def _normed(channels: int, kernel: int, pooled: bool = False, **options: int) ->
     return (conv(channels, kernel, **options), *((POOL,) if pooled else ()), batch_norm, relu)
 
 
-def _averaged(first: int, a: int, b: int, c: int, d: int) -> tuple[Layer, ...]:
-    """The networks of `best` and `small`: two pools, and the places left are averaged."""
-    early = (*_normed(first, 3, pooled=True, padding=1), *_normed(a, 3, padding=1), *_normed(b, 3, pooled=True))
-    return (*early, *_normed(c, 3, padding=1), *_normed(d, 3), global_avg_pool, *SCORES)
-
-
 # What `fast` was in version 0.1, when the search began.
 _FAST_BEFORE = replace(
     RECIPES["fast"],
@@ -153,11 +146,11 @@ _TO_SEARCH_FAST = (
     replace(_FASTER, name="8-16 | 32-32, shift 2", shift=2),
 )
 
-_SMALLER = replace(RECIPES["small"], name="6-10-12-14-16", network=_averaged(6, 10, 12, 14, 16), nesterov=True)
+_SMALLER = replace(RECIPES["small"], name="6-10-12-14-16", network=pool_early(6, 10, 12, 14, 16), nesterov=True)
 _TO_SEARCH_SMALL = (
     _SMALLER,
-    replace(_SMALLER, name="6-10-12-12-12", network=_averaged(6, 10, 12, 12, 12)),
-    replace(_SMALLER, name="5-9-10-12-14", network=_averaged(5, 9, 10, 12, 14)),
+    replace(_SMALLER, name="6-10-12-12-12", network=pool_early(6, 10, 12, 12, 12)),
+    replace(_SMALLER, name="5-9-10-12-14", network=pool_early(5, 9, 10, 12, 14)),
     replace(_SMALLER, name="6-10-12-14-16, turned", affine=(7, 0.07, (0.9, 1.1))),
     replace(_SMALLER, name="6-10-12-14-16, shift 1", shift=1),
     replace(_SMALLER, name="6-10-12-14-16, rate 0.4", learning_rate=0.4),
@@ -207,7 +200,7 @@ _WIDTHS = (0.5, 0.67, 0.85, 1.0, 1.2, 1.5, 1.7, 2.0, 2.4, 2.8, 3.2, 3.8)
 
 def _of_width(width: float) -> tuple[Layer, ...]:
     """The networks of `small-once` (width 2), wider and narrower."""
-    return _averaged(*(round(width * share) for share in (3, 5, 6, 7, 8)))
+    return pool_early(*(round(width * share) for share in (3, 5, 6, 7, 8)))
 
 
 _FRONTIER = tuple(
