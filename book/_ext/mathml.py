@@ -22,6 +22,7 @@ def mathml(latex: str, display: str = "inline") -> str:
     latex = re.sub(
         r"\\(begin|end)\{(\w+)\}", lambda match: f"\\{match[1]}{{{SAME.get(match[2], match[2])}}}", latex.strip()
     )
+    latex = re.sub(r"\\\\\[[\d.]+\w\w\]", r"\\\\", latex)  # the space between rows, which it would print as text
     if latex.startswith(r"\displaystyle"):  # as SymPy writes them
         latex, display = latex.removeprefix(r"\displaystyle"), "block"
     made = convert(latex, display=display)
