@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.S)
 CELL = re.compile(r"<t([hd])[^>]*>(.*?)</t[hd]>", re.S)
 NUMBER = re.compile(r"[-−+±]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|×|s|±.*)?|NaN|None|inf|–|", re.S)
+SHORT = 16  # characters that stand on one line, also on a phone
 WORDS = {"True": "yes", "False": "no", "NaN": "–", "None": "–", "NaT": "–"}
 
 
@@ -43,7 +44,8 @@ def of_a_book(html: str) -> str:
 
 def _cell(kind: str, text: str, wordy: bool, scope: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    kinds = [name for name, true in (("words", wordy), ("long", wordy and len(text) > 28)) if true]
+    sizes = {"short": kind == "td" and len(text) <= SHORT, "long": len(text) > 28}
+    kinds = ["words", *(name for name, true in sizes.items() if true)] if wordy else []
     attributes = (f' class="{" ".join(kinds)}"' if kinds else "") + (f' scope="{scope}"' if kind == "th" else "")
     return f"<{kind}{attributes}>{text}</{kind}>"
 

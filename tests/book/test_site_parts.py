@@ -64,7 +64,7 @@ def told(frame: pd.DataFrame) -> str:
 def test_a_table_says_yes_and_no_and_has_no_row_numbers_and_no_negative_zero():
     html = told(pd.DataFrame({"what": ["a<b", "c"], "right": [True, False], "size": [-0.0, np.nan]}))
     assert as_frame(html).values.tolist() == [["a&lt;b", "yes", "0.0"], ["c", "no", "–"]]
-    assert html.count('class="words"') == 6 and "<th></th>" not in html
+    assert html.count('class="words') == 6 and html.count('class="words short"') == 4 and "<th></th>" not in html
 
 
 def test_a_table_keeps_its_named_rows_under_one_row_of_headings():
