@@ -67,6 +67,9 @@ def test_print_is_light_with_the_solutions_at_the_end_and_undone_afterwards(site
     assert tab.evaluate("document.documentElement.dataset.theme") == "light"
     solutions = tab.locator("article > section.solutions details[open] summary").all_text_contents()
     assert solutions[:2] == ["Exercise 1.", "Exercise 2."]
+    tab.emulate_media(media="print")
+    assert tab.locator("article h1").is_visible()
+    tab.emulate_media(media="screen")
     assert tab.locator("article section:not(.solutions) details.solution").count() == 0
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
