@@ -391,6 +391,7 @@ def test_the_tables_size_is_the_measured_one_where_no_border_cuts(layers, even):
     ]
     box = tuple((int(first), int(first + width) - 1) for first, width in zip(firsts, size, strict=True))
     assume(all(start >= 0 and end < pixels for start, end in box))
+    assert measure_receptive_field(module, input_size) == size
     assert measured_boxes(module, input_size, [row["layer"]]) == {row["layer"]: box}
     assert last(boxes(module, input_size, row["layer"])) == box
 
