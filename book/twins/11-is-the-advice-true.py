@@ -371,9 +371,10 @@ print(*strict.index[by_bonferroni], sep="\n")
 def dunnett(groups, control):
     """Rivals against one control: differences and intervals that hold together."""
     names = [name for name in groups if name != control]
-    test = stats.dunnett(*(groups[n] for n in names), control=groups[control])
+    rivals = [groups[name] for name in names]
+    test = stats.dunnett(*rivals, control=groups[control], rng=0)
     low, high = test.confidence_interval(0.95)
-    differences = [np.mean(groups[n]) - np.mean(groups[control]) for n in names]
+    differences = [np.mean(group) - np.mean(groups[control]) for group in rivals]
     columns = {"difference": differences, "low": low, "high": high}
     return pd.DataFrame(columns, index=names)
 
