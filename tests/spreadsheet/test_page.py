@@ -38,7 +38,9 @@ def test_each_mistake_stands_once_with_the_formula_to_paste_and_both_curves(tmp_
     assert page.tags.count("li") == 1 and page.tags.count("polyline") == 2
     assert "=(T4-B4)*T4*(1-T4)" in page.text and "the factor 1 - a_o2 is missing" in page.text
     assert ("class", "error") in page.attributes
-    assert not [value for name, value in page.attributes if name in ("src", "href")]
+    links, places = ([value for name, value in page.attributes if name == kind] for kind in ("href", "id"))
+    assert links == ["#table-1-AH4"] and links[0][1:] in places
+    assert not [value for name, value in page.attributes if name == "src"]
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</td></table>"])

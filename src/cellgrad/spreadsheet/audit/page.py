@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openpyxl.utils import get_column_letter, range_boundaries
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from cellgrad.checks import visible
 from cellgrad.files import write_whole
@@ -34,7 +35,7 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(-
 .verdict.right { color: var(--right); } .verdict.wrong { color: var(--error); }
 .findings { padding-left: 1.6rem; } .findings li { margin: .9rem 0; break-inside: avoid; }
 .error > b { color: var(--error); } .doubt > b { color: var(--doubt); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; margin: .3rem 0 0; }
+dl { display: grid; grid-template-columns: 3rem 1fr; gap: .1rem .8rem; margin: .3rem 0 0; }
 dd { margin: 0; min-width: 0; } dt { opacity: .75; }
 code { font: .9em/1.4 ui-monospace, monospace; } .paste { user-select: all; color: var(--right); }
 .sheet { overflow-x: auto; border: 1px solid var(--line); } table { border-collapse: collapse; font-size: .75rem; }
@@ -42,14 +43,16 @@ td, th { border: 1px solid var(--line); padding: .15rem .4rem; white-space: nowr
   overflow: hidden; text-overflow: ellipsis; text-align: left; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 th { background: var(--head); font-weight: 400; position: sticky; left: 0; }
+a { color: inherit; } td:target { outline: 3px solid; outline-offset: -3px; } td { scroll-margin: 4rem; }
 td.error { background: var(--wrong); box-shadow: inset 0 0 0 2px var(--error); }
 td.doubt { background: var(--doubtful); box-shadow: inset 0 0 0 1px var(--doubt); }
 svg { width: 100%; max-width: 40rem; height: auto; } figure { margin: 1.5rem 0; break-inside: avoid; }
 figcaption { font-size: .9rem; opacity: .85; }
+@page { size: landscape; margin: 1cm; }  /* a row of the toy network's sheet has 31 columns */
 @media print { body { max-width: none; margin: 0; font-size: 11px; } .sheet { overflow: visible; border: 0; }
-  table { font-size: .5rem; } td, th { white-space: normal; overflow-wrap: anywhere; max-width: none;
+  table { font-size: 6px; } td, th { white-space: normal; overflow-wrap: anywhere; max-width: none;
   padding: 1px 2px; }
-  td.error, td.doubt { print-color-adjust: exact; } }
+  td.error, td.doubt { print-color-adjust: exact; } a { text-decoration: none; } }
 """
 
 
@@ -79,8 +82,9 @@ def _page(report: Report) -> Iterator[str]:
     yield f"<title>Audit of {title}</title><style>{_STYLE}</style></head><body>"
     yield f'<h1>{title}</h1><p class="verdict {"right" if report.all_right else "wrong"}">{_verdict(report)}</p>'
     typed, shown = read_book(report.path), read_book(report.path, stored_results=True)
-    for table in report.tables:
-        yield from _table(table, typed.sheet(table.sheet), shown.sheet(table.sheet))
+    for number, table in enumerate(report.tables, start=1):
+        view = _View(table, f"table-{number}")
+        yield from _table(view, typed.sheet(table.sheet), shown.sheet(table.sheet))
     yield "</body></html>"
 
 
@@ -99,22 +103,23 @@ def _verdict(report: Report) -> str:
     return f"{said}: {', '.join(counts)}" if counts else said
 
 
-def _table(table: Table, typed: Sheet, shown: Sheet) -> Iterator[str]:
+def _table(view: _View, typed: Sheet, shown: Sheet) -> Iterator[str]:
+    table = view.table
     yield f"<section><h2>{escape(table.sheet)} {table.range}</h2><p>{escape(headline(table))}</p>"
     if table.biases:
         yield f"<p>Biases: {escape(', '.join(f'{unit} adds {text}' for unit, text in table.biases.items()))}.</p>"
     if table.all_right and not table.findings:
         yield "<p>Everything agrees with the derivation.</p>"
-    yield f'<ol class="findings">{"".join(map(_item, table.findings))}</ol>'
+    yield f'<ol class="findings">{"".join(_item(finding, view) for finding in table.findings)}</ol>'
     if table.losses and table.right_losses:
         yield _curves(table.losses, table.right_losses)
-    yield from _cells(_View(table), typed, shown)
+    yield from _cells(view, typed, shown)
     yield "</section>"
 
 
-def _item(finding: Finding) -> str:
+def _item(finding: Finding, view: _View) -> str:
     kind = "error" if finding.severity == "error" else "doubt"
-    place = f" {escape(finding.column)} in {escape(finding.cells)}" if finding.column else ""
+    place = f" {escape(finding.column)} in {view.link(finding)}" if finding.column else ""
     parts = [f'<li class="{kind}"><b>{_WORDS[finding.severity]}{place}</b>: {escape(finding.message)}']
     for word, text, style in (("found", finding.found, "found"), ("right", finding.expected, "paste")):
         formula, _, named = text.partition(", which is ")
@@ -130,6 +135,7 @@ class _View:
     """Which rows and columns of a table are shown, and which of its cells are marked, and how."""
 
     table: Table
+    name: str
     marks: dict[tuple[int, int], str] = field(default_factory=dict)
     rows: list[int] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
@@ -152,6 +158,18 @@ class _View:
                         self.marks |= {(row, column): kind for column in range(west, east + 1)}
         self.rows, self.columns = sorted(rows), sorted(columns)
 
+    def id(self, row: int, column: int) -> str:
+        """What a link to a cell is called, apart from the cells of other tables."""
+        return f"{self.name}-{get_column_letter(column)}{row}"
+
+    def link(self, finding: Finding) -> str:
+        """A finding's cells, as a link to the first of them if the page shows it."""
+        first = _AREAS.split(finding.cells)[0].partition(":")[0]
+        row, column = (0, 0) if "!" in first else coordinate_to_tuple(first)
+        if (row, column) not in self.marks or row not in self.rows:
+            return escape(finding.cells)
+        return f'<a href="#{self.id(row, column)}">{escape(finding.cells)}</a>'
+
 
 def _cells(view: _View, typed: Sheet, shown: Sheet) -> Iterator[str]:
     """The table as a spreadsheet shows it, wrong cells marked; of a long one the first rows and those with marks."""
@@ -163,18 +181,21 @@ def _cells(view: _View, typed: Sheet, shown: Sheet) -> Iterator[str]:
             yield f'<tr><th>⋮</th><td colspan="{len(view.columns)}"></td></tr>'
         above = row
         cells = (
-            _cell(typed.value(row, column), shown.value(row, column), view.marks.get((row, column)))
+            _cell(
+                typed.value(row, column), shown.value(row, column), view.marks.get((row, column)), view.id(row, column)
+            )
             for column in view.columns
         )
         yield f"<tr><th>{row}</th>{''.join(cells)}</tr>"
     yield "</table></div>"
 
 
-def _cell(typed: Value, shown: Value, mark: str | None) -> str:
+def _cell(typed: Value, shown: Value, mark: str | None, name: str) -> str:
     number = isinstance(shown, float)
     classes = " ".join(filter(None, (mark, "number" if number else None)))
     text = f"{shown:.5g}" if number else _plain(typed if shown is None else shown)
-    return f"<td{f' class={classes!r}' if classes else ''} title='{escape(_plain(typed))}'>{escape(text)}</td>"
+    named = (f" class={classes!r}" if classes else "") + (f" id={name!r}" if mark else "")
+    return f"<td{named} title='{escape(_plain(typed))}'>{escape(text)}</td>"
 
 
 def _plain(value: Value) -> str:
