@@ -1,6 +1,7 @@
 """A page with figures on it, in a real browser that reaches no network, and what every figure has to bear."""
 
 from contextlib import contextmanager
+from functools import cache
 
 PAGE = (
     '<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8"><title>figures</title>'
@@ -8,28 +9,54 @@ PAGE = (
 )
 
 
+@cache
+def tab_of(browser, scripts):
+    """The one tab of a file's tests: a new one costs ten times what the figure in it costs."""
+    context = browser.new_context(java_script_enabled=scripts)
+    context.set_default_timeout(300_000)  # milliseconds; on a busy machine the usual half minute is too short
+    context.route("**/*", lambda route: route.abort())
+    return context.new_page()
+
+
 @contextmanager
-def opened(browser, *figures, theme="light", width=900, scripts=True, **options):
+def opened(browser, *figures, theme="light", width=900, scripts=True, motion="no-preference"):
     """A tab that shows the figures; when it closes, no script has failed and nothing has left the page."""
     body = "\n".join(figure if isinstance(figure, str) else figure._repr_html_() for figure in figures)
-    viewport = {"width": width, "height": 800}
-    with browser.new_context(viewport=viewport, java_script_enabled=scripts, **options) as context:
-        context.set_default_timeout(300_000)  # milliseconds; on a busy machine the usual half minute is too short
-        context.route("**/*", lambda route: route.abort())
-        tab, failures, requests = context.new_page(), [], []
-        tab.on("pageerror", lambda error: failures.append(str(error)))
-        tab.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
-        tab.on("request", lambda request: requests.append(request.url))
+    tab, failures, requests = tab_of(browser, scripts), [], []
+    listeners = {
+        "pageerror": lambda error: failures.append(str(error)),
+        "console": lambda message: failures.append(message.text) if message.type == "error" else None,
+        "request": lambda request: requests.append(request.url),
+    }
+    try:
+        # As in a new tab: nothing on it, nothing scrolled, the mouse over nothing.
+        tab.set_content("")
+        tab.mouse.move(0, 0)
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.emulate_media(media="null", color_scheme="light", reduced_motion=motion)
+        for event, listener in listeners.items():
+            tab.on(event, listener)
         tab.set_content(PAGE.format(theme=theme, body=body))
         yield tab
-        assert failures == []
-        assert [url for url in requests if not url.startswith(("data:", "about:"))] == []
+        for event, listener in listeners.items():
+            tab.remove_listener(event, listener)
+    except BaseException:  # whatever state a failed test leaves, the next one has a tab of its own
+        tab.context.close()
+        tab_of.cache_clear()
+        raise
+    assert failures == []
+    assert [url for url in requests if not url.startswith(("data:", "about:"))] == []
 
 
 def press(tab, label, within="figure.cg", times=1):
     """Click a button by its words."""
     for _ in range(times):
         tab.locator(within).first.get_by_role("button", name=label, exact=True).click()
+
+
+def wait_until_drawn(tab):
+    """A figure draws what has changed in the next frame; in the one after that, it is there."""
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def asked(tab, what, copy=0):
@@ -45,7 +72,7 @@ def slide(tab, label, value, copy=0):
     slider.evaluate(
         "(input, to) => { input.value = to; input.dispatchEvent(new Event('input', {bubbles: true})); }", str(value)
     )
-    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_until_drawn(tab)
 
 
 def state_of_text(tab, copy=0):
@@ -64,4 +91,4 @@ def drag_on(tab, start, end, copy=0):
     tab.mouse.move((x0 + x1) / 2, (y0 + y1) / 2)
     tab.mouse.move(x1, y1)
     tab.mouse.up()
-    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_until_drawn(tab)

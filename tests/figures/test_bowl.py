@@ -50,7 +50,7 @@ def test_trough_by_slider_and_by_keyboard(browser):
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_rolling_and_single_updates(motion, browser):
-    with opened(browser, figures.bowl(), reduced_motion=motion) as tab:
+    with opened(browser, figures.bowl(), motion=motion) as tab:
         press(tab, "To the start")
         assert asked(tab, "state.shown") == 0
         press(tab, "One update", times=3)

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from functools import cache
 from html import escape
 from io import BytesIO
 from xml.etree import ElementTree
@@ -9,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import samples
-from pages import opened, state_of_text
+from pages import opened, state_of_text, wait_until_drawn
 
 from cellgrad import figures
 from cellgrad.figures.page import _json, image, ink, number, signed
@@ -28,17 +29,20 @@ FIGURES = {
 names = pytest.mark.parametrize("name", FIGURES)
 
 
+@cache
 def made(name):
+    """Once for all tests that only look at it."""
     return FIGURES[name][0]()
 
 
 @names
 def test_small_the_same_each_time_and_asks_for_nothing(name):
-    html = made(name)._repr_html_()
-    assert html == made(name)._repr_html_() and repr(made(name)) == repr(made(name))
+    once, again = FIGURES[name][0](), FIGURES[name][0]()
+    html = once._repr_html_()
+    assert html == again._repr_html_() and repr(once) == repr(again)
     assert len(html.encode()) <= 1000 * FIGURES[name][1]
     assert html.count("<script>") == html.count("</script>") == 1
-    html += made(name).picture
+    html += once.picture
     outside = [url for url in re.findall(r"https?://[^\"'`\s)]+", html) if url != "http://www.w3.org/2000/svg"]
     assert outside == []
     assert not re.search(r"\b(require|import|fetch|XMLHttpRequest)\b\(", html)
@@ -80,11 +84,9 @@ def test_a_phone_needs_no_sideways_scrolling_and_targets_are_large_enough(name, 
 
 
 def painted(tab):
-    """What stands on each canvas."""
-    return tab.evaluate(
-        """() => new Promise((done) => setTimeout(() => done([...document.querySelectorAll('figure.cg canvas')].map(
-        c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])), 100))"""
-    )
+    """What stands on each canvas, as a PNG, which loses nothing: a list of its numbers takes seconds to come here."""
+    wait_until_drawn(tab)
+    return tab.evaluate("[...document.querySelectorAll('figure.cg canvas')].map(c => c.toDataURL())")
 
 
 @pytest.mark.parametrize("name", ["window", "field", "draw"])
@@ -117,6 +119,7 @@ def heard(tab):
     """What the browser tells a screen reader: for each node its role, its name, and whether it can be focused."""
     session = tab.context.new_cdp_session(tab)
     nodes = {node["nodeId"]: node for node in session.send("Accessibility.getFullAXTree")["nodes"]}
+    session.detach()
     for node in nodes.values():
         properties = {one["name"]: one["value"].get("value") for one in node.get("properties", [])}
         above, inside = node, []
@@ -131,11 +134,12 @@ def heard(tab):
 def test_a_screen_reader_gets_names_and_no_control_hidden_in_an_image(name, browser):
     controls = ("button", "slider", "checkbox", "radio", "combobox", "spinbutton", "textbox", "application", "region")
     with opened(browser, made(name)) as tab:
-        focusable = [node for node in heard(tab) if node.get("focusable") and node["role"] != "option"]
+        nodes = list(heard(tab))
+        focusable = [node for node in nodes if node.get("focusable") and node["role"] != "option"]
         assert len(focusable) > 3 and {node["role"] for node in focusable} <= set(controls)
         assert [node for node in focusable if not node["name"].strip() or "image" in node["inside"]] == []
-        assert [node for node in heard(tab) if node["role"] == "columnheader" and not node["name"].strip()] == []
-        in_tree = len(tab.locator("figure.cg :is(button, input, select, textarea, [tabindex]):visible").all())
+        assert [node for node in nodes if node["role"] == "columnheader" and not node["name"].strip()] == []
+        in_tree = tab.locator("figure.cg :is(button, input, select, textarea, [tabindex]):visible").count()
         assert len(focusable) == in_tree
 
 
@@ -154,7 +158,7 @@ def test_sliders_say_their_values_with_units(name, browser):
             slider.press("ArrowRight")
             if slider.evaluate("e => e.value !== undefined && e.value === e.max"):
                 slider.press("ArrowLeft")
-            tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            wait_until_drawn(tab)
             assert slider.get_attribute("aria-valuetext") != before
             if slider.evaluate("e => e.tagName") != "INPUT":
                 low, now, high = (float(slider.get_attribute(f"aria-value{end}")) for end in ("min", "now", "max"))
@@ -166,7 +170,7 @@ def test_what_happens_is_said_once_the_hand_rests(name, browser):
     with opened(browser, made(name)) as tab:
         line, picture = tab.locator(".cg-said"), tab.locator(".cg-picture > svg")
         assert line.get_attribute("aria-live") == "polite"
-        tab.wait_for_timeout(600)
+        tab.wait_for_function("document.querySelector('.cg-said').textContent")
         before = line.text_content(), picture.get_attribute("aria-label")
         control = tab.locator("figure.cg :is([tabindex='0'][aria-roledescription], .cg-panel input[type=range])").first
         if name == "hard_digits":
@@ -191,7 +195,7 @@ def test_what_happens_is_said_once_the_hand_rests(name, browser):
     ],
 )
 def test_nothing_moves_by_itself_where_motion_is_not_wanted(name, button, done, browser):
-    with opened(browser, made(name), reduced_motion="reduce") as tab:
+    with opened(browser, made(name), motion="reduce") as tab:
         at_once = f"document.querySelector('figure.cg').cellgrad.{done}"
         assert tab.get_by_role("button", name=button).evaluate(f"button => {{ button.click(); return {at_once}; }}")
 
@@ -215,7 +219,7 @@ def test_two_copies_do_not_disturb_each_other_and_a_cell_may_run_again(name, bro
         for control in tab.locator("figure.cg").first.locator(".cg-panel input[type=range]").all()[:3]:
             control.focus()
             control.press("ArrowRight")
-        tab.wait_for_timeout(60)
+        wait_until_drawn(tab)
         assert state_of_text(tab, 1) == untouched
         # What a notebook does when a cell runs again: the markup is set, and its scripts are made anew.
         tab.evaluate(
@@ -248,7 +252,7 @@ def test_the_living_picture_begins_as_the_still_one(name, browser):
     """Python and JavaScript write the same numbers: what stands in the still picture stands in the living one."""
     texts = [one.text for one in ElementTree.fromstring(made(name).picture).iter("{http://www.w3.org/2000/svg}text")]
     with opened(browser, made(name)) as tab:
-        tab.wait_for_timeout(100)
+        wait_until_drawn(tab)
         living = tab.evaluate("[...document.querySelectorAll('.cg-picture > svg text')].map(e => e.textContent)")
         assert living == [text or "" for text in texts]
 
