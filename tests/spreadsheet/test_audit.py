@@ -14,7 +14,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from toy_sheets import COLUMNS, CONSTANTS, HEADINGS, WEIGHTS, ToySheet, right_formulas
 
 from cellgrad.spreadsheet.audit import AuditError, audit
-from cellgrad.spreadsheet.audit.cells import read_book
+from cellgrad.spreadsheet.audit.cells import Pattern, mentioned, read_book
 from cellgrad.toynet import ToyNetwork
 
 # Other people's workbooks are no part of this repository: a variable names the folder that has them.
@@ -682,6 +682,16 @@ def test_a_long_shared_formula_is_not_checked_and_its_copies_take_no_room(tmp_pa
         plain, tmp_path / "many.xlsx", lambda xml: xml.replace("</sheetData>", f"{first}{copies}</sheetData>")
     )
     assert findings(many) == []
+
+
+@pytest.mark.parametrize("text", ["$B$4-B4-C$2", "Other!B2+'B9'!C3&\"D4\"", "LOG10(B7)+AA10*B7", "B1+B2+B1"])
+@pytest.mark.parametrize("place", [(9, 9), (3, 4), (1, 1)])
+def test_a_pattern_mentions_what_stands_in_its_cell(text, place):
+    """Of formulas that are filled down, or up beyond the first row and column."""
+    pattern = Pattern(text, 9, 9)
+    found, right = [*pattern.mentioned(*place)], mentioned(pattern.text(*place))
+    assert {*found} == {(cell.row, cell.column) for cell in right}
+    assert {column: row for row, column in found} == {cell.column: cell.row for cell in right}, "the last one counts"
 
 
 def test_macros_are_neither_run_nor_in_the_way(tmp_path):

@@ -104,6 +104,19 @@ class Pattern:
                 offsets.append(piece.row)
         return text, offsets
 
+    def mentioned(self, row: int, column: int) -> Iterator[tuple[int, int]]:
+        """The row and column of each cell that the formula mentions where it stands, in the order of last mentions."""
+        for cell in self._last_mentions:
+            there = cell.row if cell.row_fixed else cell.row + row
+            if there > 0:  # what would stand above the first row is no cell
+                yield there, cell.column if cell.column_fixed else max(1, cell.column + column)
+
+    @cached_property
+    def _last_mentions(self) -> tuple[Reference, ...]:
+        """Each reference once, however long the formula: thousands of cells may be filled down from it."""
+        cells = [piece for piece in reversed(self._pieces) if isinstance(piece, Reference)]
+        return tuple(reversed(dict.fromkeys(cells)))
+
     @property
     def key(self) -> tuple:
         """What is the same in equal patterns."""

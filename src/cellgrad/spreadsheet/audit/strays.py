@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from cellgrad.spreadsheet.audit.cells import Pattern, mentioned
+from cellgrad.spreadsheet.audit.cells import Pattern
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding
 from cellgrad.spreadsheet.audit.tables import WEIGHT
@@ -18,9 +18,8 @@ MOST_LOOKED_AT = 5_000  # formulas outside the table
 def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
     """Findings on formulas outside the table that take a weight and its derivative from one row and are no step."""
     layout = context.layout
-    for row, column in _outside(context):
-        text = str(layout.sheet.value(row, column))
-        cells = [(layout.names.get(cell.column), cell.row) for cell in mentioned(text)]
+    for row, column, pattern in _outside(context):
+        cells = [(layout.names.get(there), place) for place, there in pattern.mentioned(row, column)]
         read = {name: place for name, place in cells if name in WEIGHT or (name or "").startswith("dE_d")}
         weights = [name for name in read if name in WEIGHT]
         above = read.get(weights[0]) if len(weights) == 1 else None
@@ -28,7 +27,7 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
             continue
         weight = weights[0]
         try:
-            found = update_of(context, weight, text, above + 1)
+            found = update_of(context, weight, pattern.text(row, column), above + 1)
         except FormulaError:
             continue
         rate = usual.rate if usual else None
@@ -42,7 +41,7 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
         yield Finding(weight, layout.sheet.address(row, column), "error", right, typed, f"a step by hand: {found}")
 
 
-def _outside(context: Context) -> Iterator[tuple[int, int]]:
+def _outside(context: Context) -> Iterator[tuple[int, int, Pattern]]:
     """The places of formulas on the sheet that are not the table's, nor of the columns beside it."""
     layout, looked_at = context.layout, 0
     for row, cells in enumerate(layout.sheet.rows, start=1):
@@ -52,4 +51,4 @@ def _outside(context: Context) -> Iterator[tuple[int, int]]:
                 looked_at += 1
                 if looked_at > MOST_LOOKED_AT:
                     return
-                yield row, column
+                yield row, column, cell
