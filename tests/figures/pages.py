@@ -49,9 +49,17 @@ def opened(browser, *figures, theme="light", width=900, scripts=True, motion="no
 
 
 def press(tab, label, within="figure.cg", times=1):
-    """Click a button by its words."""
-    for _ in range(times):
-        tab.locator(within).first.get_by_role("button", name=label, exact=True).click()
+    """Click a button by its words, as often as that in one place."""
+    if times:
+        tab.locator(within).first.get_by_role("button", name=label, exact=True).click(click_count=times)
+
+
+@contextmanager
+def hurried(tab):
+    """Inside, whatever moves by itself pauses a tenth as long."""
+    tab.evaluate("window.unhurried = setTimeout; window.setTimeout = (act, pause) => unhurried(act, pause / 10)")
+    yield
+    tab.evaluate("window.setTimeout = unhurried")
 
 
 def wait_until_drawn(tab):
@@ -59,11 +67,12 @@ def wait_until_drawn(tab):
     tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-def asked(tab, what, copy=0):
-    """What a figure's `cellgrad` object says once it is drawn, e.g. `values.E_total`."""
-    said = f"document.querySelectorAll('figure.cg')[{copy}].cellgrad.{what}"
-    later = f"requestAnimationFrame(() => requestAnimationFrame(() => done({said})))"
-    return tab.evaluate(f"() => new Promise((done) => {later})")
+def asked(tab, *what):
+    """What a figure's `cellgrad` object says once it is drawn, e.g. `values.E_total`; a list, if more is asked."""
+    said = ", ".join(f"document.querySelector('figure.cg').cellgrad.{one}" for one in what)
+    later = f"requestAnimationFrame(() => requestAnimationFrame(() => done([{said}])))"
+    answers = tab.evaluate(f"() => new Promise((done) => {later})")
+    return answers if len(what) > 1 else answers[0]
 
 
 def slide(tab, label, value, copy=0):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import asked, drag_on, opened, press, slide
+from pages import asked, drag_on, hurried, opened, press, slide
 
 from cellgrad import figures
 
@@ -20,10 +20,10 @@ def descent(start, curvature, rate, updates=40):
 def test_named_rates(curvature, product, browser):
     with opened(browser, figures.bowl(curvature=curvature, flat=0.01)) as tab:
         press(tab, f"η = {product:g}/λ")
-        tab.wait_for_timeout(60)
         places, losses = descent(1.0, curvature, product / curvature)
-        assert asked(tab, "steep.map(s => s.distance)") == pytest.approx(places, rel=1e-12, abs=1e-12)
-        assert asked(tab, "losses") == pytest.approx(losses, rel=1e-12, abs=1e-12)
+        steep, lost = asked(tab, "steep.map(s => s.distance)", "losses")
+        assert steep == pytest.approx(places, rel=1e-12, abs=1e-12)
+        assert lost == pytest.approx(losses, rel=1e-12, abs=1e-12)
         words = tab.locator(".cg-words").inner_text()
         expected = {0.1: "one side", 1: "at the bottom", 1.9: "comes to rest", 2: "for ever", 2.1: "farther out"}
         assert expected[product] in words
@@ -60,7 +60,8 @@ def test_rolling_and_single_updates(motion, browser):
             assert asked(tab, "state.shown") == 40  # at once
         else:
             assert asked(tab, "state.shown") < 40
-            tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.shown == 40")
+            with hurried(tab):
+                tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.shown == 40")
         press(tab, "One update")
         assert asked(tab, "state.shown") == 1
         press(tab, "All updates")

@@ -16,7 +16,8 @@ SIDE = 160 / 28
 
 
 def logits_in(tab, images):
-    return np.array([asked(tab, f"logits({json.dumps(image.flatten().tolist())})") for image in images])
+    logits = "images => JSON.parse(images).map(document.querySelector('figure.cg').cellgrad.logits)"
+    return np.array(tab.evaluate(logits, json.dumps(images.flatten(1).tolist())))
 
 
 def on_sheet(*points):
@@ -70,7 +71,6 @@ def test_pick_a_test_digit_by_keyboard(browser):
         pick.focus()
         before = asked(tab, "state.digit")
         pick.press("ArrowDown")
-        tab.wait_for_timeout(60)
         assert asked(tab, "state.digit") == before + 1
         label = 4
         row = torch.nonzero(test.labels == label)[1, 0]
@@ -83,7 +83,12 @@ def test_turned_moved_covered(browser):
     with opened(browser, figures.draw(run)) as tab:
 
         def seen():
-            tab.wait_for_timeout(250)  # while a slider moves, the network reads as often as the machine can
+            # While a slider moves, the network reads as often as the machine can; the last reading is of what is now.
+            tab.wait_for_function(
+                "pixels => { const {seen, changed, state} = document.querySelector('figure.cg').cellgrad;"
+                " return JSON.stringify(seen) === JSON.stringify(changed(pixels, state)); }",
+                arg=image.flatten().tolist(),
+            )
             return np.array(asked(tab, "seen")).reshape(28, 28)
 
         slide(tab, "turned by", 90)

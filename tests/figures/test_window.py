@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import asked, drag_on, opened, press, slide
+from pages import asked, drag_on, hurried, opened, press, slide, wait_until_drawn
 
 from cellgrad import figures, mnist
 
@@ -18,15 +18,15 @@ def convolved(kernel, **settings):
 
 
 def kernel_in(tab):
-    weights = asked(tab, "state.kernel")
-    size = asked(tab, "state.size")
+    weights, size = asked(tab, "state.kernel", "state.size")
     return np.array(weights).reshape(size, size).tolist()
 
 
 def assert_output(tab, **settings):
     expected = convolved(kernel_in(tab), **settings)
-    assert asked(tab, "places") == len(expected)
-    np.testing.assert_allclose(asked(tab, "output"), expected.flatten(), rtol=0, atol=1e-9)
+    places, output = asked(tab, "places", "output")
+    assert places == len(expected)
+    np.testing.assert_allclose(output, expected.flatten(), rtol=0, atol=1e-9)
 
 
 def test_first_picture_and_living_figure_agree(browser):
@@ -107,10 +107,11 @@ def test_the_output_fills_where_the_window_has_been(browser):
         tab.get_by_role("checkbox", name="only where the window has been").check()
         assert tab.evaluate(filled) == 1
         tab.locator("[data-part=window]").press("ArrowLeft")
-        tab.wait_for_timeout(60)
+        wait_until_drawn(tab)
         assert tab.evaluate(filled) == 2
-        press(tab, "Scan all places")
-        tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.row == 25")
+        with hurried(tab):
+            press(tab, "Scan all places")
+            tab.wait_for_function("document.querySelector('figure.cg').cellgrad.state.row == 25")
         assert tab.evaluate(filled) == whole
 
 
