@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import pandas as pd
 import pytest
+import torch
 
 from cellgrad import mnist, training
 from cellgrad.layers import count_parameters
@@ -75,7 +76,8 @@ def test_shipped_weights_give_the_recorded_answers_on_all_test_digits(name):
     if data.kind != "full":
         pytest.skip("needs all of MNIST")
     run = saving.shipped_run(name)
-    read = training.predict(run.model, data.test, run.recipe.test_shift).argmax(1)
+    as_after_training = run.model.to(memory_format=torch.channels_last)  # and in less than half of the time
+    read = training.predict(as_after_training, data.test, run.recipe.test_shift).argmax(1)
     wrong = (read != data.test.labels).nonzero().flatten()
     assert dict(zip(wrong.tolist(), read[wrong].tolist(), strict=True)) == run.mistakes
     assert run.record["test_accuracy"] == (len(read) - len(wrong)) / len(read)
