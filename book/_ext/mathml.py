@@ -15,6 +15,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 # Environments that the converter knows by another name.
 SAME = {"aligned": "align*", "gathered": "gather*"}
+# A sign after an operator, a comma or an opening bracket belongs to what follows: −3 in "a = −3", "2 · (−2)".
+SIGN = re.compile(r"(<mo(?: [^>]*)?>(?:[(\[{|=,·×+−/<>≤≥≈→←]|&[lg]t;)</mo>)<mo>([−+±])</mo>")
 
 
 def mathml(latex: str, display: str = "inline") -> str:
@@ -29,6 +31,9 @@ def mathml(latex: str, display: str = "inline") -> str:
     made = re.sub(r"&#x([0-9A-F]{5});", lambda match: _character(int(match[1], 16)), made)
     # Browsers know the alignment of a column from its style alone.
     made = re.sub(r'<mtd columnalign="(\w+)"', r'<mtd style="text-align: \1"', made)
+    made = SIGN.sub(r'\1<mo form="prefix">\2</mo>', made)
+    # Browsers put the space of an operator around these two; in TeX they are letters.
+    made = made.replace("<mo>∂</mo>", "<mi>∂</mi>").replace("<mo>/</mo>", '<mo lspace="0" rspace="0">/</mo>')
     return made.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(' display="inline"', "")
 
 
@@ -42,7 +47,8 @@ def inline(translator: HTML5Translator, node: nodes.math) -> None:
     if 'display="block"' in made:
         translator.body.append(f'<div class="formula">{made}</div>')
     else:
-        translator.body.append(made)
+        before, after = (translator.encode(node.get(side, "")) for side in ("before", "after"))  # see wraps.py
+        translator.body.append(f'<span class="together">{before}{made}{after}</span>' if before or after else made)
     raise nodes.SkipNode
 
 

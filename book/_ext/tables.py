@@ -9,11 +9,13 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from wraps import TIED
 
 ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.S)
 CELL = re.compile(r"<t([hd])[^>]*>(.*?)</t[hd]>", re.S)
 NUMBER = re.compile(r"[-−+±]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|×|s|±.*)?|NaN|None|inf|–|", re.S)
-SHORT = 16  # characters that stand on one line, also on a phone
+SHORT, SHORT_NAME = 16, 12  # characters that stand on one line, also on a phone
+LONG, LONG_CODE = 28, 45  # and those that need some lines
 WORDS = {"True": "yes", "False": "no", "NaN": "–", "None": "–", "NaT": "–"}
 
 
@@ -43,14 +45,19 @@ def of_a_book(html: str) -> str:
 
 
 def _cell(kind: str, text: str, wordy: bool, scope: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    sizes = {"short": kind == "td" and len(text) <= SHORT, "long": len(text) > 28}
+    text = TIED.sub("\u00a0", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    short = SHORT if kind == "td" else SHORT_NAME if scope == "row" else 0
+    sizes = {"short": len(text) <= short, "long": len(text) > LONG}
     kinds = ["words", *(name for name, true in sizes.items() if true)] if wordy else []
     attributes = (f' class="{" ".join(kinds)}"' if kinds else "") + (f' scope="{scope}"' if kind == "th" else "")
     return f"<{kind}{attributes}>{text}</{kind}>"
 
 
 def retell(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    for entry in doctree.findall(nodes.entry):
+        length = len(entry.astext())
+        code = any(entry.findall(nodes.literal))  # which may be broken inside of a name
+        entry["classes"] += ["long"] if length > (LONG_CODE if code else LONG) else ["words"] if length > SHORT else []
     for node in doctree.findall(nodes.raw):
         text = node.astext()
         if 'class="dataframe"' in text:

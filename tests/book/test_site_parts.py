@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from docutils import nodes
 from test_book import BOOK, CHAPTERS, article
 
 from cellgrad.trials.records import shipped_records
@@ -19,6 +20,7 @@ import map_of_chapters  # noqa: E402
 import measured  # noqa: E402
 import stylesheet  # noqa: E402
 import tables  # noqa: E402
+import wraps  # noqa: E402
 
 
 def leaves(latex: str, display: str = "inline") -> str:
@@ -36,6 +38,28 @@ def test_formulas_show_the_characters_of_their_latex():
     assert leaves(r"\frac{\partial E}{\partial w_5} = \delta_{o1}\, a_{h1}") == "∂E∂w5=δo1ah1"
     assert leaves(r"a < b") == "a<b"
     assert leaves(r"\displaystyle \left[\begin{matrix}1 & x\\2 & y\end{matrix}\right]") == "[1x2y]"
+
+
+def test_a_sign_without_a_left_side_belongs_to_what_follows():
+    def prefixes(latex: str) -> list[bool]:
+        return [
+            sign.get("form") == "prefix" for sign in ET.fromstring(mathml.mathml(latex)).iter("mo") if sign.text == "−"
+        ]
+
+    assert prefixes(r"2 \cdot (-2) + 1 = -3") == [True, True]
+    assert prefixes(r"(a - b) - c = f(x) - 1") == [False, False, False]
+
+
+def test_no_line_ends_before_a_comma_and_none_must_be_wider_than_a_phone():
+    formula, name = nodes.math("", "w_5"), nodes.literal("", "cellgrad audit --html cellgrad.spreadsheet.audit")
+    parts = nodes.Text("99.4 % of 3 × 3 ("), formula, nodes.Text("); the "), name, nodes.Text(" a × b")
+    page = nodes.document(None, None, "", nodes.paragraph("", "", *parts))
+    wraps.tie(None, page, "page")
+    assert (formula["before"], formula["after"]) == ("(", ");")
+    texts = [node for node in page[0].children if isinstance(node, nodes.Text)]
+    assert texts == ["99.4\u00a0% of 3\u00a0×\u00a03 ", " the ", " a × b"]
+    broken = [part.astext() for part in name.children]
+    assert broken[-5:] == ["cellgrad.", "<wbr>", "spreadsheet.", "<wbr>", "audit"] and "--html" in broken
 
 
 @pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
