@@ -72,7 +72,11 @@ def drawing(found: dict[str, tuple[str, set[str]]], parts: dict[str, int]) -> st
         (x, y), (u, v) = where[one], where[other]
         start, end = (x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2), (u * ACROSS - 3, v * DOWN + HEIGHT / 2)
         bend = (end[0] - start[0]) / 2
-        curve = f"M{start[0]} {start[1]}C{start[0] + bend} {start[1]} {end[0] - bend} {end[1]} {end[0]} {end[1]}"
+        leave = start[0] + bend, start[1]
+        if u - x > 1 and v > y:  # a box stands between them: below it, not behind it
+            start = x * ACROSS + WIDTH / 2, y * DOWN + HEIGHT
+            leave = start[0], end[1]
+        curve = f"M{start[0]} {start[1]}C{leave[0]} {leave[1]} {end[0] - bend} {end[1]} {end[0]} {end[1]}"
         shapes.append(f'<path fill="none" stroke="#777" d="{curve}" marker-end="url(#arrow)"/>')
     for name, (title, _) in found.items():
         x, y = where[name][0] * ACROSS, where[name][1] * DOWN

@@ -51,8 +51,9 @@ class Measured(SphinxDirective):
                 row = nodes.row()
                 for head, text in zip(HEADS, texts, strict=True):
                     code = kind is nodes.tbody and head == "made by"
-                    inline = nodes.literal("", text) if code else nodes.Text(text)
-                    row += nodes.entry("", nodes.paragraph("", "", inline))
+                    pieces = ["", text, ""] if code else text.split("`")  # what stands between backticks is code
+                    told = [nodes.literal("", part) if n % 2 else nodes.Text(part) for n, part in enumerate(pieces)]
+                    row += nodes.entry("", nodes.paragraph("", "", *told))
                 body += row
             group += body
         table += group
