@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import samples
-from pages import opened, state_of_text, wait_until_drawn
+from pages import hurried, opened, state_of_text, wait_until_drawn
 
 from cellgrad import figures
 from cellgrad.figures.page import _json, image, ink, number, signed
@@ -175,13 +175,14 @@ def test_what_happens_is_said_once_the_hand_rests(name, browser):
         control = tab.locator("figure.cg :is([tabindex='0'][aria-roledescription], .cg-panel input[type=range])").first
         if name == "hard_digits":
             control = tab.locator(".cg-picture > svg")
-        if name == "frontier":
-            tab.get_by_role("button", name="Smaller").press("Enter")
-        elif name == "draw":
-            tab.get_by_role("combobox", name="Test digit").press("Home")
-        else:
-            control.press("ArrowLeft")
-        tab.wait_for_function("was => document.querySelector('.cg-said').textContent !== was", arg=before[0])
+        with hurried(tab):
+            if name == "frontier":
+                tab.get_by_role("button", name="Smaller").press("Enter")
+            elif name == "draw":
+                tab.get_by_role("combobox", name="Test digit").press("Home")
+            else:
+                control.press("ArrowLeft")
+            tab.wait_for_function("was => document.querySelector('.cg-said').textContent !== was", arg=before[0])
         if name != "hard_digits":  # its picture is the control itself, and has a name of its own
             assert line.text_content() in picture.get_attribute("aria-label") != before[1]
 
