@@ -1,4 +1,4 @@
-"""Measure the built site: what each page weighs, asks for, overflows and hides from whom. Prints one table.
+"""Measure the built site: what each page weighs, asks for, overflows, moves and hides from whom. Prints one table.
 
 python tools/measure_site.py [SITE] [--axe AXE.JS] [--bounds] [--pages NAME …]
 
@@ -13,7 +13,10 @@ import gzip
 import json
 import shutil
 import sys
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -23,6 +26,12 @@ COMPRESSED = {".png", ".webp", ".woff2", ".xlsx", ".zip", ".pdf"}
 WIDTHS = (360, 1400)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+MOST_SHIFT = 0.1  # of what is in view, moved while the page arrives: what web.dev/cls calls good
+SHIFT = """
+  window.shifted = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach((moved) => { shifted += moved.value; }))
+    .observe({ type: "layout-shift", buffered: true });
+"""
 FOCUS_IS_SEEN = """element => {
   const looks = () => { const s = getComputedStyle(element); return [s.outlineStyle, s.outlineWidth, s.boxShadow]; };
   return looks()[0] !== "none" && looks()[1] !== "0px" || looks()[2] !== "none";
@@ -91,7 +100,32 @@ def measure(browser: Browser, site: Path, name: str, axe: str | None) -> dict:
                     ]
         tab.reload()
         row["focus unseen"] = unseen_focus(tab, 60)
+    row["shift"] = shift(browser, site, name)
+    for _ in range(2 if row["shift"] > MOST_SHIFT else 0):  # on a busy machine parts of a page may come late
+        row["shift"] = min(row["shift"], shift(browser, site, name))
     return row
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@cache
+def served(site: Path) -> str:
+    """The address of a small server of the site: a page opened as a file may not ask for its typeface first."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=site))
+    Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def shift(browser: Browser, site: Path, name: str) -> float:
+    """How much of the view moves, on a phone that has nothing of the site yet."""
+    with browser.new_context(viewport={"width": WIDTHS[0], "height": 900}) as context:
+        context.add_init_script(SHIFT)
+        tab = context.new_page()
+        tab.goto(f"{served(site)}/{name}.html", wait_until="networkidle", timeout=300_000)
+        return tab.evaluate("shifted")
 
 
 def severe(row: dict) -> list[str]:
@@ -105,6 +139,7 @@ def problems(row: dict) -> list[str]:
     for name in ("others", "missing", "console", "focus unseen"):
         over += [f"{name}: {text}" for text in row[name]]
     over += [f"scrolls sideways by {row[f'overflow {w}']} at {w}" for w in WIDTHS if row[f"overflow {w}"] > 0]
+    over += [f"{row['shift']:.2f} of the view moves while the page arrives"] if row["shift"] > MOST_SHIFT else []
     return over + severe(row)
 
 
@@ -122,7 +157,7 @@ def main() -> None:
         sys.exit(f"needed: Chromium, and a built site at {options.site} (make book)")
     names = options.pages or sorted(path.stem for path in options.site.glob("*.html"))
     rows = []
-    heads = ("kB", "requests", "over 360", "over 1400", "axe (severe)", "unseen focus", "errors")
+    heads = ("kB", "requests", "over 360", "over 1400", "shift", "axe (severe)", "unseen focus", "errors")
     print(f"{'page':32}" + "".join(f"{head:>13}" for head in heads))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
@@ -132,7 +167,15 @@ def main() -> None:
             found = f"{len(row['axe'])} ({len(severe(row))})" if axe else "–"
             errors = len(row["others"] + row["missing"] + row["console"])
             over = [row[f"overflow {width}"] for width in WIDTHS]
-            cells = [round(row["bytes"] / 1000), row["requests"], *over, found, len(row["focus unseen"]), errors]
+            cells = [
+                round(row["bytes"] / 1000),
+                row["requests"],
+                *over,
+                f"{row['shift']:.3f}",
+                found,
+                len(row["focus unseen"]),
+                errors,
+            ]
             print(f"{name:32}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
         browser.close()
     if options.json:
