@@ -108,7 +108,14 @@ def document() -> str:
     cover = f'<div class="cover"><img src="_static/logo.svg" width="90" alt=""><h1>{escape(TITLE)}</h1></div>'
     body = cover + contents(parts, texts) + "".join(texts.values())
     head = f'<meta charset="utf-8"><title>{escape(TITLE)}</title><style>{STYLE}</style>'
-    head = f'<link rel="stylesheet" href="_static/site.css"><script defer src="_static/site.js"></script>{head}'
+    # On the site a face that comes late waits for the next page; here there is none.
+    css = (
+        (SITE / "_static" / "site.css")
+        .read_text(encoding="utf-8")
+        .replace("font-display: optional", "font-display: block")
+    )
+    css = re.sub(r'url\("?(?=fonts/)', lambda match: match[0] + "_static/", css)
+    head = f'<style>{css}</style><script defer src="_static/site.js"></script>{head}'
     body = f'<div class="bd-main"><div class="bd-content"><div class="bd-article-container">{body}</div></div></div>'
     return (
         f'<!DOCTYPE html>\n<html lang="en" data-theme="light" data-mode="light" class="whole"><head>{head}</head>{body}'
@@ -132,6 +139,7 @@ def print_pdf(target: Path) -> int:
             page.set_default_timeout(0)
             page.goto(source.as_uri())
             page.wait_for_function("[...document.images].every(image => image.complete)")
+            page.evaluate("document.fonts.ready.then(() => null)")
             page.pdf(**options, margin=margin)
             with PdfReader(target) as reader:
                 numbers = {
