@@ -9,7 +9,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import sympy as sp
 
@@ -115,7 +115,12 @@ def _compile(context: Context, formula: Formula) -> _Compiled:
             arguments.append((str(symbol), 0, None))
     plain = [sp.Symbol(f"x{place}") for place in range(len(symbols))]
     exact = exact.xreplace(dict(zip(symbols, plain, strict=True)))
-    return _Compiled(sp.lambdify(plain, exact, modules=[{"Magnitude": abs}, "math"]), arguments, text)
+    return _Compiled(_compiled(tuple(plain), exact), arguments, text)
+
+
+@lru_cache(1_000)  # sheets of one workbook mostly have the same formulas
+def _compiled(arguments: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable[..., float]:
+    return sp.lambdify(arguments, expression, modules=[{"Magnitude": abs}, "math"])
 
 
 def _computed(compiled: _Compiled, values: Values, name: str, place: int, first: int) -> float:
