@@ -50,7 +50,7 @@ class Exercise:
 def plain(text: str) -> str:
     """The little TeX that stands in `asks`, as a terminal or a label shows it: $\\delta_{o1}$ is δ_o1."""
     for command, sign in {r"\delta": "δ", r"\partial": "∂", r"\sigma": "σ", r"\eta": "η", r"\lambda": "λ"}.items():
-        text = re.sub(re.escape(command) + " ?", sign, text)  # TeX takes the space after a command as its end
+        text = re.sub(re.escape(command) + r"( (?=[A-Za-z]))?", sign, text)  # a space that only ends the command
     return re.sub(r"[${}\\`]", "", text)
 
 
