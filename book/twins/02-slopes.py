@@ -17,8 +17,7 @@
 #
 # [The network](01-the-network.ipynb) ended with a question: if a weight grows a little, by how much does the loss change? This
 # chapter answers it with a pocket calculator. It turns one knob by smaller and smaller amounts, watches the answer settle, and
-# gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have
-# all the calculus that this book asks for.
+# gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have all the calculus that Part I asks for.
 #
 # **You will be able to** say what a derivative and a [gradient](glossary.md#term-gradient) are, measure them by nudging, draw a tangent,
 # and follow a nudge along a chain, step by step, with numbers.
@@ -349,7 +348,7 @@ second = (a_o2 - 0.5) * a_o2 * (1 - a_o2) * 0.50
 print(f"through o1 {first:.6f}  through o2 {second:.6f}  sum {first + second:.6f}")
 
 # %% [markdown]
-# It does, part by part. **Along a chain, derivatives multiply; where chains meet, they add.** That is all the calculus in this book.
+# It does, part by part. **Along a chain, derivatives multiply; where chains meet, they add.** That is all the calculus of Part I; *One rule for all weights* adds three more rates, found in the same way.
 #
 # Last, the package: `ToyNetwork().gradient()` has the eight derivatives by formulas, which the next chapter derives. Put
 # beside our nudged slopes, they should differ only by what a small nudge leaves.

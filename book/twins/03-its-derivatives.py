@@ -148,7 +148,7 @@ print(f"{miss:.4f} × {slope:.4f} × {numbers[a_h1]:.4f} = {product:.6f}")
 # $$\delta_{o1} = \frac{\partial E}{\partial o_1} = (a_{o1} - t_1) \, a_{o1} (1 - a_{o1})$$
 #
 # Think of it as the answer to a question that one can ask at each unit: *if somebody could push the sum right here, how strongly would the loss respond?* A $\delta$ of
-# zero means that nothing can be gained at this place. A large positive one means that the sum should become smaller. Once it is
+# zero means that a small push at this place gains nothing. A large positive one means that the sum should become smaller. Once it is
 # known, every weight that enters the unit is served: its derivative is $\delta$ times the number that it is multiplied by.
 #
 # ## Step 3: backwards, through the weights
@@ -270,7 +270,8 @@ pd.Series(count, name="operations").to_frame()
 # before it. That second step is backpropagation. All eight derivatives together then cost no more than one forward pass.
 #
 # In this tiny network the sharing saves a factor of nearly three. Its worth grows with the network. Nudging takes two forward passes *per
-# weight*; the walk back takes about one, for however many weights. This is why networks with millions of weights can be trained at all
+# weight*; the walk back takes about two, for however many weights: one product for each weight's derivative and one to hand its δ
+# down. (Here it takes less, since nothing is handed down to the inputs and sigmoids are dear.) This is why networks with millions of weights can be trained at all
 # (the argument is old; [Rumelhart, Hinton and Williams](references.md) made it famous).
 #
 # ## Do not take our word for it
@@ -303,7 +304,7 @@ start = np.array([given[weight] for weight in WEIGHTS])
 by_nudges = central_differences(start)
 
 # %% [markdown]
-# **PyTorch** never sees a formula for a derivative, nor our definitions. We type the forward pass once more, as matrices (`@` multiplies a
+# **PyTorch** sees none of our formulas; it has a rule of its own for each kind of operation. We type the forward pass once more, as matrices (`@` multiplies a
 # matrix by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
 # from the last to the first; it calls this *autograd*.
 
@@ -343,14 +344,14 @@ largest = np.abs(gap(*random_networks)).max()
 print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 
 # %% [markdown]
-# No difference at any of them. From here on we use the derivation and trust it.
+# No difference in thirteen decimal places at any of them. From here on we use the derivation and trust it.
 #
 # ## Recap
 #
 # - Along a path, derivatives multiply; where paths meet, they add.
 # - The δ of a unit says how strongly the loss responds to a push on the unit's sum. A hidden unit's δ contains the *weights* of the connections that leave it.
 # - A weight's derivative is the δ at its right end times the number at its left end.
-# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as one more forward pass.
+# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as one or two more forward passes.
 # - A check is worth as much as it does not know: central differences know only the loss.
 #
 # ## Exercises

@@ -330,8 +330,7 @@ compare(table, hidden_mistake)
 # $$\sum_k \text{right}_k \times \text{mistaken}_k$$
 #
 # is positive. With two weights instead of eight, one can draw it. Say that the right gradient is (2, 1): two steps to the right, one up. A mistaken one of (1, 2) gives the
-# sum $2 \cdot 1 + 1 \cdot 2 = 4$, and as arrows the two are some 37° apart. A mistaken one of (−2, 1) gives $2 \cdot (-2) + 1 \cdot 1 = -3$, and the arrows are more than 90° apart. So it is always:
-# the sum is positive when the arrows are less than 90° apart, and negative when they are more.
+# sum $2 \cdot 1 + 1 \cdot 2 = 4$, and as arrows the two are some 37° apart. A mistaken one of (−2, 1) gives $2 \cdot (-2) + 1 \cdot 1 = -3$, and the arrows are more than 90° apart. So it is always (we take this from geometry): the sum is positive when the arrows are less than 90° apart, and negative when they are more.
 
 # %% mystnb={"image": {"alt": "Two panels, each with an upward arrow, the right gradient, and a second arrow, a mistaken one; the lower half, where steps lower the loss, is shaded. Left, the arrows are 40 degrees apart and the step against the mistaken one ends in the shaded half. Right, they are 118 degrees apart, and the step ends outside of it."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3))
@@ -341,7 +340,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more.*
+# *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more. (Turned so that the right one points up; 118° is the angle that we meet below.)*
 #
 # For eight weights nobody can draw the arrows, but the sum is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
 # the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` finds the angle to it.

@@ -274,7 +274,7 @@ plt.show()
 # %% [markdown]
 # *Figure 5.3. Six rates, six points on the line.*
 #
-# They agree to five decimal places, at least. Two rows of a table on the one side, two activations and a pencil on the other. The $\lambda$ differs a little from rate to rate, because each run ends at
+# They agree to five decimal places in all six rows. Two rows of a table on the one side, two activations and a pencil on the other. The $\lambda$ differs a little from rate to rate, because each run ends at
 # another place. How can it, if all six runs reach the lowest loss?
 #
 # ## A bowl and a trough

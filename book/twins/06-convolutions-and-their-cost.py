@@ -23,7 +23,7 @@
 # **You will be able to** compute a convolution by hand and in code, predict the size of its output and its number of parameters, and say what a
 # 1 × 1 convolution is good for.
 #
-# **You need** [The network](01-the-network.ipynb): what a weight is, and a weighted sum.
+# **You need** [The network](01-the-network.ipynb): what a weight is, and a weighted sum; for exercise 7 also [Its derivatives](03-its-derivatives.ipynb).
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -50,7 +50,7 @@ plotting.use_house_style()
 # %% [markdown]
 # ## A digit is a table of numbers
 #
-# The picture is a nine that somebody wrote: 28 rows and 28 columns of numbers, each from 0 (paper) to 255 (full ink).
+# The picture is a nine that somebody wrote, one of the 70,000 handwritten digits of a data set named MNIST: 60,000 to learn from, the *training digits*, and 10,000 to be tested on, the *test digits*. (The book carries a sample of 5,000.) It has 28 rows and 28 columns of numbers, each from 0 (paper) to 255 (full ink).
 
 # %%
 digit = mnist.sample().train.images[3].numpy().astype(float)
@@ -82,7 +82,7 @@ print("and their sum is", (patch * kernel).sum())
 
 # %% [markdown]
 # A large positive number, because the plus lies on ink and the minus on paper. Where the kernel lies on paper only, or wholly inside the ink, its plus and its minus cancel
-# and the sum is small. So this kernel answers to upright edges. It is named after Irwin Sobel, who proposed it in 1968, long before anybody trained a network.
+# and the sum is small. So this kernel answers to upright edges. It is named after Irwin Sobel, who proposed it in 1968, long before networks learned kernels of their own.
 #
 # Now move the kernel one pixel on and do it again, and so on over the whole image. In code this takes four loops: two over the places of the result, two over the weights.
 
@@ -123,7 +123,7 @@ for ax, title in zip(axes, ("digit", "kernel", "result")):
 plt.show()
 
 # %% [markdown]
-# *Figure 6.2. Nine weights find the upright edges. Framed in green: our patch, and the number that it gave. Red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave no trace.*
+# *Figure 6.2. Nine weights find the upright edges. Framed in green: our patch, and the number that it gave. Red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave hardly a trace.*
 #
 # ### The same, as windows
 #
@@ -380,7 +380,7 @@ same = np.isclose(convolved.numpy(), pixel_by_pixel)
 print(same.sum(), "of", same.size, "numbers are the same")
 
 # %% [markdown]
-# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* the dense layer that turns features into ten scores. The
+# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* a dense layer. The network that this book starts from ends so: it makes ten numbers of the 32 that are left of the image, a *score* for each of the digits 0 to 9, and the largest score is its answer. The
 # network that this book starts from ends in this way.
 #
 # ## The source's sentences
@@ -406,7 +406,7 @@ print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
 # ## Batch norm
 #
 # Between the convolutions stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short (Ioffe and Szegedy, 2015). The reason its inventors gave: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
-# today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. (That it helps is seldom doubted; whether it helps for this reason is still debated.) For each channel it computes the mean and the variance over the whole [batch](glossary.md#term-batch), that is over all
+# today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. (That it helps is seldom doubted; whether it helps for this reason is still debated.) For each channel it computes the mean and the variance (the mean of the squared distances from the mean) over the whole [batch](glossary.md#term-batch), that is over all
 # pixels of all the images that are looked at together, and shifts and scales the channel to mean 0 and variance 1. Then it multiplies by a number $\gamma$ and adds a number $\beta$, both
 # learned, in case another scale is better. In the source it stands *after* the ReLU; most papers put it before, and chapter 11 tries both.
 

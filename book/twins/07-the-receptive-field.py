@@ -22,7 +22,7 @@
 # **You will be able to** compute the receptive field of any stack of layers on paper, explain why everything after a pool counts
 # double, and measure the field of a network that you do not know.
 #
-# **You need** [Convolutions and their cost](06-convolutions-and-their-cost.ipynb): kernel, stride, padding, pool.
+# **You need** [Convolutions and their cost](06-convolutions-and-their-cost.ipynb): kernel, stride, padding, pool; and what a gradient is, from [Its derivatives](03-its-derivatives.ipynb).
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -59,7 +59,7 @@ plotting.show_crops(digit, 12.5, 10.5, [3, 7, 12, 20])
 plt.show()
 
 # %% [markdown]
-# *Figure 7.1. The same place seen through four windows. Three pixels show ink or an edge. Seven show a stroke with both its sides, and where it bends or ends. Twelve show how strokes hang together. Twenty show a digit.*
+# *Figure 7.1. The same place seen through four windows. Three pixels show ink or an edge. Seven show a stroke with both its sides, and where it bends or ends. Twelve show how strokes hang together. Twenty show nearly all of a digit.*
 #
 # Is that one digit only? A stroke's width can be estimated for all of them: a long stroke has two sides, so its area is about its width times half the length of its outline.
 
@@ -174,11 +174,11 @@ plt.show()
 # %% [markdown]
 # *Figure 7.2. What partially hidden digits would be like. With such digits in the data set, no field would be too large, as any trace at the edge might help. There are none.*
 #
-# ### Two predictions
+# ### Two doubts
 #
-# From what we have seen we can predict what [chapter 11](11-is-the-advice-true.ipynb) will measure, when it trains networks that ignore the advice. We write it down now, where it can be wrong:
+# What we have seen lets us doubt two of these numbers. [Chapter 11](11-is-the-advice-true.ipynb) trains networks that ignore the advice. (Its first study had been run when we wrote these sentences, so they are explanations and no predictions; its next study is their test.)
 #
-# - **At the end, 20 may do.** No digit is larger than 20 pixels. A field of 20 instead of 28 should cost nothing that shows; one of 12 should cost a lot.
+# - **At the end, 20 may do.** No digit is larger than 20 pixels. A field of 20 instead of 28 should cost nothing that shows; one of 12 should.
 # - **Before the pool, 7 × 7 may not show.** It is the size at which a stroke with its bend fits in. But the layers *behind* the pool see larger pieces still, and can put together what the front did not. Pooling at 3, 5 or 9 pixels may turn out as good.
 #
 # Now to the numbers themselves: where do 7, 20 and 28 come from?
@@ -222,7 +222,7 @@ plt.show()
 #
 # $$\text{size} \leftarrow \text{size} + (k - 1) \cdot \text{jump}$$
 #
-# (read: the new size is the old size plus $k - 1$ times the *old* jump, the one of the layer below). And neighbours in this layer look at windows that are $s$ units apart, each of them an old jump wide:
+# (read: the new size is the old size plus $k - 1$ times the *old* jump, the one of the layer below). And neighbours in this layer look at windows that begin $s$ units of the layer below apart, and there each unit is one old jump further on:
 #
 # $$\text{jump} \leftarrow \text{jump} \cdot s$$
 #
@@ -548,7 +548,7 @@ print(f"predicted {predicted:.2f}, measured with weights of one {measured:.2f}")
 
 
 # %% [markdown]
-# Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits. Which gradient do we take? The network gives ten scores. Added up plainly, their effects might cancel, so we give each a random sign, +1 or −1, add up, and take the gradient of that
+# Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits (normalised: the mean of all MNIST's pixels is taken off and their deviation divided out, so that paper becomes a negative number). Which gradient do we take? The network gives ten scores. Added up plainly, their effects might cancel, so we give each a random sign, +1 or −1, add up, and take the gradient of that
 # sum by the pixels. Signs of gradients mean nothing here, so we square, and average over 200 digits. Squares suit random weights: where contributions have random signs, it is again their *variances* that add. The figure to touch, above, draws the mean of these squares for any unit: choose *how much they do, with random weights*, and read σ beside the digit.
 
 # %% tags=["core"]
@@ -628,7 +628,7 @@ columns = ["σ down", "σ across", "like ink", "like differing"]
 pd.DataFrame(summary, columns).T.round(2)
 
 # %% [markdown]
-# Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns), but not more like the map of where they have ink. That makes sense, since a pixel that is black in every digit tells
+# Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns), but not more like the map of where they have ink. (Some of this may come with the width alone.) That makes sense, since a pixel that is black in every digit tells
 # nothing. Still, two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 
 # %%
@@ -664,7 +664,7 @@ net = nn.Sequential(
 print(describe(find_network(f"{file}:net")))
 
 # %% [markdown]
-# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, and the places that it leaves out are never read. So the last unit sees only the upper left part of the image, and the last lines say so. Nothing in the training would: the loss falls, and the digits that lie in the middle are read.
+# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, begins at the upper left, and never reads the places that it leaves out. So the last unit sees 20 × 20 of the image, as the last lines say, and never its right and lower edge. No error message would tell. (*local* is the size where operations on the whole image are left out, here the same as *size*; *logits* are the scores.)
 
 # %% [markdown]
 # ## Recap
@@ -672,8 +672,8 @@ print(describe(find_network(f"{file}:net")))
 # - A layer widens the field by $(k-1)$ times the jump of the layers below it, and its stride multiplies the jump.
 # - After a pool of two, every convolution adds twice as much.
 # - One gradient through a network of ones measures what the arithmetic predicts.
-# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise; on digits they use a little less across.
-# - No digit is larger than 20 × 20 pixels. We predict that a field of 20 at the end may do, and that 7 × 7 before the pool may not show.
+# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise downwards, and across to within two in a hundred; on digits they use a little less across.
+# - No digit is larger than 20 × 20 pixels. So a field of 20 at the end may do, and 7 × 7 before the pool may not show.
 #
 # ## Exercises
 #
@@ -810,7 +810,7 @@ print(describe(find_network(f"{file}:net")))
 # <details>
 # <summary>Hint</summary>
 #
-# In training mode, batch norm computes a mean over all pixels of all images. Which pixels can change the mean? Take a unit's square, since plain sums of normalised numbers cannot change at all.
+# In training mode, batch norm computes a mean over all pixels of all images. Which pixels can change the mean? One unit is enough; do not add up all of them, since normalised numbers always have the sum zero, which cannot change at all.
 # </details>
 #
 # <details>
@@ -866,7 +866,7 @@ print(describe(find_network(f"{file}:net")))
 #
 # **7.** *Design.* Give three stacks with a field of exactly 32 pixels: one with a single pool, one with two pools, and one without any pool and stride but with dilation.
 #
-# *Check:* `check("07.7", …)` with the three stacks in a list: with one pool, with two, with dilation.
+# *Check:* `check("07.7", …)` with the three stacks in a list: with one pool, with two, with dilation. A layer is (kernel, stride), as above, and with dilation (kernel, stride, dilation).
 #
 # <details>
 # <summary>Hint</summary>

@@ -156,7 +156,7 @@ counts = pd.DataFrame(counts)
 counts.map(lambda n: f"{n:,}" if n <= budget else f"{n:,} ✗")
 
 # %% [markdown]
-# The crosses mark what is over the budget. The channels decide, not the head: with 8 up front and 16 behind the pool every head fits, and with 16 or 32 none does. The rule is sharper than "twice the channels, four times the parameters", though. How much more does each step cost?
+# The crosses mark what is over the budget. The channels decide, not the head: with 8 up front and 16 behind the pool every head fits, and with 16 or 32 none does. Twice the channels on both sides of a convolution make four times its weights. Does the whole network grow by four? How much more does each step cost?
 
 # %%
 small, middle, large = (counts[column] for column in counts)
@@ -178,7 +178,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is one. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine weighted sums, if none can be computed from the others, hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is a reason why more than about that many may not matter; it speaks for nine. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine weighted sums, if none can be computed from the others, hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -413,7 +413,7 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory to train, since they work on small images. To use the network, only folding needs less: with an early pool the first convolution still writes eight large sheets, as in the source. The separable network
-# affords up to 64 channels, and pays for them with memory. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
+# affords up to 64 channels behind the pool. Most of its memory goes elsewhere, to the large images in front, of which a block writes down more than one. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
 
 # %% mystnb={"image": {"alt": "The folding network in two rows of stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from 12 pixels to 2, and then to ten scores of one pixel."}} tags=["hide-input"]
 plotting.draw_convnet(alternatives["fold"], rows=2)
@@ -442,9 +442,9 @@ figures.field(SOURCE, layer="conv8")
 # | the source says | explained | on a digit | checked |
 # |---|---|---|---|
 # | Only convolutions, as they take fewer parameters than dense layers | [06: look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer) | [06: edges, figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand) | [06: an early dense layer](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), [08: heads](08-designing-under-a-budget.ipynb#what-a-head-costs), [11](11-is-the-advice-true.ipynb) |
-# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 7.2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); predicted: 20 may do |
+# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 7.2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); argued: 20 may do |
 # | 8 channels up front | [08: why eight](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: eight views, figure 8.2](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: what they cost](08-designing-under-a-budget.ipynb#why-eight-channels), [11](11-is-the-advice-true.ipynb) |
-# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); predicted: may not show |
+# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); argued: may not show |
 # | The pool then increases the field further | [07: why the jump matters](07-the-receptive-field.ipynb#why-the-jump-matters) | [07: figures 7.5 and 7.6](07-the-receptive-field.ipynb#where-the-field-lies) | [07: with and without](07-the-receptive-field.ipynb#why-the-jump-matters) |
 # | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 8.3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
 # | Fewer than 20,000 parameters | [08: counting](08-designing-under-a-budget.ipynb#counting-by-hand) | | [08: 14,392](08-designing-under-a-budget.ipynb#counting-by-hand) |
@@ -500,7 +500,7 @@ figures.field(SOURCE, layer="conv8")
 # <details>
 # <summary>Solution</summary>
 #
-# Ten: the average of the whole image, and one weight for each score. Each score is $w_i$ times the amount of ink. The largest is always that of the largest weight (or, if the ink counts as negative, of the smallest). So it gives at most *two* different answers, whatever the digit. A wide field is necessary, not sufficient.
+# Ten: the average of the whole image, and one weight for each score. Each score is $w_i$ times the amount of ink. The largest is always that of the largest weight (or of the smallest, where the normalised image has a negative mean). So it gives at most *two* different answers, whatever the digit. A wide field is necessary, not sufficient.
 #
 # ```python
 # from cellgrad.layers import build

@@ -16,7 +16,7 @@
 # # One rule for all weights
 #
 # Part I derived eight formulas, one for each weight, and moved every weight against its derivative. The network that reads
-# handwriting has 14,392 weights, and nobody derives 14,392 formulas. This chapter shows why nobody has to. We write a
+# handwriting has 14,392 parameters, which we all call weights here, and nobody derives 14,392 formulas. This chapter shows why nobody has to. We write a
 # small program that remembers every step of a calculation and walks back along it, and we teach it
 # one backward rule for each *kind* of step. At the end it finds all 14,392 derivatives for a batch of digits, and we compare every one of them with PyTorch's.
 #
@@ -104,7 +104,8 @@ def multiply(a, b):
 
 
 # %% [markdown]
-# The power $a^n$ has the derivative $n\,a^{n-1}$, and the exponential is its own derivative:
+# Two rates are new, and a nudge finds them as it did in *Slopes*. In $(a + h)^2 = a^2 + 2ah + h^2$ the last part is too small to count, so the rate of $a^2$ is $2a$; in $(a + h)^n$ the part with a single $h$ is $n\,a^{n-1}h$, so the rate
+# of $a^n$ is $n\,a^{n-1}$. It holds for $n = -1$ as well, which is how we shall divide. And $e^{x+h} = e^x e^h$, where $e^h$ is nearly $1 + h$ for a small $h$; so $e^x$ grows by $e^x h$: the exponential is its own derivative.
 
 # %% tags=["core"]
 def power(a, n):
@@ -612,7 +613,7 @@ check(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
 #
 # $$\hat x_i = \frac{x_i - \mu}{s}, \qquad y_i = \gamma\,\hat x_i + \beta$$
 #
-# $\gamma$ and $\beta$ are shared weights, so their slopes are sums over all $N$ numbers. The $x_i$ are the interesting ones: each acts on *all* results of its channel, because it moves the mean and the deviation. Let every $x_i$ grow by a little $dx_i$, and follow what happens step by step.
+# $\gamma$ and $\beta$ are shared weights, so their slopes are sums over all $N$ numbers. The $x_i$ are the interesting ones: each acts on *all* results of its channel, because it moves the mean and the deviation. Let every $x_i$ grow by a little $dx_i$ ($d$ is for a small nudge; products of two nudges are too small to count), and follow what happens step by step. (Who trusts the two sentences *In words* below may go on there.)
 #
 # - The mean grows by the average of the growths, $d\mu = \frac1N\sum dx_i$.
 # - The variance is the mean of the $(x_i - \mu)^2$, so it grows by $dv = \frac2N\sum (x_i - \mu)(dx_i - d\mu)$. Here $d\mu$ drops out, because the distances from the mean add up to zero: $dv = \frac2N\sum (x_i - \mu)\,dx_i$.
@@ -679,7 +680,7 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
 #
-# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm, whose derivative is one over what it is taken of, times the
+# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm. It undoes the exponential, so its rate is the other way up: one over what it is taken of, times the
 # derivative of that, $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
 #
 # $$\frac{\partial E}{\partial z_k} = p_k - y_k$$
@@ -752,7 +753,7 @@ check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 #
 # Two more things belong to the training of the next chapter. They change no slope; they change what a step makes of it.
 #
-# [Momentum](glossary.md#term-momentum): a weight has a velocity $v$. Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
+# [Momentum](glossary.md#term-momentum): a weight has a velocity $v$ (no variance). Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
 
 # %% tags=["core", "hide-output"]
 velocity, steps_taken = 0.0, []
@@ -763,10 +764,9 @@ np.round(steps_taken, 2)[[0, 1, 2, 9, 49]]
 
 
 # %% [markdown]
-# They approach ten times the slope: where a velocity of 10 loses a tenth, it loses 1, which is just what the slope adds. Where slopes change their sign from batch to batch, they cancel in the velocity.
-# So momentum is quick along a valley and calm across it.
+# They approach ten times the slope: where a velocity of 10 loses a tenth, it loses 1, which is just what the slope adds. Where slopes change their sign from batch to batch, they cancel in the velocity, as in any sum. So momentum makes steps long where slopes agree, and short where they contradict one another.
 #
-# [Weight decay](glossary.md#term-weight-decay): we add $\frac\lambda2 w^2$ to the loss for every weight, with a small $\lambda$. That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for one array of weights:
+# [Weight decay](glossary.md#term-weight-decay): we add $\frac\lambda2 w^2$ to the loss for every weight, with a small number $\lambda$ (not the curvature of *Learning rates*). That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for one array of weights:
 
 # %% tags=["core"]
 def step(weights, slopes, velocities, rate, momentum=0.9, decay=1e-4):
@@ -876,7 +876,7 @@ print(f"{len(far)} weights, largest deviation from nudging {max(far):.0e}")
 # %% [markdown]
 # Nudging agrees too, as closely as an approximation can. Now the picture that this book's title promises: every derivative by formula or autograd on one axis, ours by one walk on the other. On the diagonal, both say the same.
 
-# %% mystnb={"image": {"alt": "A cloud of 14,392 blue dots, one for each weight of the convolutional network, exactly on the diagonal between autograd's derivative and ours, from far below a millionth to above a tenth on logarithmic axes; and eight orange dots, the weights of Part I's spreadsheet, on the same diagonal."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "A cloud of 14,392 blue dots, one for each weight of the convolutional network, exactly on the diagonal between autograd's derivative and ours, from about a millionth to above a tenth on logarithmic axes; and eight orange dots, the weights of Part I's spreadsheet, on the same diagonal."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 4.6))
 ax.loglog(np.abs(theirs_all), np.abs(ours_all), ".", markersize=3,
           label="the convolutional network's, by autograd")
@@ -1124,7 +1124,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # **7.** *Design.* After a ReLU many numbers are exactly zero, so batch norm makes them exactly equal, and many squares of the max-pool have several winners. A friend says: "then it is only fair to share the slope among them." Write such a
 # max-pool. Do the 14,392 derivatives change? Predict first.
 #
-# *Check:* `exercises.check("09.7", …)` with `"yes"` or `"no"`: do they change?.
+# *Check:* `exercises.check("09.7", …)` with `"yes"` or `"no"`, whether they change.
 #
 # <details>
 # <summary>Hint</summary>

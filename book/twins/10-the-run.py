@@ -278,7 +278,7 @@ last = 100 * (1 - run.history["validation_accuracy"].iloc[-1])
 print(f"held-out digits {last:.2f} % wrong")
 
 # %% [markdown]
-# Moving makes digits harder, and digits that a network has learned from are easier than others: as they are, it gets fewer of them wrong than of the held-out ones.
+# And as it went along, the network got more of them wrong than when it was finished: both reasons hold. Moving makes digits harder, and digits that a network has learned from are easier than others: as they are, it gets fewer of them wrong than of the held-out ones.
 #
 # ## The test, once
 #
@@ -311,8 +311,7 @@ print(f"{accuracy:.2%}, standard error {standard_error:.2f} points")
 #
 # ## Ten seeds
 #
-# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with ten seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes
-# the better part of an hour, so it is not done live; what it measured comes with the book, one line for each run. A record says which version of the training made it. Another version draws its random numbers in another way, so a seed of one and the same seed of the other are different draws:
+# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with ten seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes about half an hour for these ten, so it is not done live; what it measured comes with the book, one line for each run. A record says which version of the training made it. Another version draws its random numbers in another way, so a seed of one and the same seed of the other are different draws:
 
 # %%
 records = shipped_records("recipes")
@@ -538,7 +537,7 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # - A training is a network, batches, a loss, a walk back and a step, again and again: about fifty lines.
 # - The rule of a spreadsheet with eight weights trains a network with thousands.
 # - Watch validation digits while you train, look at the test digits once, after the last epoch, and report that.
-# - One run is one draw. Report mean and standard deviation over the seeds, the worst seed, and how many there were, and say which ± you mean.
+# - One run is one draw. Report mean and standard deviation over the seeds, the worst seed, and how many there were, and say which spread you mean.
 #
 # ## Exercises
 #

@@ -196,7 +196,7 @@ strip("base", "batch norm before ReLU", "no batch norm, same rate",
 # %% [markdown]
 # *Figure 11.3. Batch norm before and behind the ReLU, and networks without it.*
 #
-# The order hardly shows. Without batch norm, at the base's rate, no seed learns anything: one digit in ten is right by chance. At a quarter of the rate some train, one does not train at all, and the ones that do are behind. An interval as wide as that of the last line says that
+# The order hardly shows. Without batch norm, at the base's rate, no seed learns anything: one digit in ten is right by chance. At a quarter of the rate three of four train, one does not train at all, and the ones that do are behind. An interval as wide as that of the last line says that
 # a mean is the wrong summary here. With these first weights, PyTorch's own, batch norm is what makes the high learning rate safe. Other first weights were not tried.
 #
 # ## "Eight channels up front"
@@ -243,7 +243,7 @@ strip(*names[:2], "base", names[2])
 costs(*names)
 
 # %% [markdown]
-# This advice does not show, as [chapter 7](07-the-receptive-field.ipynb#two-predictions) had predicted that it might not. And an early pool saves work, as the table says.
+# This advice does not show, as [chapter 7](07-the-receptive-field.ipynb#two-doubts) argues that it might not. And an early pool saves work, as the table says.
 #
 # ## "28 × 28 at the end, more is not needed"
 #
@@ -287,7 +287,7 @@ strip("base", "average pool")
 #
 # ## The training
 #
-# Three more choices are not about the network. How the digits are moved: the base shifts them by up to two pixels; the source rotates, scales and shifts them; or not at all. And the learning rate: the base goes up and
+# Two more choices are not about the network. How the digits are moved: the base shifts them by up to two pixels; the source rotates, scales and shifts them; or not at all. And the learning rate: the base goes up and
 # down in one cycle; or it stays, at the source's 0.01 or at five times as much.
 
 # %% mystnb={"image": {"alt": "Five rows of four dots. The base and digits as they are overlap near 99.27 percent; rotated, scaled, moved lies around 99.17. Constant rate lies around 98.94. The source's rate is spread widely, from about 98.6 to 99.05."}}
@@ -320,7 +320,7 @@ plotting.plot_intervals(everything, reach=0.9, base="its base")
 plt.show()
 
 # %% [markdown]
-# *Figure 11.9. All differences with their intervals in pairs, before any correction. Most are from the base; dense only, dense head and no batch norm are from "base, slower".*
+# *Figure 11.9. All differences with their intervals in pairs, before any correction. Orange: zero lies outside of the interval. Grey: less than 0.05 points. Most are from the base; dense only, dense head and no batch norm are from "base, slower".*
 #
 # How many seeds would be enough? Move the number of pairs, and draw them anew. Watch when the verdict stops jumping.
 
@@ -428,7 +428,7 @@ print("no test needed, all seeds alike:", *same)
 p = welch({name: percent[name] for name in percent if name not in same}, control)
 
 # %% [markdown]
-# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since of the three it has the right assumptions for these records; for the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies find the difference certain.
+# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since of the three it asks for least that these records contradict (it does assume bell curves, and we chose it after seeing the spreads); for the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies find the difference certain.
 
 # %%
 table = everything[["difference"]].round(2)
@@ -442,7 +442,7 @@ table.fillna("–").sort_values("difference")
 
 # %% [markdown]
 # The first rows are what this study has found. Look at *the source's rate*: the largest of the undecided differences but one, called worse by Dunnett's test, and not by Welch's. Its four seeds lie so far from each other that their mean is a poor guess. And look at the *dense head*, whose p-value is only just below the limit.
-# No row of the table reaches "no difference of 0.05 or more"; with four seeds none could. Whoever wants to be
+# No row of the table reaches "no difference of 0.05 or more"; with four seeds only the narrowest could have, and only with its middle almost at zero. Whoever wants to be
 # certain adds some: `cellgrad trials advice --seeds 10` runs only those that are missing.
 #
 # ## One row, live
@@ -471,7 +471,7 @@ print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8
 # ## The next study, and what we expect of it
 #
 # This study has faults that no statistics mend. The smaller fields came with fewer layers and with an average; no rival of the 1 × 1 was without one; the dense head had no batch norm; only the base's learning rate was searched for; and four seeds are few. So the study is designed again. Each rival
-# differs from its control in one thing. The field grows by dilation, at the same depth and at almost the same number of parameters, and the depth grows at the same field. Every training gets the same search for its learning rate, four values on held-out digits (`cellgrad trials sentences-rates`), and then twenty seeds.
+# differs from its control in one thing. The field grows by dilation, at the same depth and at almost the same number of parameters, and the depth grows at the same field. Every training gets the same search for its learning rate, four values on held-out digits (`cellgrad trials sentences-rates`), and then twenty seeds. (*He's* and *orthogonal* first weights are two other ways to draw them, so that the numbers neither grow nor shrink from layer to layer.)
 #
 # Who writes down after the runs what was to be expected is always right. So we do it now, before the first of them. What would you bet on?
 
@@ -582,7 +582,7 @@ pd.DataFrame(rows, columns=columns).set_index("rival")
 # Right.
 # ```
 #
-# A little wider at most: what differs between two runs is more the seed than the choice of digits.
+# A little wider at most: in these short runs twice the digits hardly narrow the intervals. (Four seeds give a rough width; *How small, how fast* takes the spread apart with 200.)
 # </details>
 #
 # **4.** Forget the pairs: compare *average pool* with the base as two separate groups (`stats.ttest_ind`). Is the interval wider or narrower than with pairs, and why?

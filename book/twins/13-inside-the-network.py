@@ -84,7 +84,7 @@ plt.show()
 # %% [markdown]
 # *Figure 13.1. The weights of the first convolution.*
 #
-# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed, and answer to a corner or a thin line. Nobody put edges
+# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed; the one that is blue nearly everywhere asks for paper. Nobody put edges
 # into the network; it came to them by going downhill from random weights.
 #
 # ## What a digit becomes
@@ -186,7 +186,7 @@ plt.show()
 # *Figure 13.3. How many test digits are wrong for how many networks.*
 #
 # They are not. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
-# Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So many networks are not as many independent readers: part of an error rate belongs to the digits, part to the run.
+# (Of some recipes there are more runs than of others, so their share in these counts is larger.) Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So many networks are not as many independent readers: part of an error rate belongs to the digits, part to the run.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
 
@@ -272,7 +272,7 @@ plt.show()
 # %% [markdown]
 # *Figure 13.5. Mistakes of ten networks, by label and answer.*
 #
-# The largest numbers belong to pairs that share most of their strokes: 5 read as 3, 9 read as 4, 7 read as 2 or 1. Often a stroke that does or does not quite close makes the difference.
+# The largest numbers belong to pairs that share most of their strokes: 5 read as 3, 9 read as 4, 7 read as 2 or 1. 
 #
 # ## Does it know when it does not know?
 #
@@ -454,7 +454,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # ## Recap
 #
-# - The first filters find edges; later maps cannot be read by eye.
+# - Several of the first filters find edges; later maps cannot be read by eye.
 # - About half of the recorded mistakes are in a few dozen digits that most networks get wrong; very few digits are wrong for all.
 # - A network's confidence can be checked like any other number, bin by bin, with an interval. Here it tells which few digits to show to a person.
 # - Test digits say nothing about digits of another kind. Five networks that read nearly all test digits right break in different places when digits are turned, moved or soiled.
@@ -463,7 +463,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
 #
-# **1.** *On paper.* Ten networks make 50 mistakes each on 10,000 digits. If each missed digits of its own, at random, how many digits would you expect to be wrong for at least two of them?
+# **1.** *On paper.* Ten networks make 50 mistakes each on 10,000 digits. If each missed 50 digits drawn at random, whatever the others miss, how many digits would you expect to be wrong for at least two of them?
 #
 # *Check:* `check("13.1", …)` with the number of digits.
 #
@@ -572,7 +572,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?
 #
-# *Check:* `check("13.4", …)` with with all 10,000 test digits: how many a person reads, and how many mistakes are left.
+# *Check:* `check("13.4", …)` with all 10,000 test digits: how many a person reads, and how many mistakes are left.
 #
 # <details>
 # <summary>Hint</summary>

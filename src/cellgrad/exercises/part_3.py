@@ -146,7 +146,7 @@ CHAPTER_9 = {
         hints=("E = 2x + 2x².", "In the wrong order: 1 · 2 by way of a, and a = 6 from the product itself."),
     ),
     "09.7": Choice(
-        asks='`"yes"` or `"no"`: do they change?',
+        asks='`"yes"` or `"no"`, whether they change',
         right="471628b2",
         mistakes={
             "Those before the pool are where one would look. But what happens to a slope at a zero of the ReLU?": (
@@ -655,7 +655,7 @@ CHAPTER_13 = {
         hints=("Switch them off one at a time, each in a fresh copy.", "One of them costs a quarter of all digits."),
     ),
     "13.4": Numbers(
-        asks="with all 10,000 test digits: how many a person reads, and how many mistakes are left",
+        asks="all 10,000 test digits: how many a person reads, and how many mistakes are left",
         names=("the digits for a person", "the mistakes that are left"),
         digits=1,
         unit=5.0,
