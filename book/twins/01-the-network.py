@@ -91,7 +91,7 @@ plt.show()
 #
 # $$\sigma(x) = \frac{1}{1 + e^{-x}} ,$$
 #
-# which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is the base of the natural logarithm. For a large $x$, the power $e^{-x}$ is nearly
+# which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is a fixed number, as π is; what is special about it comes in the next chapter. (Its logarithm is written ln: ln y is the x for which $e^x = y$.) For a large $x$, the power $e^{-x}$ is nearly
 # zero and $\sigma$ nearly 1; for a very negative $x$, the power is huge and $\sigma$ is nearly 0.
 #
 # We write it with SymPy, a library that can compute with letters as well as with numbers. That will pay off in a moment.
@@ -226,7 +226,7 @@ figures.network(ToyNetwork())
 # Now turn one weight with care. Take $w_5$, on the way from
 # the first hidden unit to the first output. That output is too high, so *less* of $w_5$ should help. How far can it help?
 #
-# To see it, put every definition into the last one, and every number except $w_5$. What is left is the loss as a formula in one letter.
+# To see it, start from the loss and replace each name by its definition, from the last definition to the first, since each mentions only those above it; then put in every number except $w_5$. What is left is the loss as a formula in one letter.
 
 # %% tags=["core"]
 formula = E_total
@@ -413,7 +413,7 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # <details>
 # <summary>Solution</summary>
 #
-# The middle of tanh is 0, so small sums give small activations, and those give still smaller outputs. The outputs start near 0.03, far *below* the
+# The middle of tanh is 0, so near 0 it passes a number on almost as it is: small sums give small activations, and those give small outputs. The outputs start near 0.03, far *below* the
 # target. A sigmoid starts near one half by itself.
 #
 # ```python
@@ -438,14 +438,13 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # <details>
 # <summary>Hint</summary>
 #
-# Is there a number $x$ with $1 / (1 + e^{-x}) = 0$? Then ask your computer about $x = -800$.
+# Is there a number $x$ with $1 / (1 + e^{-x}) = 0$? Then ask your computer for `float(sigmoid(-800.0))`.
 # </details>
 # <details>
 # <summary>Solution</summary>
 #
 # No. A sigmoid comes as close to 0 and to 1 as you like, but reaches neither. The loss can be made as small as you like
-# and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side
-# its square is too small for a floating-point number.
+# and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side it is too small for the 64 bits in which a computer keeps a number, and becomes 0.
 #
 # ```python
 # print(ToyNetwork(targets=(0, 1), weights=(0.15, 0.2, 0.25, 0.3, -800, -800, 800, 800)).loss())

@@ -271,7 +271,7 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # this network.
 #
 # **A weighted sum.** In $o_1 = w_5 a_{h1} + w_6 a_{h2}$, a nudge $h$ of $w_5$ adds $h \, a_{h1}$. The rate is $a_{h1}$, the number that
-# the weight is multiplied by.
+# the weight is multiplied by. It works the other way round, too: a nudge $h$ of $a_{h1}$ adds $h \, w_5$, so seen from the activation the rate is the weight.
 #
 # **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + h)^2/2 - m^2/2}{h} = m + \dfrac h2$. The rate is the miss itself,
 # $a - t$. (Here the half in the error pays off: it cancels a 2.)
@@ -461,7 +461,7 @@ both.map("{:.10f}".format)
 # <details>
 # <summary>Hint</summary>
 #
-# Look at Figure 2.1: where is the curve level? Try a value, look at the sign of the slope, and go the other way. Then look at
+# Look at Figure 2.1: where is the curve level? Try a value $x$, look at the sign of the slope there, `(loss(w5=x + 1e-5) - loss(w5=x - 1e-5)) / 2e-5`, and go the other way. Then look at
 # the first output.
 # </details>
 # <details>

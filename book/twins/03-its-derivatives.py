@@ -195,7 +195,7 @@ for name in backward:
     print(f"{name!s:9} {numbers[name]:.6f}")
 
 # %% [markdown]
-# Press *Step* and follow one number from an input to the loss, and then back: each press lights one line, shows its product in numbers, and drops a δ into a unit when it is complete. Then press *Update*.
+# Press *Step* and follow one number from an input to the loss, and then back: each press lights one line, shows its product in numbers, and drops a δ into a unit when it is complete. Then press *Update*: every weight is turned a little against its derivative, as the next chapter does by hand.
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -528,7 +528,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ```
 # </details>
 #
-# **7.** *Design.* A stranger gives you a function for the gradient. Write a check that says "right" or "wrong" and that catches a formula which is off by one part
+# **7.** *Design.* A stranger gives you a function for the gradient. Write a check that says whether it is right, and that catches a formula which is off by one part
 # in a thousand. At which networks do you test, with which nudge, and how large a difference do you allow?
 #
 # *Check:* `check("03.7", …)` with your function; it takes a function from weights to eight derivatives, and returns `True` or `False`.

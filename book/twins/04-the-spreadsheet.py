@@ -19,7 +19,7 @@
 # compute everything anew; then again, and again. In the class that this exercise comes from, that is a spreadsheet
 # with a row for each [update](glossary.md#term-update). Here it is a loop first, and then a real spreadsheet with live formulas.
 #
-# That is the first half, and all that the next chapter needs. The second half tells four stories about mistakes, which can be read in any order and on other days: one that a
+# That is the first half, and all that the next chapter needs. The second half tells four stories about mistakes, which can be read on other days: one that a
 # loss curve hides, two ways to catch it, seventy workbooks of other people, and a number in a well-known tutorial that would not agree.
 #
 # **You will be able to** write gradient descent in a few lines, read the spreadsheet's 31 columns, build a live workbook
@@ -291,8 +291,8 @@ print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
 # ## A mistake that the loss curve hides
 #
 # The derivatives of $w_1 \dots w_4$ need the outputs' $\delta$, brought back through the *weights* $w_5 \dots w_8$. A template of this spreadsheet, which the
-# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too, uses $\frac{\partial E}{\partial w_5}$ and
-# $\frac{\partial E}{\partial w_7}$ in their place. These look similar, but they carry the *activation* $a_{h1}$ where the weights should be. Let us make that mistake.
+# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too, writes the derivatives of these weights in the place
+# of δ times weight: for $w_1$ and $w_2$ it takes $\frac{\partial E}{\partial w_5} + \frac{\partial E}{\partial w_7}$, which is $\delta_{o1} a_{h1} + \delta_{o2} a_{h1}$, where $\delta_{o1} w_5 + \delta_{o2} w_7$ belongs; and for $w_3$ and $w_4$ those of $w_6$ and $w_8$ in the same way. It looks similar, but an *activation* stands where the weights should be. Let us make that mistake.
 
 # %% tags=["core"]
 mistaken = {name: sheet[name] for name in sheet if name not in dE[:4]}
@@ -488,8 +488,7 @@ from cellgrad.spreadsheet import census as judged
 judged().groupby("judgement")["workbooks"].sum().to_frame()
 
 # %% [markdown]
-# 28 of the 70 have all eight right; 42 have a mistake, and every mistake is in the first four columns, where the loss does not show it. Most of them are one and the same.
-# Here is its formula for $\partial E / \partial w_3$, as 32 of the workbooks have it. Do you see the slip?
+# 28 of the 70 have all eight right; 42 have a mistake, and every mistake is in the first four columns, where the loss does not show it. Most of them are one and the same, and it is not the template's. Here is its formula for $\partial E / \partial w_3$, as 32 of the workbooks have it. Do you see the slip?
 
 # %%
 row_0 = follow(network, given)
@@ -733,7 +732,7 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 # <details>
 # <summary>Hint</summary>
 #
-# `copy["Descent"][f"{letter['dE_dw3']}40"]` is one cell of the workbook that we loaded above; its `value` is the formula, as text.
+# Load a fresh copy, `planted = openpyxl.load_workbook(ours)`, since `copy` has the chapter's mistakes in it by now. Then `planted["Descent"][f"{letter['dE_dw3']}40"]` is one cell; its `value` is the formula, as text.
 # </details>
 # <details>
 # <summary>Solution</summary>

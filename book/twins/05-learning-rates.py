@@ -161,7 +161,7 @@ two_rows.map("{:.5g}".format)
 #
 # $$E = \tfrac12 \lambda \, d^2 ,$$
 #
-# where $d$ is the distance from the lowest point. Its slope is $\lambda d$: each unit of distance adds $\lambda$ to the slope, at every place the same. One
+# where $d$ says how far to the right of the lowest point one is (negative: to the left). Its slope is $\lambda d$, since $d^2$ has the slope $2d$ and a factor in front multiplies every change: each unit of distance adds $\lambda$ to the slope, at every place the same. One
 # update takes away $\eta$ times the slope, so it turns $d$ into
 #
 # $$d - \eta \lambda d = (1 - \eta\lambda) \, d .$$
@@ -235,12 +235,12 @@ for update in (0, 200, 2000):
 #
 # $$m \;\leftarrow\; m - \eta \, \frac{a_{h1}^2 + a_{h2}^2}{16} \, m$$
 #
-# Compare with the bowl, where $d \leftarrow d - \eta \lambda d$. The miss is the distance, and
+# Compare with the bowl, where $d \leftarrow d - \eta \lambda d$. The miss shrinks by the same factor as the distance, with
 #
 # $$\lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} .$$
 #
 # The same holds for the second output, with the same hidden activations. (We have left out $w_1 \dots w_4$. Near the end $w_5 \dots w_8$ are nearly zero, and the first
-# four then change nothing.) With both activations a little above one half, expect about $\frac{0.5}{16} \approx 0.03$.
+# four then change next to nothing.) With both activations a little above one half, expect about $\frac{0.5}{16} \approx 0.03$.
 #
 # ## Predicted and measured
 #
@@ -345,7 +345,7 @@ plt.show()
 # *Figure 5.5. A little below the limit, and a little above it. (Losses below $10^{-25}$ are rounding and are not drawn.)*
 #
 # It grows, as predicted, and then it turns and falls. What the bowl leaves out: the floor is flat, but the walls beside it are not equally steep everywhere. While the outputs swing
-# wider and wider across the trough, the weights also drift along it, until they come to a place where the walls are flat enough for this rate. There they settle. Compare $\eta\lambda$ before and after:
+# wider and wider across the trough, the weights also drift along it (the swings carry $w_5 \dots w_8$ away from zero, so the first four move again), until they come to a place where the walls are flat enough for this rate. There they settle. Compare $\eta\lambda$ before and after:
 
 # %% tags=["core"]
 for update in (0, 500):
@@ -416,7 +416,7 @@ print(*(f"{abs(value):.7f}" for value in eigenvalues))
 # %% [markdown]
 # It prints two curvatures, almost equal, and six zeros. The pencil found the larger one to five decimal places; what it left out is the little that $w_1 \dots w_4$ add.
 #
-# The package has all of this in `cellgrad.toynet.learning_rates`. Its `settle` predicts with the exact Hessian where we used the pencil.
+# The package has all of this in `cellgrad.toynet.learning_rates`. Its `settle` predicts with the exact Hessian where we used the pencil, and measures over several updates, from the loss of both outputs; so the last digit may differ.
 
 # %%
 exact = learning_rates.settle(ToyNetwork(), rates, updates=3000)
