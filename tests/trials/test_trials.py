@@ -484,12 +484,14 @@ def test_control_c_waits_also_where_another_thread_gets_it():
     done = threading.Event()
     other = threading.Thread(target=done.wait)  # it does not block the signal, as numpy's threads do not
     other.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets background jobs ignore it
     try:
         with pytest.raises(KeyboardInterrupt), cluster._without_control_c():
             signal.pthread_kill(other.ident, signal.SIGINT)
             time.sleep(0.2)
             passed.append("to the end")
     finally:
+        signal.signal(signal.SIGINT, before)
         done.set()
         other.join()
     assert passed == ["to the end"]
