@@ -5,15 +5,22 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from cellgrad import mnist, trials
 from cellgrad.layers import flatten, linear, max_pool, relu
 from cellgrad.training import train
 from cellgrad.training.recipes import Recipe
 from cellgrad.trials.studies import Study
+
+# tqdm's lock is a semaphore that all these processes share: one that is killed while it holds it lets the others wait
+# for ever. And a thread that watches bars may hold a lock of our own just when a process is forked.
+tqdm.set_lock(threading.RLock())
+tqdm.monitor_interval = 0
 
 NETWORK = (max_pool(4), flatten, linear(16), relu, linear(10))
 TINY = Recipe("tiny", NETWORK, epochs=5, learning_rate=0.1, momentum=0.9, average=0.1)
