@@ -151,7 +151,7 @@ pd.DataFrame(rows).set_index("recipe")
 # How many trained networks of this book have read the test digits at all? Each of them once, after its last epoch, as far as they are recorded:
 
 # %%
-studies = ["recipes", "source", "advice", "tricks", "luck"]
+studies = ["recipes", "source", "advice", "tricks", "luck", "kinds-of-luck"]
 read = pd.concat([shipped_records(study) for study in studies])
 read = read.drop_duplicates("key")  # the first runs of luck are those of fast
 print(read["study"].value_counts().to_dict(), "in all:", len(read))
@@ -418,7 +418,7 @@ chances.round(3)
 # *(Table: standard deviations of the test accuracy in points, with their 95 % intervals for bell-shaped numbers, and digits of 10,000 on which two runs of a kind disagree.)*
 #
 # None of the three is *the* cause. Each alone, with the other two held, gives about two thirds of the spread, and their intervals overlap. Whether the variances add up these runs cannot say, since none of them is known to better than a third or so. The last column is clearer: a run with its digits in another order differs from its sister on three quarters as many digits
-# as one in which everything is drawn anew, and first weights matter a little more than the other two. A training is like the weather: whatever gives the first small push, the days after it are others. So to hold one kind of chance fixed, as some papers do, takes away less of the luck than one might hope.
+# as one in which everything is drawn anew, and with other first weights on a few more (which has no interval here). A training is like the weather: whatever gives the first small push, the days after it are others. So even with two of the three kinds held, most of the luck is left.
 #
 # So now we can say what *one published number* is worth. Suppose a recipe whose runs have a mean of 99.35 % and scatter as these do. How often does one run read 99.42 % or more? And if its author looks at the test digits after each epoch and reports the best of the last fifteen? How much that adds we take from the ten runs of `source`, which recorded their accuracy on 5,000 held-out digits after each epoch.
 

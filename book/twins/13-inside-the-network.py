@@ -346,8 +346,8 @@ print(f"wrong in all: {(~right).sum()}{data.note}")
 #
 # ## Where it breaks
 #
-# The test digits look like the training digits: same people, same size, upright, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which are harder than the rest, as the cell shows), a little at first
-# and then more. Five shipped networks take part. They differ in their layers (all but `book` and `source`), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each recipe**, so that a difference between two of them may be luck of the seed.
+# The test digits look like the training digits: other people, but of the same two groups, the same size, upright, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which are harder than the rest, as the cell shows), a little at first
+# and then more. Five shipped networks take part. They differ in their layers (all but `book` and `source`), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each of five recipes**, so that a difference between two of them may be luck of the seed.
 #
 # A guess before you look: how far can a digit be turned until one in ten is misread?
 
