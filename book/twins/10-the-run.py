@@ -525,7 +525,7 @@ pd.Series({size: f"{right(size):.1%}" for size in (1000, 100, 10, 2, 1)},
           name="read right").rename_axis("digits in a batch").to_frame()
 
 # %% [markdown]
-# In large batches it looks like any other network, and its training curve would look right as well. One digit at a time, it guesses. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares.
+# In large batches it looks like any other network, and its training curve would look right as well. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares, which are then equal, and the first of equals is taken.
 # It is Part III's counterpart of the spreadsheet's mistake: the curve falls, the number looks good, and it is wrong. The command finds it before it says anything else:
 
 # %%

@@ -340,8 +340,8 @@ for limit in (0.9, 0.99, 0.999):
 print(f"wrong in all: {(~right).sum()}{data.note}")
 
 # %% [markdown]
-# The column *verdict* says in which bins the confidence lies outside of the interval. Where it says *fits*, the network can be believed as far as this many digits can tell; the lower bins hold few digits and have wide intervals, in which much would fit.
-# One number often given for all of it, the *expected calibration error*, would be dominated by the last bin here, which holds nearly all digits; so we do not give it. What is of use in practice is the last cell: somebody who looks at the few unsure digits by eye
+# The column *verdict* says in which bins the confidence lies outside of the interval. With all the digits every bin *fits*: neither too sure nor not sure enough, and there the network can be believed as far as this many digits can tell; the lower bins hold few digits and have wide intervals, in which much would fit.
+# One number often given for all of it, the *expected calibration error*, would be dominated by the last two bins here, which hold nine digits in ten; so we do not give it. What is of use in practice is the last cell: somebody who looks at the few unsure digits by eye
 # finds most of the mistakes.
 #
 # ## Where it breaks

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openpyxl.utils import get_column_letter, range_boundaries
-from openpyxl.utils.cell import coordinate_to_tuple
 
 from cellgrad.checks import visible
 from cellgrad.files import write_whole
@@ -165,7 +164,7 @@ class _View:
     def link(self, finding: Finding) -> str:
         """A finding's cells, as a link to the first of them if the page shows it."""
         first = _AREAS.split(finding.cells)[0].partition(":")[0]
-        row, column = (0, 0) if "!" in first else coordinate_to_tuple(first)
+        column, row, *_ = (0, 0) if "!" in first else range_boundaries(first)
         if (row, column) not in self.marks or row not in self.rows:
             return escape(finding.cells)
         return f'<a href="#{self.id(row, column)}">{escape(finding.cells)}</a>'
