@@ -13,6 +13,15 @@ for (const block of document.querySelectorAll(".cell_input .highlight, article s
   block.append(button);
 }
 
+// A page opened as a file may not ask for its typeface in advance, and would do without it; here it may come late.
+if (location.protocol === "file:") {
+  const sheet = document.querySelector("link[rel=stylesheet]").href;
+  for (const [file, style] of [["text", "normal"], ["text-italic", "italic"]]) {
+    const source = `url("${new URL(`fonts/${file}.woff2`, sheet)}")`;
+    document.fonts.add(new FontFace("STIX Two Text", source, { weight: "400 700", style, display: "swap" }));
+  }
+}
+
 // Hiding the chapters' list must not lose the keyboard's place; a list that is hidden is not walked through.
 const toggle = document.querySelector(".primary-toggle");
 toggle?.addEventListener("click", () => setTimeout(() => toggle.focus()));

@@ -396,7 +396,7 @@ print(f"of the other {len(luck) - 20} {percent[~first].std():.3f}")
 # And which chance is it? A training draws three things: the first weights, the order of the digits, and their movements. Each has a random generator of its own, so one can be varied and the other two kept as seed 0 draws them (`cellgrad trials kinds-of-luck`, fifty runs of each kind). Besides the spread we count what it hides: two runs with
 # the same accuracy need not be wrong on the same digits. On how many of the 10,000 does one of them answer right and the other wrong? Guess first: which of the three matters most, and do the three variances add up to that of all three together?
 
-# %% tags=["guess"]
+# %% tags=["hide-output"]
 kinds = dict(list(shipped_records("kinds-of-luck").groupby("variant", sort=False)))
 rows = {}
 for name, runs in {"all three": luck, **kinds}.items():
