@@ -211,13 +211,13 @@ table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
 # Learning means to turn the weights so that the loss falls.
 
 # %% [markdown]
-# The network answers to the hand: move a slider of any weight, input or target, and watch which numbers follow and which stay. (The buttons that walk backwards belong to [Its derivatives](03-its-derivatives.ipynb); try them there.)
+# The network answers to the hand: move a slider of any weight, input or target, and watch which numbers follow and which stay. *Step* computes them one after the other.
 
 # %% tags=["hide-input"]
 from cellgrad import figures
 from cellgrad.toynet import ToyNetwork
 
-figures.network(ToyNetwork())
+figures.network(ToyNetwork(), backwards=False)
 
 # %% [markdown]
 # What you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.

@@ -304,7 +304,7 @@ start = np.array([given[weight] for weight in WEIGHTS])
 by_nudges = central_differences(start)
 
 # %% [markdown]
-# **PyTorch** sees none of our formulas; it has a rule of its own for each kind of operation. We type the forward pass once more, as matrices (`@` multiplies a
+# **PyTorch**, the library with which Part III trains its networks, sees none of our formulas; it has a rule of its own for each kind of operation. We type the forward pass once more, as matrices (`@` multiplies a
 # matrix by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
 # from the last to the first; it calls this *autograd*.
 
@@ -451,7 +451,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # <details>
 # <summary>Hint</summary>
 #
-# A nudge of $b$ pushes $h_1$ and $h_2$ by the same amount. Where chains meet …
+# A nudge of $b$ pushes $h_1$ and $h_2$ by the same amount. Where chains meet … To nudge it, `ToyNetwork(biases=(b, 0)).loss()` is the loss with $b$ added to both hidden sums (and 0 to those of the outputs).
 # </details>
 # <details>
 # <summary>Solution</summary>

@@ -370,7 +370,7 @@ off.set_axis([0, 10, 50, 100]).rename_axis("update").round(6)
 # ## Where the mistake matters
 #
 # Is it harmless, then? Only where the first four weights hardly matter. Take larger inputs, so that the first layer has something to say, and negative weights on the way out.
-# The right $\delta$ of a hidden unit then has the opposite sign of $\delta_{o1}$ and $\delta_{o2}$; the mistaken one keeps theirs. Expect the two gradients to disagree about the direction.
+# The right $\delta$ of a hidden unit then has the opposite sign of $\delta_{o1}$ and $\delta_{o2}$; the mistaken one keeps theirs. Expect the two gradients to disagree about the direction. (The numbers below are picked by hand, by this thought; exercise 7 asks how one would search for such a start.)
 
 # %% tags=["core"]
 start = given | {i1: 1, i2: 2}

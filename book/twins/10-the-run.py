@@ -262,8 +262,8 @@ plt.show()
 # %% tags=["nbval-ignore-output"]
 def wrong(network, batches):
     network.eval()
-    answers = [(network(x).argmax(1) != y).float().mean() for x, y in batches]
-    return f"{100 * torch.stack(answers).mean():.2f} % wrong"
+    mistaken = torch.cat([network(x).argmax(1) != y for x, y in batches])
+    return f"{100 * mistaken.float().mean():.2f} % wrong"
 
 
 learned_from = digits[:held_out]
@@ -278,7 +278,8 @@ last = 100 * (1 - run.history["validation_accuracy"].iloc[-1])
 print(f"held-out digits {last:.2f} % wrong")
 
 # %% [markdown]
-# And as it went along, the network got more of them wrong than when it was finished: both reasons hold. Moving makes digits harder, and digits that a network has learned from are easier than others: as they are, it gets fewer of them wrong than of the held-out ones.
+# In this run both have a part in it: moved, the finished network gets more of them wrong than as they are; and along the way it got more wrong than when it had finished (the third line is over all the digits that it learned from, the two above it over as many as we hold out). Once both are taken away, the first line against the last, the order is as one would expect: digits that a network
+# has learned from are easier for it than others. It is one network; how large each part is, ten would have to tell.
 #
 # ## The test, once
 #
@@ -428,11 +429,13 @@ print(f"our curves' means differ by {wander:.2f} (standard deviation)")
 print(f"`source`, {seeds} seeds: mean {ends.mean():.2f} %,", end=" ")
 print(f"standard deviation {ends.std():.2f},")
 print(f"from {ends.min():.2f} to {ends.max():.2f}; its own run {recorded[-1]}")
-print(f"`book` is {percent.mean() - ends.mean():.2f} points better on average")
+error = (percent.var() / len(percent) + ends.var() / seeds) ** 0.5
+print(f"`book` is {percent.mean() - ends.mean():.2f} points better on average,")
+print(f"with a standard error of {error:.2f}")
 
 # %% [markdown]
 # The last point of the recorded run lies among our last points. The recipe `book`, with the same network, ends higher and in fewer epochs. Not every seed of it beats every seed of `source`; the mean
-# does, by more than either's standard deviation. `book` had 5,000 more digits to learn from, too.
+# does, by several times the standard error of their difference, which comes from the scatter of both. `book` had 5,000 more digits to learn from, too.
 
 # %% [markdown]
 # Numbers are one thing. Draw a digit, or pick one, and turn it, move it, or cover a part of it: this is the shipped network of the recipe, running in the page.
@@ -593,7 +596,7 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # ```
 # </details>
 #
-# **3.** How far apart are two seeds, typically? Compare the standard deviation over the ten seeds with the standard error that the coins predict for their mean accuracy. Which is larger, and why?
+# **3.** How far apart are two seeds, typically? Compare the standard deviation over the ten seeds with the standard error that the coins give to *one* run on 10,000 digits, with $p$ the mean accuracy of the ten. Which is larger, and why?
 #
 # *Check:* `check("10.3", …)` with the standard deviation over the seeds and the coins' standard error, in points.
 #

@@ -626,7 +626,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # ```
 # </details>
 #
-# **6.** *Design.* A bank wants cheques read with at most one mistake in 10,000 digits, and a person reads what the machine passes on. Choose the limit of confidence on one half of the test digits, and test it on the other half.
+# **6.** *Design.* A bank wants cheques read with at most one mistake in 10,000 digits, and a person reads what the machine passes on. Choose the limit of confidence on one half of the test digits, drawn at random, and test it on the other half.
 #
 # *No check:* a design of your own, and the other half of the digits is its check. The solution shows one limit of many.
 #
@@ -640,13 +640,14 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # <summary>Solution</summary>
 #
 # ```python
-# half = len(right) // 2
+# drawn = torch.randperm(len(right), generator=torch.Generator().manual_seed(0))
+# one, other = drawn.tensor_split(2)
 # limits = 1 - np.logspace(0, -8, 200)
-# good = [t for t in limits if (~right[:half][confidence[:half] >= t]).sum() == 0]
+# good = [t for t in limits if (~right[one][confidence[one] >= t]).sum() == 0]
 # limit = min(good)
-# accepted = confidence[half:] >= limit
+# accepted = confidence[other] >= limit
 # print(f"limit {limit:.6f}: {(~accepted).float().mean():.1%} of the other half go to a person,")
-# print(f"and {(~right[half:][accepted]).sum()} of the accepted ones are wrong")
+# print(f"and {(~right[other][accepted]).sum()} of the accepted ones are wrong")
 # ```
 #
 # With us, it prints:

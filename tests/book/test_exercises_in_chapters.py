@@ -53,7 +53,8 @@ def test_no_answer_stands_where_the_reader_sees_it_before_unfolding(chapter):
 
 # How the text asks the reader for a guess.
 ASKS = re.compile(
-    r"[Bb]efore you (?:run|look|read on|go on)|(?:do|would) you\s+expect|[Gg]uess (?:what|before|first)|guess before you"
+    r"[Bb]efore you (?:run|look|read on|go on)|(?:do|would) you\s+expect"
+    r"|[Gg]uess (?:what|before|first)|guess before you"
     r"|Which of the nine fit|what should the two|What does that do"
 )
 # A figure for the hand is not folded, nor digits whose labels stand above them: there is nothing else to see.

@@ -123,3 +123,21 @@ def test_back_to_row_0_and_the_books_start(browser):
         press(tab, "Step")
         press(tab, "To the end of the walk")
         assert tab.locator(".cg-main").inner_text() == "Update all eight"
+
+
+def test_forwards_alone_the_walk_ends_at_the_loss_and_tells_no_derivative(browser):
+    with opened(browser, figures.network(backwards=False)) as tab:
+        stepper, told = tab.locator(".cg-main"), []
+        for _ in range(15):
+            told.append(tab.locator("figure.cg").inner_text())
+            stepper.click()
+        slide(tab, "weight w5", -1.0)
+        told.append(tab.locator("figure.cg").inner_text())
+        assert "15 of 15, forwards" in told[-1] and "From the start" in told[-1]
+        assert not any(sign in text for text in told for sign in ("∂", "δ", "η", "pdate"))
+        stepper.click()
+        assert "Step walks through this row" in tab.locator(".cg-words").inner_text()
+        right = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, -1.0, 0.45, 0.5, 0.55)).loss()
+        assert asked(tab, "values.E_total") == pytest.approx(right, abs=1e-12)
+    with opened(browser, figures.network()) as tab:
+        assert "∂" in tab.locator("figure.cg").inner_text()

@@ -332,8 +332,9 @@ def versus(ours: str, base: str) -> tuple[float, float, float]:
 
 @cache
 def widening(middle: str = "median") -> float:
-    """How much wider the intervals become with half of the digits."""
-    ours, all_digits = (against(advice(), "base", column) for column in ("test_accuracy", "unseen"))
+    """How much wider the intervals of the rivals of the base become with half of the digits."""
+    rivals = advice()[~advice()["variant"].isin(["dense only", "dense head", "no batch norm"])]
+    ours, all_digits = (against(rivals, "base", column) for column in ("test_accuracy", "unseen"))
     return float(getattr((ours["high"] - ours["low"]) / (all_digits["high"] - all_digits["low"]), middle)())
 
 
@@ -444,7 +445,7 @@ CHAPTER_11 = {
     "11.6": Numbers(
         asks="the number of seeds of each",
         digits=1,
-        unit=2.0,
+        unit=3.0,
         answer=normal_seeds,
         mistakes={
             "Both groups are uncertain: the variance of the difference is twice that of one.": (

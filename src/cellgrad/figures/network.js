@@ -42,14 +42,15 @@ function figure(root, data, cg) {
     state.walked = -1;
     render();
   }
+  // where only the way forwards is told, the walk ends at the loss, and nothing is updated
+  const walkOf = () => walks[state.variant].filter((one) => data.backwards || one.way === "forward");
   function step() {
-    const walk = walks[state.variant];
-    if (state.walked >= walk.length - 1) return update(1);
+    if (state.walked >= walkOf().length - 1) return data.backwards ? update(1) : restart(state.now);
     state.walked += 1;
     render();
   }
   function finish() {
-    state.walked = walks[state.variant].length - 1;
+    state.walked = walkOf().length - 1;
     render();
   }
   function choose(variant) {
@@ -62,9 +63,11 @@ function figure(root, data, cg) {
   const steps = cg.group(cg.panel, "Walk and update");
   const stepButton = cg.button(steps, "Step", step, { class: "cg-main" });
   cg.button(steps, "To the end of the walk", finish);
-  cg.button(steps, "Update", () => update(1));
-  cg.button(steps, "100 updates", () => update(100));
-  cg.button(steps, "Back to row 0", () => restart(state.start));
+  if (data.backwards) {
+    cg.button(steps, "Update", () => update(1));
+    cg.button(steps, "100 updates", () => update(100));
+    cg.button(steps, "Back to row 0", () => restart(state.start));
+  }
   const words = add(cg.panel, "div", { class: "cg-words" });
 
   const sliders = {};
@@ -89,20 +92,15 @@ function figure(root, data, cg) {
       change: (value) => setParameter(name, value),
     });
   }
-  cg.slider(box, {
-    label: "η",
-    spoken: "learning rate",
-    min: 0.1,
-    max: 10,
-    step: 0.1,
-    value: state.rate,
-    change: (value) => {
-      state.rate = value;
-      renderSoon();
-    },
-  });
+  const rate = (value) => {
+    state.rate = value;
+    renderSoon();
+  };
+  const shared = { min: 0.1, max: 10, step: 0.1, value: state.rate, change: rate };
+  if (data.backwards) cg.slider(box, { label: "η", spoken: "learning rate", ...shared });
   const variants = Object.fromEntries(Object.entries(data.variants).map(([key, variant]) => [key, variant.label]));
-  const chooser = cg.select(cg.panel, { label: "Derivatives by", options: variants, value: "right", change: choose });
+  const chosen = { label: "Derivatives by", options: variants, value: "right", change: choose };
+  const chooser = data.backwards && cg.select(cg.panel, chosen);
   const starts = cg.group(cg.panel, "Where to start");
   cg.button(starts, "The book's start", () => restart(known(data.start)));
   const failing = cg.button(starts, "A start where this fails", () => {
@@ -154,7 +152,7 @@ function figure(root, data, cg) {
 
   function render() {
     const values = row(state.now);
-    const walk = walks[state.variant];
+    const walk = walkOf();
     const done = state.walked < 0 ? walk : walk.slice(0, state.walked + 1);
     const current = state.walked < 0 ? null : walk[state.walked];
     const seen = new Set(data.parameters);
@@ -196,12 +194,13 @@ function figure(root, data, cg) {
       );
     }
     cg.say(words.textContent);
-    stepButton.textContent = state.walked === walk.length - 1 ? "Update all eight" : "Step";
+    const next = data.backwards ? "Update all eight" : "From the start";
+    stepButton.textContent = state.walked === walk.length - 1 ? next : "Step";
     failing.hidden = !data.variants[state.variant].start;
     for (const name of order) sliders[name].set(state.now[name]);
 
     renderSheet(values, seen);
-    renderCurve(values);
+    if (data.backwards) renderCurve(values);
     root.cellgrad.values = values;
     root.cellgrad.table = [...state.table, values];
   }
@@ -265,5 +264,5 @@ function figure(root, data, cg) {
   root.cellgrad.set = setParameter;
   root.cellgrad.state = state;
   render();
-  chooser.set(state.variant);
+  if (chooser) chooser.set(state.variant);
 }

@@ -72,10 +72,20 @@ _ERRORS = {"E1": ("o1", "E1"), "E2": ("o2", "E2"), "E1_total": ("E1", "E_total")
 _SUBSCRIPTS = str.maketrans("0123456789ho", "₀₁₂₃₄₅₆₇₈₉ₕₒ")
 
 
-def network(network: ToyNetwork | None = None, learning_rate: float = 1.0) -> Figure:
+_CAPTION = (
+    "Two inputs, two hidden units, two outputs and their errors, with every number of one row of the spreadsheet. "
+)
+_CAPTION_BACKWARDS = (
+    "Numbers beside a line are its weight and, in purple, the derivative of the loss with respect to it; δ below a "
+    "unit is the derivative with respect to the unit's input. Dotted: the loss of the next 100 updates."
+)
+
+
+def network(network: ToyNetwork | None = None, learning_rate: float = 1.0, backwards: bool = True) -> Figure:
     """The network drawn with all its numbers; sliders for the 14 parameters; its walk, its updates, its sheet.
 
-    network: where it starts, the book's when None. Formulas and walk are printed from `cellgrad.toynet`.
+    network: where it starts, the book's when None. backwards: with derivatives and updates, too; where False, the walk
+    ends at the loss. Formulas and walk are printed from `cellgrad.toynet`.
     """
     network = network or ToyNetwork()
     variants = {key: _backward(changes) for key, (_, changes, _) in FORMULAS.items()}
@@ -85,7 +95,8 @@ def network(network: ToyNetwork | None = None, learning_rate: float = 1.0) -> Fi
     walks = ",\n".join(f"{key}: [{_walk(variants[key], changes)}]" for key, (_, changes, _) in FORMULAS.items())
     formulas += [f"const walks = {{{walks}}};"]
     data = {
-        "columns": COLUMNS,
+        "columns": [name for name in COLUMNS if backwards or not name.startswith("dE_d")],
+        "backwards": backwards,
         "parameters": [str(symbol) for symbol in PARAMETERS],
         "start": network.parameters,
         "learning_rate": checks.positive("learning_rate", learning_rate),
@@ -98,10 +109,8 @@ def network(network: ToyNetwork | None = None, learning_rate: float = 1.0) -> Fi
     return Figure(
         "network",
         "The network, alive",
-        "Two inputs, two hidden units, two outputs and their errors, with every number of one row of the spreadsheet. "
-        "Numbers beside a line are its weight and, in purple, the derivative of the loss with respect to it; δ below a "
-        "unit is the derivative with respect to the unit's input. Dotted: the loss of the next 100 updates.",
-        _picture(network, data["learning_rate"]),
+        _CAPTION + (_CAPTION_BACKWARDS if backwards else "The number beside a line is its weight."),
+        _picture(network, data["learning_rate"], backwards),
         data,
         "\n".join(formulas),
     )
@@ -179,7 +188,7 @@ def _line(name: str, value: sp.Expr) -> str:
     return f"{{name: {name!r}, formula: {[p for p in pieces if p]!r}, value: {javascript.expression(value)}}}"
 
 
-def _picture(network: ToyNetwork, learning_rate: float) -> str:
+def _picture(network: ToyNetwork, learning_rate: float, backwards: bool) -> str:
     values = network.row()
     lines, labels = [], []
     for name, (start, end) in (_EDGES | _ERRORS).items():
@@ -192,18 +201,27 @@ def _picture(network: ToyNetwork, learning_rate: float) -> str:
             x, y = x0 + near * (x1 - x0), y0 + near * (y1 - y0)
             halo = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
             labels.append(text(x, y - 3, f"{pretty(name)} {number(values[name])}", 10.5, data_weight=name, **halo))
-            slope = number(values[f"dE_d{name}"], 3)
-            labels.append(text(x, y + 10, f"∂ {slope}", 9.5, PURPLE, data_slope=name, **halo))
-    deltas = {str(unit): _delta(unit, values) for unit in DELTAS}
+            slope = f"∂ {number(values[f'dE_d{name}'], 3)}" if backwards else ""
+            labels.append(text(x, y + 10, slope, 9.5, PURPLE, data_slope=name, **halo))
+    deltas = {str(unit): _delta(unit, values) for unit in DELTAS} if backwards else {}
     nodes = [_node(name, values, deltas) for name in _PLACES]
     headings = [
         text(x, 14, words, 10, FAINT)
         for x, words in ((26, "inputs"), (142, "hidden"), (262, "outputs"), (356, "errors"))
     ]
+    curve = _loss_curve(network, learning_rate) if backwards else []
+    description = (
+        "A network from left to right: two inputs, two hidden units, two outputs, two errors and their sum, the loss, "
+        f"which is {number(values['E_total'])}{'; below it the loss after each update' if curve else ''}."
+    )
+    return svg(404 if curve else 290, description, *headings, *lines, *labels, *nodes, *curve)
+
+
+def _loss_curve(network: ToyNetwork, learning_rate: float) -> list[str]:
     losses = network.descend(learning_rate, _AHEAD)["E_total"].to_numpy()
     highest = float(losses.max()) * 1.05 or 1.0
     ahead = " ".join(f"{40 + 3.5 * k:.1f},{384 - 78 * loss / highest:.1f}" for k, loss in enumerate(losses))
-    curve = [
+    return [
         tag("line", x1=40, y1=384, x2=390, y2=384, stroke=LINE),
         tag("line", x1=40, y1=304, x2=40, y2=384, stroke=LINE),
         text(37, 312, number(highest, 2), 9, FAINT, text_anchor="end", data_top="1"),
@@ -214,14 +232,9 @@ def _picture(network: ToyNetwork, learning_rate: float) -> str:
         tag("path", d="", fill="none", stroke=GREEN, stroke_width=1.8, stroke_dasharray="5 3", data_ghost="1"),
         tag("path", d="", fill="none", stroke=RED, stroke_width=2.2, data_curve="1"),
         tag("circle", cx=40.0, cy=384 - 78 * float(losses[0]) / highest, r=3.5, fill=RED, data_dot="1"),
-        text(390, 314, f"loss now: {number(values['E_total'], 3)}", 10, RED, text_anchor="end", data_legend="mistaken"),
+        text(390, 314, f"loss now: {number(losses[0], 3)}", 10, RED, text_anchor="end", data_legend="mistaken"),
         text(390, 328, "", 10, GREEN, text_anchor="end", data_legend="right"),
     ]
-    description = (
-        "A network from left to right: two inputs, two hidden units, two outputs, two errors and their sum, the loss, "
-        f"which is {number(values['E_total'])}; below it the loss after each update."
-    )
-    return svg(404, description, *headings, *lines, *labels, *nodes, *curve)
 
 
 def _delta(unit: sp.Symbol, values: Mapping[str, float]) -> float:
@@ -245,9 +258,8 @@ def _node(name: str, values: Mapping[str, float], deltas: Mapping[str, float]) -
     ]
     if name[0] in "ho":
         parts.append(text(x, y - 26, f"{pretty(name)} = {number(values[name])}", 9.5, FAINT, data_sum=name))
-        parts.append(
-            text(x, y + 33, f"{pretty(f'delta_{name}')} = {number(deltas[name], 3)}", 10, PURPLE, data_delta=name)
-        )
+        delta = f"{pretty(f'delta_{name}')} = {number(deltas[name], 3)}" if deltas else ""
+        parts.append(text(x, y + 33, delta, 10, PURPLE, data_delta=name))
     if name[0] == "o":
         target = f"t{name[1]}"
         parts.append(text(x, y + 46, f"{pretty(target)} = {number(values[target])}", 9.5, FAINT, data_target=target))

@@ -46,7 +46,7 @@ def slope(network: ToyNetwork | None = None, weight: str = "w5", nudge: float = 
         "slope",
         "The slope",
         f"Above: the loss as a curve of {pretty(weight)} alone, two points on it, and the straight line through them, "
-        "the secant. Dashed: the tangent, whose slope the chain rule gives. Below, left: the same under a magnifying "
+        "the secant. Dashed: the tangent, which only touches the curve. Below, left: the same under a magnifying "
         "glass as wide as four nudges. Right: how far the secant's slope is from the tangent's.",
         _picture(network, weight, nudge),
         data,
