@@ -500,3 +500,95 @@ def test_15_a_sheet_on_its_side(tmp_path, capsys, options, mistake, code, says):
     turned.save(tmp_path / "turned.xlsx")
     found, said = verdict(tmp_path / "turned.xlsx", capsys)
     assert found == code and says in said, said
+
+
+# 3: headings that count from 0
+
+
+def down_by_one(name, only=""):
+    return re.sub(rf"(?<=[{only or 'a-zA-Z'}])[1-8]$", lambda digit: str(int(digit[0]) - 1), name)
+
+
+FROM_0 = [
+    (down_by_one, RIGHT, "its w0 is our w1"),
+    (lambda name: down_by_one(HEADINGS[1][name]), RIGHT, "its w0 is our w1"),
+    (lambda name: down_by_one(HEADINGS[3][name].lower()), RIGHT, "its w0 is our w1"),
+    (lambda name: down_by_one(name, "w"), RIGHT, "its w0 is our w1"),
+    (lambda name: down_by_one(name, "iht"), RIGHT, "its h0 is our h1"),
+    (lambda name: down_by_one({"i1": "x1", "i2": "x2"}.get(name, name)), RIGHT, "its w0 is our w1"),
+]
+
+
+@pytest.mark.parametrize(("heading", "code", "says"), FROM_0)
+@pytest.mark.parametrize("mistaken", [False, True])
+def test_3_headings_that_count_from_0(tmp_path, capsys, heading, code, says, mistaken):
+    sheet, book = ToySheet(NETWORK, headings={name: heading(name) for name in COLUMNS}), openpyxl.Workbook()
+    if mistaken:
+        place = sheet.plant("dE_dw8", "a_h2")
+    sheet.fill(book.active)
+    book.save(tmp_path / "from_0.xlsx")
+    found, said = verdict(tmp_path / "from_0.xlsx", capsys)
+    assert found == (WRONG if mistaken else code) and says in said, said
+    assert not mistaken or f"dE_dw8 in {place}" in said
+
+
+def test_3_an_input_of_one_before_the_first_is_no_counting_from_0(tmp_path, capsys):
+    sheet, book = ToySheet(NETWORK, left=3), openpyxl.Workbook()
+    sheet.fill(book.active)
+    for place, name in enumerate(("w0", "i0"), start=1):
+        book.active.cell(sheet.top, place, name)
+        for row in range(sheet.rows):
+            book.active.cell(sheet.top + 1 + row, place, 1)
+    book.save(tmp_path / "bias.xlsx")
+    found, said = verdict(tmp_path / "bias.xlsx", capsys)
+    assert found == RIGHT and "count from 0" not in said, said
+
+
+# 11: names for columns
+
+
+def with_names(sheet, spelled, local=False):
+    """The sheet with a name for each column, and `spelled` in the place of each cell of the formula's own row."""
+    book = openpyxl.Workbook()
+    book.active.title = "My sheet"
+    sheet.fill(book.active)
+    names = book.active.defined_names if local else book.defined_names
+    for name in COLUMNS:
+        first, last = sheet.place(name, 0), sheet.place(name, sheet.rows - 1)
+        where = "!".join(["'My sheet'", ":".join(re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", end) for end in (first, last))])
+        names[f"the.{name}"] = DefinedName(f"the.{name}", attr_text=where)
+    for row in range(sheet.rows):
+        names_of = {sheet.place(name, row): spelled.format(f"the.{name}") for name in COLUMNS}
+        for name in COLUMNS:
+            cell = book.active[sheet.place(name, row)]
+            if isinstance(cell.value, str) and cell.value.startswith("="):
+                cell.value = re.sub(r"(?<![$\w])[A-Z]+\d+", lambda m, own=names_of: own.get(m[0], m[0]), cell.value)
+    return book
+
+
+COLUMN_NAMES = [
+    ({}, "{}", False, None, RIGHT, "all right"),
+    ({"top": 5, "left": 4}, "{}", True, None, RIGHT, "all right"),
+    ({}, "_xlfn.SINGLE({})", False, None, RIGHT, "all right"),
+    ({}, "{}", False, ("dE_dw3", RULE["dE_dw1"]), WRONG, "dE_dw3 in Z3:Z8"),
+    ({"headings": HEADINGS[2]}, "{}", False, ("w5", "w5[-1]+RATE*dE_dw5[-1]"), WRONG, "uphill"),
+    ({}, "SUM({})", False, None, WRONG, "h1"),
+]
+
+
+@pytest.mark.parametrize(("options", "spelled", "local", "mistake", "code", "says"), COLUMN_NAMES)
+def test_11_a_name_for_a_column(tmp_path, capsys, options, spelled, local, mistake, code, says):
+    sheet = ToySheet(NETWORK, **options)
+    if mistake:
+        sheet.plant(*mistake)
+    with_names(sheet, spelled, local).save(tmp_path / "names.xlsx")
+    found, said = verdict(tmp_path / "names.xlsx", capsys)
+    assert found == code and says in said, said
+
+
+def test_11_libreoffice_takes_a_name_for_a_column_as_the_audit_does(tmp_path, computed_by_libreoffice):
+    with_names(ToySheet(NETWORK), "{}").save(tmp_path / "names.xlsx")
+    folder = computed_by_libreoffice(tmp_path / "names.xlsx")
+    sheet = openpyxl.load_workbook(folder / "names.xlsx", data_only=True).active
+    losses = [sheet[ToySheet(NETWORK).place("E_total", row)].value for row in range(6)]
+    assert losses == pytest.approx(TABLE["E_total"].tolist(), abs=1e-12)

@@ -6,8 +6,6 @@ All mutants are sheets of one workbook, which LibreOffice computes anew in one s
 import datetime
 import random
 import re
-import shutil
-import subprocess
 
 import openpyxl
 import pytest
@@ -20,11 +18,6 @@ from cellgrad.toynet import ToyNetwork
 
 MUTANTS, ROWS = 240, 3
 NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
-PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
-<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item>
-</oor:items>"""  # LibreOffice otherwise trusts the numbers in the file
 CELL = re.compile(r"\$?[A-Z]+\$?\d+")
 AROUND = [
     *("{0}^1", "{0}^2", "ABS({0})", "SUM({0})", "AVERAGE({0},$ZZ$99)", "PRODUCT({0},$ZZ$99)", "SQRT({0}^2)", "{0}%"),
@@ -125,11 +118,9 @@ def mutate(sheet, table, draw):
 
 
 @pytest.fixture(scope="module")
-def mutants(tmp_path_factory):
+def mutants(tmp_path_factory, computed_by_libreoffice):
     """The mutants' tables, the workbook of them all, and the same computed by LibreOffice."""
-    office, folder = shutil.which("soffice"), tmp_path_factory.mktemp("mutants")
-    if office is None:
-        pytest.skip("LibreOffice (soffice) is not installed: apt-get install --no-install-recommends libreoffice-calc")
+    path = tmp_path_factory.mktemp("mutants") / "mutants.xlsx"
     draw, book, tables = random.Random(4), openpyxl.Workbook(), {}
     book.remove(book.active)
     for number in range(MUTANTS):
@@ -137,14 +128,8 @@ def mutants(tmp_path_factory):
         table = tables[f"mutant {number}"] = ToySheet(NETWORK, rows=ROWS, top=top, left=left, rate=rate)
         table.fill(sheet := book.create_sheet(f"mutant {number}"))
         mutate(sheet, table, draw)
-    book.save(folder / "mutants.xlsx")
-    profile = folder / "profile" / "user"
-    profile.mkdir(parents=True)
-    (profile / "registrymodifications.xcu").write_text(PROFILE, encoding="utf-8")
-    settings = f"-env:UserInstallation={profile.parent.as_uri()}"
-    command = [office, settings, "--headless", "--convert-to", "xlsx", "--outdir", str(folder / "computed")]
-    subprocess.run([*command, str(folder / "mutants.xlsx")], check=True, capture_output=True, timeout=600)
-    return tables, folder / "mutants.xlsx", openpyxl.load_workbook(folder / "computed" / "mutants.xlsx", data_only=True)
+    book.save(path)
+    return tables, path, openpyxl.load_workbook(computed_by_libreoffice(path) / "mutants.xlsx", data_only=True)
 
 
 def descent(first, rate):

@@ -1,7 +1,6 @@
 """The written spreadsheet, recalculated from scratch by LibreOffice, against `descend`."""
 
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -42,12 +41,6 @@ SETTINGS = {  # file: network, learning rate, updates, learning rates
 }
 EDITED_WEIGHTS = (-0.25, 0.2, 0.25, 0.3, 0.4, 0.45, 0.5, 0.55)
 EDITED = (ToyNetwork(targets=(0.01, 0.5), weights=EDITED_WEIGHTS, biases=(0, 0.125)), 0.75, 30, (1.5, 0.2))
-PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
-<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item>
-</oor:items>"""
-
 X, Y, Z = sp.symbols("x y z", real=True)
 VALUES = {X: 0.5, Y: -1.25, Z: 3.0}
 CELLS = {X: "$A$1", Y: "$B$1", Z: "$C$1"}
@@ -156,22 +149,15 @@ def written(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recalculated(written, tmp_path_factory):
+def recalculated(written, computed_by_libreoffice):
     """All workbooks of this module, opened, recalculated and saved by LibreOffice, in one start of it."""
-    soffice = shutil.which("soffice")
-    if soffice is None:
-        pytest.skip("LibreOffice (soffice) is not installed: apt-get install --no-install-recommends libreoffice-calc")
     write_expressions(written / "liar.xlsx", ["=A1*3+EXP(0)"])
     write_expressions(written / "printed.xlsx", [excel_formula(expression, CELLS) for expression in expressions(400)])
     write_workbook(written / "before.xlsx", updates=30, learning_rates=(0.1, 0.2))
     numbers = {"C3": 0.75, "C4": 0.01, "C6": -0.25, "E8": 0.125}
     edits = {"xl/worksheets/sheet1.xml": numbers, "xl/worksheets/sheet2.xml": {"B3": 1.5}}
     with_numbers(written / "before.xlsx", written / "edited.xlsx", edits)
-    profile, out = tmp_path_factory.mktemp("profile"), tmp_path_factory.mktemp("recalculated")
-    (profile / "user").mkdir()
-    (profile / "user" / "registrymodifications.xcu").write_text(PROFILE)
-    command = [soffice, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to", "xlsx", "--outdir"]
-    subprocess.run([*command, out, *sorted(written.glob("*.xlsx"))], check=True, capture_output=True, timeout=600)
+    out = computed_by_libreoffice(*sorted(written.glob("*.xlsx")))
     book = openpyxl.load_workbook(out / "liar.xlsx", data_only=True)
     assert book.active["A2"].value == 2.5, "LibreOffice did not recalculate: what it says proves nothing"
     return out

@@ -52,6 +52,11 @@ _REFERENCE = re.compile(
 )
 
 
+_RANGE = re.compile(
+    r"=?(?P<sheet>(?:(?:'(?:[^']|'')+'|[^\W\d][\w.]*)!)?)(?P<cells>\$[A-Z]{1,3}\$[1-9]\d{0,6}:\$[A-Z]{1,3}\$[1-9]\d{0,6})"
+)
+
+
 def mentioned(text: str) -> list[Reference]:
     """The cells that a formula mentions, whatever else stands in it; the sheets' names left out."""
     found = (match for match in _REFERENCE.finditer(text) if match["letters"])
@@ -385,15 +390,15 @@ class _Opened:
         self._stream(main, element, {"sheet", "definedName"})
         links = self._targets(main)
         texts = self._texts(next((target for kind, target in links.values() if kind == "sharedStrings"), ""))
-        sheets = [
-            Sheet(title, _Rows(self, links[link][1], texts).rows)
-            for title, link in tabs
-            if link in links and links[link][0] == "worksheet" and links[link][1] in self.names
-        ]
         defined: dict[str | None, dict[str, str]] = {}
         for place, name, text in names:
             local = place is not None and place.isdigit() and int(place) < len(tabs)
             defined.setdefault(tabs[int(place)][0] if local else None, {})[name] = text
+        sheets = []
+        for title, link in tabs:
+            if link in links and links[link][0] == "worksheet" and links[link][1] in self.names:
+                ranges = NamedRanges(title, defined.get(None, {}) | defined.get(title, {}))
+                sheets.append(Sheet(title, _Rows(self, links[link][1], texts, ranges).rows))
         return Book(sheets, defined)
 
     def _targets(self, part: str) -> dict[str, tuple[str, str]]:
@@ -491,11 +496,49 @@ def _plain_part(name: str) -> str:
     return name.replace("\\", "/").lstrip("/").casefold()
 
 
+class NamedRanges:
+    """Names for more than one cell, such as w5 for Sheet1!$I$3:$I$9.
+
+    A formula that wants one number takes the cell of a column that stands in its own row, or the cell of a row in its
+    own column; Excel calls it implicit intersection. A function such as SUM, or an array formula, takes all of them.
+    """
+
+    def __init__(self, title: str, defined: dict[str, str]):
+        self.title = title
+        self.ranges = {name: match for name, text in defined.items() if (match := _RANGE.fullmatch(text))}
+        names = "|".join(map(re.escape, sorted(self.ranges, key=len, reverse=True)))
+        spelled = rf"(?<![\w.!'$])(?:(?:_xlfn\.)?SINGLE\((?P<one>{names})\)|(?P<name>{names}))(?![\w.(!])"
+        self.pattern = re.compile(rf'"[^"]*"|{spelled}', re.IGNORECASE)
+
+    def written_out(self, formula: str, row: int, column: int, array: bool) -> str:
+        """The formula of a cell with cells in the place of these names; a name that has none here is left."""
+        if not self.ranges:
+            return formula
+        whole = array or SWALLOWS.search(formula)
+
+        def cells(match: re.Match) -> str:
+            found = self.ranges.get((match["one"] or match["name"] or "").lower())
+            if found is None:
+                return match[0]
+            if whole and not match["one"]:
+                return found[0].removeprefix("=")
+            west, north, east, south = range_boundaries(found["cells"])
+            own = found["sheet"].strip("'!").casefold() == self.title.casefold()
+            sheet = "" if own else found["sheet"]
+            if west == east and north <= row <= south:
+                return f"{sheet}${get_column_letter(west)}{row}"
+            if north == south and west <= column <= east:
+                return f"{sheet}{get_column_letter(column)}${north}"
+            return match[0]
+
+        return self.pattern.sub(cells, formula)
+
+
 class _Rows:
     """Reads one sheet's part into rows."""
 
-    def __init__(self, opened: _Opened, part: str, texts: list[str]):
-        self.opened, self.part, self.texts = opened, part, texts
+    def __init__(self, opened: _Opened, part: str, texts: list[str], ranges: NamedRanges):
+        self.opened, self.part, self.texts, self.ranges = opened, part, texts, ranges
         self.rows: list[list[Cell]] = []
         self.row = self.column = self.in_row = 0
         self.kind = ""
@@ -599,6 +642,7 @@ class _Rows:
             return Unreadable("=TABLE()", "is a what-if data table")
         if kind == "shared" and not text:
             return self.shared.get(attributes.get("si", "")) or Unreadable("=", "shares a formula that is not there")
+        text = self.ranges.written_out(text, row, column, array=kind == "array")
         if kind == "array":
             self.arrays |= _written_out(text, attributes.get("ref", ""), row, column)
             value = self.arrays.pop((row, column))

@@ -85,6 +85,7 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
         recomputed=numbers.recomputed,
         losses=tuple(loss for loss in table.values.get("E_total", ()) if not math.isnan(loss)),
         right_losses=tuple(descended.right.get("E_total", ())),
+        from_0=layout.from_0,
     )
 
 

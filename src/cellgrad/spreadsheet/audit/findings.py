@@ -29,7 +29,7 @@ class Table:
 
     `recomputed` are the columns that hold numbers without formulas and were checked by computing them again;
     `biases` are the terms that h1, h2, o1, o2 add beside their weights; `losses` is E_total from the first row on as
-    the table computes it, `right_losses` as the descent does.
+    the table computes it, `right_losses` as the descent does. `from_0` is what its headings count from 0.
     """
 
     sheet: str
@@ -42,6 +42,7 @@ class Table:
     recomputed: tuple[str, ...] = ()
     losses: tuple[float, ...] = ()
     right_losses: tuple[float, ...] = ()
+    from_0: frozenset[str] = frozenset()
 
     @property
     def all_right(self) -> bool:
@@ -66,6 +67,7 @@ class Report:
         tables = [asdict(table) for table in self.tables]
         for table in tables:
             del table["losses"], table["right_losses"]
+            table["from_0"] = sorted(table["from_0"])
         return {"path": self.path, "all_right": self.all_right, "tables": tables}
 
     def __str__(self) -> str:
@@ -73,12 +75,16 @@ class Report:
 
 
 def headline(table: Table) -> str:
-    """How many rows a table has, and its learning rate."""
-    rows = f"{table.rows} {'row' if table.rows == 1 else 'rows'}"
-    if table.learning_rate is None:
-        return rows
-    source = table.learning_rate_source or ""
-    return f"{rows}, learning rate {table.learning_rate:g}{f' from {source}' if source.startswith('$') else ''}"
+    """How many rows a table has, its learning rate, and how it counts."""
+    said = [f"{table.rows} {'row' if table.rows == 1 else 'rows'}"]
+    if table.learning_rate is not None:
+        source = table.learning_rate_source or ""
+        from_cell = f" from {source}" if source.startswith("$") else ""
+        said.append(f"learning rate {table.learning_rate:g}{from_cell}")
+    if table.from_0:
+        word = "w" if "w" in table.from_0 else min(sorted(table.from_0), key=len)
+        said.append(f"headings that count from 0 (its {word}0 is our {word}1)")
+    return ", ".join(said)
 
 
 def _printed(table: Table) -> Iterator[str]:

@@ -49,11 +49,13 @@ def plain(heading: str) -> str:
     return re.sub(r"[^\w/]|_", "", text).translate(_LOOK_ALIKE)
 
 
-def _column_name(value: Value) -> str | None:
-    """Which of the columns a heading names, or None."""
+def _column_name(value: Value, from_0: frozenset[str] = frozenset()) -> str | None:
+    """Which of the columns a heading names, or None; what is called like `from_0` counts from 0."""
     if not is_text(value) or len(value) > LONGEST_HEADING:
         return None
     for spelling in _spellings(value):
+        if spelling[:-1] in from_0 and spelling[-1] in "01234567":
+            spelling = f"{spelling[:-1]}{int(spelling[-1]) + 1}"
         for pattern, name in _HEADINGS:
             if match := pattern.fullmatch(spelling):
                 return name.format(*match.groups())
@@ -77,6 +79,7 @@ class Layout:
 
     `beside` are other columns with numbers or formulas in its rows, named by their letters. Below the last `full` row
     may stand the new weights and what is computed from them: the columns in `tail` have that row as their last.
+    `from_0` is what its headings count from 0: with "w" in it, what they call w0 is w1 here.
     """
 
     sheet: Sheet
@@ -86,6 +89,7 @@ class Layout:
     columns: dict[str, int]
     beside: dict[str, int]
     tail: frozenset[str] = frozenset()
+    from_0: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -173,7 +177,7 @@ def find_tables(sheet: Sheet) -> Iterator[Layout]:
         first, full = min(body, default=heading + 1), max(body, default=heading)
         beside = _beside(sheet, first, full, columns)
         tail = _tail(sheet, full + 1, beside | columns) if body and full + 1 < end else frozenset()
-        yield Layout(sheet, heading, first, full, columns, beside, tail)
+        yield Layout(sheet, heading, first, full, columns, beside, tail, _from_0(sheet.rows[heading - 1]))
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -227,8 +231,9 @@ def _beside(sheet: Sheet, first: int, last: int, columns: dict[str, int]) -> dic
 def _heads(cells: list[Cell]) -> list[dict[str, int]]:
     """The tables whose headings stand side by side in one row: a new one begins where most headings come again."""
     tables: list[dict[str, int]] = [{}]
+    from_0 = _from_0(cells)
     for column, value in enumerate(cells, start=1):
-        name = _column_name(value)
+        name = _column_name(value, from_0)
         if name in tables[-1]:
             tables.append({})
         if name:
@@ -241,6 +246,15 @@ def _heads(cells: list[Cell]) -> list[dict[str, int]]:
         else:
             merged.append(table)
     return [table for table in merged if len(table) >= FEWEST_HEADINGS]
+
+
+def _from_0(cells: list[Cell]) -> frozenset[str]:
+    """What a row of headings counts from 0: w, where there are w0 … w7 (and no w8); i, where there are i0 and i1."""
+    said = {plain(cell) for cell in cells if is_text(cell) and len(cell) < LONGEST_HEADING}
+    counted = {text[:-1]: 8 if text[:-1].endswith(("w", "weight")) else 2 for text in said if text.endswith("0")}
+    return frozenset(
+        word for word, many in counted.items() if f"{word}{many - 1}" in said and f"{word}{many}" not in said
+    )
 
 
 def nearest_headings(sheet: Sheet) -> tuple[int, int, list[str]]:
