@@ -136,8 +136,9 @@ for ax, reach in zip(axes, (2.4, 0.08)):
     ax.set_xlabel("weight $w_5$")
 axes[0].set(ylabel=r"loss $E_\mathrm{total}$", ylim=(0, 0.06))
 axes[0].annotate("now", (0.4, loss()), (0.9, 0.006), arrowprops={"arrowstyle": "-"})
-axes[0].indicate_inset([0.32, loss() - 0.002, 0.16, 0.004], edgecolor=plotting.INK)
-axes[1].set(xticks=[0.35, 0.4, 0.45], yticks=[])
+wide, high = (0.32, 0.48), (loss() - 0.002, loss() + 0.002)
+axes[0].indicate_inset([wide[0], high[0], 0.16, 0.004], edgecolor=plotting.INK)
+axes[1].set(xlim=wide, ylim=high, xticks=[0.35, 0.4, 0.45], yticks=[])
 axes[0].legend(loc="upper left")
 plt.show()
 

@@ -204,7 +204,7 @@ for number, (ax, channel) in enumerate(zip(axes.flat, channels_of_digit), start=
 plt.show()
 
 # %% [markdown]
-# *Figure 8.2. Eight views of one digit, each found by nine learned weights. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
+# *Figure 8.2. Eight views of one digit, each found by nine learned weights; dark is a large answer, white is none. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
 #
 # And the other end, the *1 × 1 last*: by then the image is one pixel, and 32 features are left of the digit. The last layer weighs them, ten times differently.
 
@@ -316,7 +316,7 @@ ax.set(xscale="log", xlabel="parameters", ylabel="field at the end (pixels)")
 ticks = [5_000, 10_000, 20_000, 40_000]
 ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
 ax.minorticks_off()
-ax.legend(loc="lower right")
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=11)
 plt.show()
 
 # %% [markdown]

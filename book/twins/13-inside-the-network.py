@@ -237,16 +237,18 @@ shown
 # What you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The votes alone do not say why: agreement among the networks may mean a doubtful label, or a mistake that they all make.
 
 # %% [markdown]
-# How would a person decide? We looked at them one by one and wrote down what we think. Yours may differ.
+# How would a person decide? We looked at all of them, one by one, and wrote down what we think. Yours may differ.
 
 # %%
+as_they = {2130, 9729, 8316, 947, 4823, 4740}
+plain = {8408, 2035, 3422, 1014, 4761, 1039}
 ours = {
-    "we would have read what the networks read": [2130, 9729, 947],
-    "can be read in two ways, or hardly": [1901, 1232, 6597, 582, 4176],
-    "plain to our eyes, and yet wrong for most": [8408, 2035, 3422],
+    "we would have read what the networks read": as_they,
+    "plain to our eyes, and yet wrong for most": plain,
+    "can be read in two ways, or hardly": {*hardest} - as_they - plain,
 }
 for judgement, rows in ours.items():
-    print(f"{judgement}: {', '.join(str(hardest.index(row) + 1) for row in rows)}")
+    print(f"{judgement}:", *(n for n, row in enumerate(hardest, 1) if row in rows))
 
 # %% [markdown]
 # So by our eyes, which are one reading more and no measurement, a part of the last half percent is in the labels and the handwriting, where the picture does not decide, and a part is not.
