@@ -1,8 +1,9 @@
 """Show on the site what kind of thing a paragraph is, from how it begins; Colab shows the same text without.
 
 `**You will be able to**` and `**You need**` head a chapter, `## Recap` ends it, `**2.**` below `## Exercises` is an
-exercise, `*Figure 7.1. …*` is a caption, and every other "Figure 7.1" becomes a link to it, from any page. The folded
-cells say what is in them.
+exercise, `*Figure 7.1. …*` and `*Table 7.1. …*` are captions, and `\\tag{7.1}` ends a formula that has a number. Every
+other "Figure 7.1", "Table 7.1" or "equation (7.1)" becomes a link to it, from any page. The folded cells say what is in
+them.
 """
 
 import re
@@ -13,30 +14,41 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
-NUMBERED = re.compile(r"\b(Figure|Table) (\d+\.\d+)\b")
+NUMBERED = re.compile(r"\b(Figure|Table|[Ee]quation) (\()?(\d+\.\d+)\b(?(2)\))")
+TAG = re.compile(r"\s*\\tag\{(\d+\.\d+)\}")
 
 
 def mark(app: Sphinx, doctree: nodes.document) -> None:
-    """Give classes and names to the paragraphs of a page, and remember where its figures and tables are."""
-    places = app.env.metadata[app.env.docname].setdefault("numbered", {})
+    """Give classes and names to the paragraphs of a page, and remember which figures, tables and equations it has."""
+    names = app.env.metadata[app.env.docname].setdefault("numbered", [])
     for paragraph in doctree.findall(nodes.paragraph):
         first = _first(paragraph)
         begin = first.astext()
         if isinstance(first, nodes.emphasis) and (match := NUMBERED.match(begin)) and begin[match.end()] == ".":
-            name = f"{match[1]}-{match[2]}".lower().replace(".", "-")
-            paragraph["ids"].append(name)
+            names.append(_name(match))
+            paragraph["ids"].append(names[-1])
             paragraph["classes"].append("caption")
             _set_apart(first, match.end() + 1)
-            places[match[0]] = name
         elif isinstance(first, nodes.strong) and begin.startswith("You will be able to"):
             paragraph["classes"].append("goals")
         elif isinstance(first, nodes.strong) and begin.startswith("You need"):
             paragraph["classes"].append("needs")
+    for formula in doctree.findall(nodes.math_block):
+        if match := TAG.search(latex := formula.astext()):
+            names.append("equation-" + match[1].replace(".", "-"))
+            formula["ids"].append(names[-1])
+            formula["number"] = match[1]
+            formula.children = [nodes.Text(TAG.sub("", latex))]
     for section in doctree.findall(nodes.section):
         if "recap" in section["ids"]:
             section["classes"].append("recap")
         if "exercises" in section["ids"]:
             _mark_exercises(section)
+
+
+def _name(match: re.Match) -> str:
+    """What a figure, a table or an equation is called in addresses: figure-7-1."""
+    return f"{match[1]}-{match[3]}".lower().replace(".", "-")
 
 
 def _set_apart(caption: nodes.emphasis, end: int) -> None:
@@ -62,16 +74,12 @@ def _mark_exercises(section: nodes.section) -> None:
 
 
 def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Make a link of every figure's and table's number, and label the folded cells."""
+    """Make a link of every number of a figure, a table or an equation, and label the folded cells."""
     for cell in doctree.findall(lambda node: isinstance(node, nodes.container) and "cell" in node["classes"]):
         for fold in (child for child in cell.children if isinstance(child, HideCodeCellNode)):
             if fold["prompt_show"] in ("Show code cell source", "Show code cell content"):
                 fold["prompt_show"] = _label(cell)
-    places = {
-        number: (page, name)
-        for page, data in app.env.metadata.items()
-        for number, name in data.get("numbered", {}).items()
-    }
+    places = {name: page for page, data in app.env.metadata.items() for name in data.get("numbered", [])}
     inside = nodes.reference | nodes.title | nodes.literal | nodes.literal_block | nodes.raw | nodes.math
     for text in list(doctree.findall(nodes.Text)):
         if any(isinstance(node, inside) or "caption" in node.get("classes", ()) for node in _above(text)):
@@ -79,8 +87,8 @@ def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         pieces: list[nodes.Node] = []
         end = 0
         for match in NUMBERED.finditer(text):
-            if match[0] in places:
-                page, name = places[match[0]]
+            if (name := _name(match)) in places:
+                page = places[name]
                 address = ("" if page == docname else app.builder.get_relative_uri(docname, page)) + f"#{name}"
                 pieces += [nodes.Text(text[end : match.start()])]
                 pieces += [nodes.reference("", match[0], internal=True, refuri=address)]
@@ -131,4 +139,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(HideCodeCellNode, override=True, html=(open_fold, close_fold))
     app.connect("doctree-read", mark, priority=400)
     app.connect("doctree-resolved", link, priority=900)
-    return {"parallel_read_safe": True, "env_version": 1}
+    return {"parallel_read_safe": True, "env_version": 2}

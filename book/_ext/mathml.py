@@ -54,9 +54,10 @@ def inline(translator: HTML5Translator, node: nodes.math) -> None:
 
 def block(translator: HTML5Translator, node: nodes.math_block) -> None:
     name = f' id="{node["ids"][0]}"' if node["ids"] else ""
-    number = f'<span class="number">({node["number"]})</span>' if node.get("number") else ""
+    number = f'<span class="number">({node["number"]})</span>' if node.get("number") else ""  # see kinds.py
+    kind = "formula numbered" if number else "formula"
     # A formula that is wider than the page scrolls in itself, so the keyboard must be able to reach it.
-    translator.body.append(f'<div class="formula"{name}>{mathml(node.astext(), "block")}{number}</div>')
+    translator.body.append(f'<div class="{kind}"{name}>{mathml(node.astext(), "block")}{number}</div>')
     raise nodes.SkipNode
 
 

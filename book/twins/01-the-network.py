@@ -89,7 +89,7 @@ plt.show()
 # which is one weighted sum of the inputs again. The layer of hidden units would have added nothing, and so would a hundred
 # such layers. So each unit bends its sum: it passes it through the [sigmoid](glossary.md#term-sigmoid)
 #
-# $$\sigma(x) = \frac{1}{1 + e^{-x}} ,$$
+# $$\sigma(x) = \frac{1}{1 + e^{-x}} , \tag{1.1}$$
 #
 # which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is a fixed number, as π is; what is special about it comes in the next chapter. (Its logarithm is written ln: ln y is the x for which $e^x = y$.) For a large $x$, the power $e^{-x}$ is nearly
 # zero and $\sigma$ nearly 1; for a very negative $x$, the power is huge and $\sigma$ is nearly 0.
@@ -192,6 +192,8 @@ shown = {str(name): numbers[name] for name in network}
 pd.Series(shown, name="value").round(6).to_frame()
 
 # %% [markdown]
+# *Table 1.1. The eleven numbers of the forward pass, in the order of their definitions.*
+#
 # These are the numbers of Figure 1.1. Both hidden activations are a little above one half, both outputs are a little above 0.6,
 # and the loss is about 0.014. To go through the network in this way is called the [forward pass](glossary.md#term-forward-pass).
 #
@@ -204,6 +206,8 @@ table = pd.DataFrame({"typed here": shown, "cellgrad": row}, index=list(shown))
 table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
 
 # %% [markdown]
+# *Table 1.2. Four of the eleven numbers, from our definitions and from the package's.*
+#
 # The same to twelve decimal places. From here on you can use either, and change either.
 #
 # ## Turn a knob

@@ -97,6 +97,8 @@ settling = settling.set_index("nudge")
 settling.map("{:.9f}".format)
 
 # %% [markdown]
+# *Table 2.1. What each nudge of $w_5$ changes in the loss, and the ratio of that change to the nudge.*
+#
 # The change shrinks towards nothing, but the ratio settles: its digits stand still, one after the other, and it comes to rest near 0.01288.
 # That number is the *derivative* of the loss with respect to $w_5$, at these weights. It says how strongly the loss
 # answers to that knob: about 0.0129 units of loss for each unit of weight, as long as the turn is small.
@@ -176,6 +178,8 @@ settling["both sides"] = [slope("w5", nudge) for nudge in settling.index]
 settling[["ratio", "both sides"]].map("{:.9f}".format)
 
 # %% [markdown]
+# *Table 2.2. The derivative by $w_5$, measured by a nudge to one side (the ratio) and to both sides, for nudges of four sizes.*
+#
 # With a nudge of 0.01 the new column is already right to six decimal places; one nudge to one side needs a much smaller nudge for that. A
 # central difference needs nothing but the forward pass. It works for every weight of every network, and so
 # it is how we shall check derivatives that somebody has derived.
@@ -237,6 +241,8 @@ chain["rate"] = chain["change"] / chain["change"].shift()
 chain.map("{:.7f}".format).replace("nan", "")
 
 # %% [markdown]
+# *Table 2.3. One nudge on its way along the chain: each quantity before and after, its change, and the rate, which is the change divided by the one in the row above.*
+#
 # Read the last column from the top. The sum $o_1$ moves half as far as the weight did. The activation moves a quarter as far as the
 # sum. The loss moves a tenth as far as the activation. Each step passes on a part of what it receives, and the *rate* says which part. So over
 # the whole chain, the parts multiply:
@@ -264,7 +270,7 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # fractions, it is hardly more than cancelling:
 #
 # $$\frac{\text{change of } E}{\text{change of } w_5} = \frac{\text{change of } E}{\text{change of } a_{o1}} \cdot
-# \frac{\text{change of } a_{o1}}{\text{change of } o_1} \cdot \frac{\text{change of } o_1}{\text{change of } w_5}$$
+# \frac{\text{change of } a_{o1}}{\text{change of } o_1} \cdot \frac{\text{change of } o_1}{\text{change of } w_5} \tag{2.1}$$
 #
 # ## Three rates without a nudge
 #
@@ -277,7 +283,7 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + h)^2/2 - m^2/2}{h} = m + \dfrac h2$. The rate is the miss itself,
 # $a - t$. (Here the half in the error pays off: it cancels a 2.)
 #
-# **A sigmoid.** This one takes a few lines. Write $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. First: what does a small nudge $h$ of $x$ do to $u$? Powers multiply, so $u$ becomes
+# **A sigmoid.** This one takes a few lines. Write equation (1.1) as $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. First: what does a small nudge $h$ of $x$ do to $u$? Powers multiply, so $u$ becomes
 # $e^{-(x + h)} = u \cdot e^{-h}$. And what is special about the number $e$ is that $e^{-h}$ is very nearly $1 - h$ when $h$ is small:
 
 # %% tags=["core"]
@@ -291,7 +297,7 @@ for h in (0.1, 0.01, 0.001):
 #
 # Third: divide by the nudge $h$, and let it shrink. In the denominator $uh$ shrinks to nothing, and what is left is
 #
-# $$\frac{u}{(1 + u)(1 + u)} = \frac{1}{1 + u} \cdot \frac{u}{1 + u} = a \, (1 - a) ,$$
+# $$\frac{u}{(1 + u)(1 + u)} = \frac{1}{1 + u} \cdot \frac{u}{1 + u} = a \, (1 - a) , \tag{2.2}$$
 #
 # because $\dfrac{u}{1 + u}$ is what $a = \dfrac{1}{1 + u}$ leaves of 1.
 # The rate of a sigmoid is $a(1 - a)$. To know it, one needs only the activation, which the forward pass has computed anyway.
@@ -309,7 +315,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2.3. The sigmoid and its rate. It passes on at most a quarter of a nudge, and far from the middle next to nothing.*
 #
-# Now the same three rates again, each from its formula. No nudge is left in this cell. Expect the rates of the table above.
+# Now the same three rates again, each from its formula. No nudge is left in this cell. Expect the rates of Table 2.3.
 
 # %% tags=["core"]
 a_o1 = sigmoid(0.4 * a_h1 + 0.45 * a_h2)
@@ -359,6 +365,8 @@ both = gradient.to_frame("nudged").assign(formula=ToyNetwork().gradient())
 both.map("{:.10f}".format)
 
 # %% [markdown]
+# *Table 2.4. The derivatives of the loss by the eight weights, nudged and by the package's formulas.*
+#
 # Ten decimal places, and no difference to be seen.
 #
 # ## Recap

@@ -106,7 +106,7 @@ direct[w5]
 # ## Step 1: along one path
 #
 # Give names to the pieces instead, as the network does. A nudge of $w_5$ moves $o_1$, which moves $a_{o1}$, which moves the error $E_1$ and with it the loss. Along
-# a chain, derivatives multiply:
+# a chain, derivatives multiply, as in equation (2.1):
 #
 # $$\frac{\partial E}{\partial w_5} = \frac{\partial E_1}{\partial a_{o1}} \cdot \frac{\partial a_{o1}}{\partial o_1}
 # \cdot \frac{\partial o_1}{\partial w_5}$$
@@ -127,7 +127,7 @@ sp.Tuple(*factors)
 #
 # $$\frac{e^{-x}}{(1 + e^{-x})^2} = \frac{1}{1 + e^{-x}} \cdot \frac{e^{-x}}{1 + e^{-x}} = \sigma(x) \, (1 - \sigma(x))$$
 #
-# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found:
+# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found in equation (2.2):
 # the way back reuses what the way forward has computed. With the numbers of the forward pass, expect the three rates of that chapter.
 
 # %% tags=["core"]
@@ -145,7 +145,7 @@ print(f"{miss:.4f} × {slope:.4f} × {numbers[a_h1]:.4f} = {product:.6f}")
 # Now $w_6$. Its path is the same but for the last factor: from $o_1$ on, nothing is new. So give the shared part a name. The
 # [delta](glossary.md#term-delta) of a unit is the derivative of the loss with respect to the sum that enters that unit:
 #
-# $$\delta_{o1} = \frac{\partial E}{\partial o_1} = (a_{o1} - t_1) \, a_{o1} (1 - a_{o1})$$
+# $$\delta_{o1} = \frac{\partial E}{\partial o_1} = (a_{o1} - t_1) \, a_{o1} (1 - a_{o1}) \tag{3.1}$$
 #
 # Think of it as the answer to a question that one can ask at each unit: *if somebody could push the sum right here, how strongly would the loss respond?* A $\delta$ of
 # zero means that a small push at this place gains nothing. A large positive one means that the sum should become smaller. Once it is
@@ -155,7 +155,7 @@ print(f"{miss:.4f} × {slope:.4f} × {numbers[a_h1]:.4f} = {product:.6f}")
 #
 # The first weights are further away. A push on $h_1$ moves $a_{h1}$, and that feeds *both* outputs. Where chains meet, they add:
 #
-# $$\delta_{h1} = \big(\delta_{o1} \, w_5 + \delta_{o2} \, w_7\big) \, a_{h1} (1 - a_{h1})$$
+# $$\delta_{h1} = \big(\delta_{o1} \, w_5 + \delta_{o2} \, w_7\big) \, a_{h1} (1 - a_{h1}) \tag{3.2}$$
 #
 # Read it from left to right: how strongly the loss responds at each output, times the weight on the way to that output, added up, times
 # the slope of the unit's own sigmoid. We had to know the outputs' $\delta$ first. That is why one walks backwards. Here
@@ -265,6 +265,8 @@ count = {
 pd.Series(count, name="operations").to_frame()
 
 # %% [markdown]
+# *Table 3.1. How many operations all eight derivatives take, written in three ways, and how many the forward pass takes.*
+#
 # Two savings, and they are different. From the first row to the second, the gain is *naming*: nothing is written out that the
 # forward pass has computed. From the second to the third, the gain is *sharing*: each $\delta$ is computed once and serves all weights
 # before it. That second step is backpropagation. All eight derivatives together then cost no more than one forward pass.
@@ -328,6 +330,8 @@ columns |= {"autograd": by_autograd, "cellgrad": ToyNetwork().gradient()}
 pd.DataFrame(columns).map("{:.9f}".format)
 
 # %% [markdown]
+# *Table 3.2. The derivatives of the loss by the eight weights, found in five ways.*
+#
 # Every row does. But a mistake may hide at one particular network: where two weights happen to be equal, swapping them changes
 # nothing. So compare our walk with the direct derivative once more, at a thousand random networks.
 

@@ -123,7 +123,7 @@ backward |= {dE[6]: d_o2 * a_h1, dE[7]: d_o2 * a_h2}
 # A derivative says how the loss changes when its weight grows. To make the loss smaller, each weight
 # goes the other way, in proportion. The factor is the [learning rate](glossary.md#term-learning-rate) $\eta$ (read: eta):
 #
-# $$w \leftarrow w - \eta \, \frac{\partial E}{\partial w}$$
+# $$w \leftarrow w - \eta \, \frac{\partial E}{\partial w} \tag{4.1}$$
 #
 # By hand, for $w_5$ and $\eta = 1$: $0.4 - 1 \times 0.01288 = 0.38712$. All eight derivatives are positive here, so all eight
 # weights should shrink, and the loss with them.
@@ -162,6 +162,8 @@ table = descend(sheet, given, learning_rate=1.0, updates=100)
 table.loc[:3, ["w1", "w5", "a_o1", "a_o2", "E_total", "dE_dw1", "dE_dw5"]].round(5)
 
 # %% [markdown]
+# *Table 4.1. The first rows of the sheet, one for each update: two weights, both outputs, the loss, and the derivatives by the two weights.*
+#
 # Read along a row: weights give outputs, outputs give the loss, and the derivatives make the next row's weights. The value of $w_5$ in row 1 is the one that we
 # computed by hand.
 #
@@ -174,6 +176,8 @@ last = pd.DataFrame({"typed here": table.loc[100], "cellgrad": package.loc[100]}
 last.loc[["w1", "w5", "a_o1", "E_total", "dE_dw5"]].map("{:.12f}".format)
 
 # %% [markdown]
+# *Table 4.2. Five numbers after 100 updates, from our loop and from the package's.*
+#
 # They do, to twelve decimal places. As a spreadsheet, the table has 31 columns. (The four δ have no columns of their own there: they are written out
 # inside the formulas for the derivatives.) This is how they lie side by side:
 
@@ -290,7 +294,7 @@ print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
 #
 # ## A mistake that the loss curve hides
 #
-# The derivatives of $w_1 \dots w_4$ need the outputs' $\delta$, brought back through the *weights* $w_5 \dots w_8$. A template of this spreadsheet, which the
+# The derivatives of $w_1 \dots w_4$ need the outputs' $\delta$, brought back through the *weights* $w_5 \dots w_8$, as equation (3.2) does. A template of this spreadsheet, which the
 # [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too, writes the derivatives of these weights in the place
 # of δ times weight: for $w_1$ and $w_2$ it takes $\frac{\partial E}{\partial w_5} + \frac{\partial E}{\partial w_7}$, which is $\delta_{o1} a_{h1} + \delta_{o2} a_{h1}$, where $\delta_{o1} w_5 + \delta_{o2} w_7$ belongs; and for $w_3$ and $w_4$ those of $w_6$ and $w_8$ in the same way. It looks similar, but an *activation* stands where the weights should be. Let us make that mistake.
 
@@ -327,7 +331,7 @@ compare(table, hidden_mistake)
 # Why does it fall all the same? [Slopes](02-slopes.ipynb#and-all-eight-knobs) gives the answer: the change of the loss is foretold by the sum of
 # each *true* derivative times the turn of its weight. The turn here is $-\eta$ times the *mistaken* derivative. So the loss falls, if the steps are small enough, as long as the sum
 #
-# $$\sum_k \text{right}_k \times \text{mistaken}_k$$
+# $$\sum_k \text{right}_k \times \text{mistaken}_k \tag{4.2}$$
 #
 # is positive. With two weights instead of eight, one can draw it. Say that the right gradient is (2, 1): two steps to the right, one up. A mistaken one of (1, 2) gives the
 # sum $2 \cdot 1 + 1 \cdot 2 = 4$, and as arrows the two are some 37° apart. A mistaken one of (−2, 1) gives $2 \cdot (-2) + 1 \cdot 1 = -3$, and the arrows are more than 90° apart. So it is always (we take this from geometry): the sum is positive when the arrows are less than 90° apart, and negative when they are more.
@@ -342,7 +346,7 @@ plt.show()
 # %% [markdown]
 # *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more. (Turned so that the right one points up; 118° is the angle that we meet below.)*
 #
-# For eight weights nobody can draw the arrows, but the sum is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
+# For eight weights nobody can draw the arrows, but the sum in equation (4.2) is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
 # the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` finds the angle to it.
 #
 # How far apart are the two gradients along the way? And how wrong is the derivative of $w_1$: its difference from the right one, and its ratio to it?
@@ -363,6 +367,8 @@ off = pd.DataFrame(rows, columns=["angle (°)", "w1 off by", "w1 ratio"])
 off.set_axis([0, 10, 50, 100]).rename_axis("update").round(6)
 
 # %% [markdown]
+# *Table 4.3. How far the mistaken gradient is from the right one at four of the updates: the angle between them, and the difference and the ratio of their derivatives by $w_1$.*
+#
 # Hardly any angle, since the last four derivatives are right and much larger. The derivative of $w_1$ is wrong at every update. Its difference from the right one grows at first and
 # then shrinks with the whole gradient. The ratio explodes, but this means less than it seems to: late in the descent $w_5$ and
 # $w_7$ pass through zero, the right derivative with them, and the ratio divides by nearly nothing.
@@ -424,6 +430,8 @@ compared["mistaken / nudged"] = compared["mistaken"] / compared["nudged"]
 compared.set_axis([str(weight) for weight in WEIGHTS]).round(5)
 
 # %% [markdown]
+# *Table 4.4. The mistaken derivatives in the first row of the sheet, those by central differences, and the ratio of the two, for each weight.*
+#
 # The last column should be 1 everywhere, and in the first four rows it is not. The other way is an [audit](glossary.md#term-audit), which reads the spreadsheet itself: `cellgrad audit FILE.xlsx` finds the table in a
 # workbook, wherever it stands and however its columns are labelled, reads the *formulas*, turns each into a SymPy
 # expression and compares it with the derivation. We write our mistake into a copy of the file and let it look at both.
@@ -488,6 +496,8 @@ from cellgrad.spreadsheet import census as judged
 judged().groupby("judgement")["workbooks"].sum().to_frame()
 
 # %% [markdown]
+# *Table 4.5. How many of the public workbooks have which kind of mistake in their derivatives.*
+#
 # 28 of the 70 have all eight right; 42 have a mistake, and every mistake is in the first four columns, where the loss does not show it. Most of them are one and the same, and it is not the template's. Here is its formula for $\partial E / \partial w_3$, as 32 of the workbooks have it. Do you see the slip?
 
 # %%
@@ -538,6 +548,8 @@ compared = pd.DataFrame({"his page": his, "ours": ours_now}, index=list(ours_now
 compared
 
 # %% [markdown]
+# *Table 4.6. Five numbers of the example, from its page and from our descent.*
+#
 # The first number agrees to all digits. The second differs in the seventh decimal place, far more than rounding can explain. Which of the two is right? Ours has four witnesses: the walk,
 # SymPy, nudges and autograd. So we look for a slip that gives *his* number.
 #
@@ -564,6 +576,8 @@ compared["ours, with the slip"] = pd.Series(with_slip)
 compared
 
 # %% [markdown]
+# *Table 4.7. The same five numbers, and those of our descent with the slip.*
+#
 # It does: the loss after the first update and both outputs are his, digit for digit. One number is left over, the loss after 10,000 updates, which neither run gives. Look one row up,
 # in the table of the right way:
 

@@ -152,6 +152,8 @@ two_rows["share / rate"] = two_rows["share removed"] / two_rows.index
 two_rows.map("{:.5g}".format)
 
 # %% [markdown]
+# *Table 5.1. The loss in the last two rows for each learning rate, the share of it that the update removes, and that share divided by the rate.*
+#
 # Nearly proportional, but not quite: the last column drifts. Where does its size come from, and where the drift?
 #
 # ## Curvature, and a bowl
@@ -162,9 +164,9 @@ two_rows.map("{:.5g}".format)
 # $$E = \tfrac12 \lambda \, d^2 ,$$
 #
 # where $d$ says how far to the right of the lowest point one is (negative: to the left). Its slope is $\lambda d$, since $d^2$ has the slope $2d$ and a factor in front multiplies every change: each unit of distance adds $\lambda$ to the slope, at every place the same. One
-# update takes away $\eta$ times the slope, so it turns $d$ into
+# update, by equation (4.1), takes away $\eta$ times the slope, so it turns $d$ into
 #
-# $$d - \eta \lambda d = (1 - \eta\lambda) \, d .$$
+# $$d - \eta \lambda d = (1 - \eta\lambda) \, d . \tag{5.1}$$
 #
 # The distance is *multiplied by* $1 - \eta\lambda$. That is all, and it decides everything. Take $\lambda = 1$ and start at $d = 1$. What will the rates
 # 0.5, 1.5 and 2.1 do?
@@ -205,7 +207,7 @@ figures.bowl()
 
 # %% [markdown]
 # The loss goes with the square of the distance, so an update multiplies it by $(1 - \eta\lambda)^2$. The share removed is
-# $1 - (1 - \eta\lambda)^2 = 2\eta\lambda - \eta^2\lambda^2$, which is about $2\eta\lambda$ for small rates. So $\lambda$ should be about half of the last column above, and the column
+# $1 - (1 - \eta\lambda)^2 = 2\eta\lambda - \eta^2\lambda^2$, which is about $2\eta\lambda$ for small rates. So $\lambda$ should be about half of the last column of Table 5.1, and the column
 # should fall slowly as the rate grows. That is what its last rows do.
 #
 # The first rows are too low for another reason: at a rate of 0.1 the run is not over after 200 updates. Its outputs are still
@@ -228,16 +230,16 @@ for update in (0, 200, 2000):
 # the sum $o_1$ is close to zero, and the slope of the sigmoid, $a (1 - a)$, is $0.5 \cdot 0.5 = \tfrac14$.
 #
 # 1. So close to its middle the sigmoid is a straight line with slope one quarter. A small sum $o_1$ makes a miss of $m = \tfrac14 o_1$.
-# 2. The output's δ is miss times slope: $\delta_{o1} = \tfrac14 m$.
+# 2. The output's δ is miss times slope, equation (3.1): $\delta_{o1} = \tfrac14 m$.
 # 3. A weight's derivative is δ times the number at its left end. So one update changes $w_5$ by $-\eta \, \tfrac14 m \, a_{h1}$, and $w_6$ by $-\eta \, \tfrac14 m \, a_{h2}$.
 # 4. In the sum $o_1 = w_5 a_{h1} + w_6 a_{h2}$ the first change is multiplied by $a_{h1}$ once more, and the second by $a_{h2}$. Together $o_1$ changes by $-\eta \, \tfrac14 m \, (a_{h1}^2 + a_{h2}^2)$.
 # 5. The miss changes by a quarter of that:
 #
 # $$m \;\leftarrow\; m - \eta \, \frac{a_{h1}^2 + a_{h2}^2}{16} \, m$$
 #
-# Compare with the bowl, where $d \leftarrow d - \eta \lambda d$. The miss shrinks by the same factor as the distance, with
+# Compare with the bowl and its equation (5.1), where $d \leftarrow d - \eta \lambda d$. The miss shrinks by the same factor as the distance, with
 #
-# $$\lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} .$$
+# $$\lambda = \frac{a_{h1}^2 + a_{h2}^2}{16} . \tag{5.2}$$
 #
 # The same holds for the second output, with the same hidden activations. (We have left out $w_1 \dots w_4$. Near the end $w_5 \dots w_8$ are nearly zero, and the first
 # four then change next to nothing.) With both activations a little above one half, expect about $\frac{0.5}{16} \approx 0.03$.
@@ -260,6 +262,9 @@ settled = pd.DataFrame(rows, columns=columns, index=rates)
 settled["measured"] = settled["miss"] / settled["miss before"]
 shown = ["predicted", "measured", "λ", "miss before", "miss", "row"]
 settled[shown].rename_axis("rate").map("{:.6g}".format)
+
+# %% [markdown]
+# *Table 5.2. The factor for the miss at each learning rate, predicted and measured, and what both come from: λ, and two misses with their row.*
 
 # %% mystnb={"image": {"alt": "The factor by which an update multiplies the miss, against the learning rate from 0 to 2.2. A straight line, the prediction one minus eta lambda, falls from 1 to about 0.93; the six measured points lie on it."}} tags=["hide-input"]
 eta = np.linspace(0, 2.2, 50)
@@ -309,7 +314,7 @@ plt.show()
 #
 # ## How far can it go?
 #
-# The pencil's formula says more than the six rates of the exercise can show. If $\eta\lambda$ is 1, the miss vanishes at once. Between 1 and 2, each update jumps to the other side, but closer.
+# The pencil's formula, equation (5.2), says more than the six rates of the exercise can show. If $\eta\lambda$ is 1, the miss vanishes at once. Between 1 and 2, each update jumps to the other side, but closer.
 # At 2 it jumps as far out as it came from. So the largest stable rate is $2/\lambda$:
 
 # %% tags=["core"]
@@ -424,6 +429,8 @@ side_by_side = settled[["λ", "measured"]].add_suffix(", here")
 side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(6)
 
 # %% [markdown]
+# *Table 5.3. λ and the measured factor for each learning rate, from the cells above and from the package.*
+#
 # ## Recap
 #
 # - Curvature is how fast the slope changes. In a bowl with curvature $\lambda$, an update multiplies the distance by $1 - \eta\lambda$.

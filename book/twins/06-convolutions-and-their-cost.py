@@ -228,7 +228,7 @@ plt.show()
 # The kernel, from its first tap to its last, reaches over $d(k-1) + 1$ of them. What is left over, $n + 2p - d(k-1) - 1$ pixels, is the way that it can move, in steps
 # of $s$; and one more place is where it starts:
 #
-# $$\left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1$$
+# $$\left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1 \tag{6.1}$$
 #
 # The half brackets say: round down, because a step that does not fit is not made.
 
@@ -302,7 +302,7 @@ plt.show()
 #
 # So the number of weights is
 #
-# $$k \times k \times \text{channels in} \times \text{channels out}$$
+# $$k \times k \times \text{channels in} \times \text{channels out} \tag{6.2}$$
 #
 # and does not depend on the size of the image. A layer may also have a [bias](glossary.md#term-bias), one number for each channel out that is added at every pixel.
 # In numbers small enough for paper: two sheets of 3 × 3 pixels, one kernel of 2 × 2 for each, bias 10.
@@ -490,7 +490,7 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 #
 # - A convolution is a weighted sum, the same one at every place: four loops. It is a dense layer that looks near and shares its weights.
 # - Its weights: kernel height × kernel width × channels in × channels out, whatever the size of the image; plus a bias for each channel out, if it has one.
-# - Padding, stride and dilation set the size of the output by one formula.
+# - Padding, stride and dilation set the size of the output by one formula, equation (6.1).
 # - A 1 × 1 convolution is a small dense layer at every pixel.
 # - Batch norm learns two numbers a channel. Once trained it can be taken into a convolution that follows without padding, and past a max-pool where its scale is not negative.
 #

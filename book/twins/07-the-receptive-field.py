@@ -111,6 +111,8 @@ pd.DataFrame(rows, columns, dtype=float).T.round(1)
 
 
 # %% [markdown]
+# *Table 7.1. How much of all ink windows of five sizes in the middle of the image hold, and how many of the digits they hold whole.*
+#
 # Does what lies outside matter for reading? A very simple reader tells: *nearest neighbour*, which compares a digit with all 4,000 training digits pixel by pixel, and gives the label of the most similar one. We let it
 # look through windows, and once with the lower or the right half covered.
 
@@ -138,6 +140,8 @@ shares = {name: f"{read_right(window):.1%}" for name, window in windows.items()}
 pd.Series(shares, name="read right").to_frame()
 
 # %% [markdown]
+# *Table 7.2. The share of digits that nearest neighbour reads right, by the part of the image that it looks at.*
+#
 # To this reader the middle 20 × 20 pixels are as good as all 28 × 28, if not better. Is "better" more than chance? Look at the digits on which the two windows disagree:
 
 # %%
@@ -220,11 +224,11 @@ plt.show()
 # Nobody counts sets for a whole network. Two numbers for each layer are enough: the **size** of a unit's field, and the [jump](glossary.md#term-jump), which says by how many pixels the field shifts from one unit to the next. Take
 # a layer with kernel $k$ and stride $s$. Its unit looks at $k$ neighbours below. The first one sees *size* pixels, and each of the other $k - 1$ adds as many new ones as it is shifted, which is one jump. So
 #
-# $$\text{size} \leftarrow \text{size} + (k - 1) \cdot \text{jump}$$
+# $$\text{size} \leftarrow \text{size} + (k - 1) \cdot \text{jump} \tag{7.1}$$
 #
 # (read: the new size is the old size plus $k - 1$ times the *old* jump, the one of the layer below). And neighbours in this layer look at windows that begin $s$ units of the layer below apart, and there each unit is one old jump further on:
 #
-# $$\text{jump} \leftarrow \text{jump} \cdot s$$
+# $$\text{jump} \leftarrow \text{jump} \cdot s \tag{7.2}$$
 #
 # With dilation $d$ the taps are $d$ units apart, so that $d(k-1)$ stands in the place of $k-1$. At the start, a pixel sees itself: size 1, jump 1. For three convolutions and the pool:
 #
@@ -234,6 +238,8 @@ plt.show()
 # | 3 × 3 | 3, 1 | 3 + 2 · 1 = 5 | 1 |
 # | 3 × 3 | 3, 1 | 5 + 2 · 1 = 7 | 1 |
 # | pool | 2, 2 | 7 + 1 · 1 = 8 | 1 · 2 = 2 |
+#
+# *Table 7.3. Size and jump in pixels, layer by layer, each with the sum or the product that gives it.*
 #
 # In code:
 
@@ -288,6 +294,9 @@ table = receptive_field(SOURCE)
 steps = table[table["kind"].isin(["conv", "max_pool"])]
 columns = ["size", "typed", "jump", "start"]
 steps.assign(typed=sizes).set_index("layer")[columns].rename_axis(None)
+
+# %% [markdown]
+# *Table 7.4. The field of each layer of the source's network in pixels: its size by the package and as typed here, its jump, and the centre of the first unit's field (start).*
 
 # %% mystnb={"image": {"alt": "Ten copies of the same nine, one for each layer, each with a square frame: the field of the unit in the middle. It grows from 3 by 3 pixels over 5, 7, 8, 12, 16, 20 and 24 to 28 by 28, the whole image; the 1 by 1 convolution repeats that."}} tags=["hide-input"]
 plotting.draw_fields(steps, digit, columns=4)
@@ -358,6 +367,8 @@ fields = {name: field(layers) for name, layers in stacks.items()}
 pd.Series(fields, name="field").to_frame()
 
 # %% [markdown]
+# *Table 7.5. Size of the field at the end, in pixels, of eight convolutions with a pool at different places.*
+#
 # The earlier the pool, the wider the view at the end, and the sooner the fine detail is gone. That is the trade that the source's advice is about: 7 × 7 first, for whole strokes with their bends; then the pool.
 #
 # Could one do without a pool? Each 3 × 3 convolution without padding takes two pixels off the image, and 28 pixels allow thirteen of them:
@@ -384,9 +395,9 @@ figures.field(SOURCE)
 # %% [markdown]
 # ## In closed form
 #
-# Write the step out for all layers. Layer $l$ adds $d_l(k_l - 1)$ times the jump that the layers *before* it have built up, which is the product of their strides:
+# Write the step, equation (7.1), out for all layers. Layer $l$ adds $d_l(k_l - 1)$ times the jump that the layers *before* it have built up, which by equation (7.2) is the product of their strides:
 #
-# $$r = 1 + \sum_{l} d_l\,(k_l - 1) \prod_{i<l} s_i$$
+# $$r = 1 + \sum_{l} d_l\,(k_l - 1) \prod_{i<l} s_i \tag{7.3}$$
 #
 # The sum runs over the layers, and the product over all layers before $l$ (of nothing it is 1). For the source, in full:
 
@@ -427,6 +438,8 @@ for depth in range(1, len(source) + 1):
 pd.DataFrame([sizes, measured], ["computed", "measured"], list(steps["layer"])).T
 
 # %% [markdown]
+# *Table 7.6. Size of the field in pixels for each layer of the source's network, computed and measured.*
+#
 # The same numbers. The package's `measure_receptive_field` does the same with any PyTorch module, with padding, branches and all:
 
 # %%
@@ -451,6 +464,8 @@ pools[["output_size", "size", "jump"]].rename_axis(None)
 
 
 # %% [markdown]
+# *Table 7.7. VGG-16 behind each of its pools: channels, height and width of the output, and size and jump of the field in pixels.*
+#
 # And a module of our own, with a branch: two convolutions, and beside them a shortcut that passes the data on as they are. What does the sum of both see?
 
 # %%
@@ -470,6 +485,8 @@ fields = receptive_field(Shortcut(), (1, 28, 28))
 fields.set_index("layer")[["kind", "size", "jump"]].rename_axis(None)
 
 # %% [markdown]
+# *Table 7.8. Size and jump of the field, in pixels, at each step of our module.*
+#
 # The sum sees what either branch sees, so the wider one decides. *Aligned* says that the two fields have the same centre.
 #
 # ## How little of it is used
@@ -487,7 +504,7 @@ print(f"next to the middle: {paths[13, 13]:,.0f} paths")
 # distributed like a bell curve, also called a *Gaussian*, and we know how wide the bell is. The *variance* of one die, the mean of the squared distances from its middle, is (1 + 0 + 1)/3 = 2/3; in general a fair die with $k$ faces, one apart, has
 # $(k^2 - 1)/12$, and for $k = 3$ that is 8/12. For independent dice *variances add*. So after $n$ layers the variance is $n$ times as large, and the width σ (sigma), its square root, is
 #
-# $$\sigma = \sqrt{n\,(k^2 - 1)/12}$$
+# $$\sigma = \sqrt{n\,(k^2 - 1)/12} \tag{7.4}$$
 #
 # ([Luo, Li, Urtasun and Zemel, 2016](references.md)). The field grows with $n$, but the part of it that counts only with $\sqrt n$.
 
@@ -533,7 +550,7 @@ print(f"n = 20: {beyond:.1%} of the paths come from beyond 10 pixels")
 # %% [markdown]
 # ### The source's width, predicted
 #
-# Behind the pool the dice are larger: a choice there is worth a jump of 2 pixels, and its variance 2² times as much. The pool itself is a die with two faces, with the variance (2² − 1)/12. Three convolutions, the pool and five convolutions:
+# Equation (7.4) holds for layers of one kind. Behind the pool the dice are larger: a choice there is worth a jump of 2 pixels, and its variance 2² times as much. The pool itself is a die with two faces, with the variance (2² − 1)/12. Three convolutions, the pool and five convolutions:
 #
 # $$\sigma = \sqrt{3\cdot\tfrac{8}{12} + \tfrac{3}{12} + 5\cdot 2^2\cdot\tfrac{8}{12}}$$
 
@@ -584,6 +601,8 @@ measured = pd.DataFrame(rows, columns=names)
 measured.agg(["mean", "std"]).T.round(2)
 
 # %% [markdown]
+# *Table 7.9. Width σ of what counts in the field, in pixels: mean and standard deviation over the random networks, for digits and for noise.*
+#
 # Predicted 3.95. On noise, ten random networks measure close to that in both directions. On digits it is right downwards, and about a third of a pixel less across. Only the ReLUs and the maximum let a gradient depend on the image at all, so the difference comes from them. A likely reason, which we have not tested, is that digits are narrower than they are high, so that there is less at their sides to open a path. The package's `effective_receptive_field` computes the same map:
 
 # %%
@@ -628,6 +647,8 @@ columns = ["σ down", "σ across", "like ink", "like differing"]
 pd.DataFrame(summary, columns).T.round(2)
 
 # %% [markdown]
+# *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences.*
+#
 # Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns), but not more like the map of where they have ink. (Some of this may come with the width alone.) That makes sense, since a pixel that is black in every digit tells
 # nothing. Still, two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 

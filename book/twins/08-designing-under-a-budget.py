@@ -55,8 +55,8 @@ budget = 20_000
 # %% [markdown]
 # ## Counting by hand
 #
-# A convolution from $c$ to $c'$ channels with a $k \times k$ kernel has $k^2 c\,c'$ weights. Each weight is used once at every place of the output, so an output of $n \times n$ costs $n^2$ times as many multiplications
-# (with an addition each; together they are called a [multiply-add](glossary.md#term-multiply-add)). Without padding each convolution takes $k - 1$ pixels off the image, and the pool halves it. Batch norm learns two numbers for each channel. That is all we need, in order to count the
+# A convolution from $c$ to $c'$ channels with a $k \times k$ kernel has $k^2 c\,c'$ weights, as equation (6.2) says. Each weight is used once at every place of the output, so an output of $n \times n$ costs $n^2$ times as many multiplications
+# (with an addition each; together they are called a [multiply-add](glossary.md#term-multiply-add)). Without padding each convolution takes $k - 1$ pixels off the image, by equation (6.1), and the pool halves it. Batch norm learns two numbers for each channel. That is all we need, in order to count the
 # source's network layer by layer:
 
 # %% tags=["core"]
@@ -89,6 +89,9 @@ convs = costs[costs["kind"] == "conv"].set_index("layer").rename_axis(None)
 print(f"{costs['parameters'].sum():,} parameters,", end=" ")
 print(f"{costs['multiply_adds'].sum():,} multiplications")
 convs[["weights", "multiply_adds", "size"]]
+
+# %% [markdown]
+# *Table 8.1. Weights, multiplications for one digit, and size of the field in pixels, for each convolution of the source's network.*
 
 # %% mystnb={"image": {"alt": "Two bars for each convolution of the source's network: its share of the weights, blue, and its share of the multiplications, orange. The three convolutions before the pool have under a tenth of the weights and most of the multiplications; conv5 to conv8 have most of the weights and few multiplications."}} tags=["hide-input"]
 both = convs[["weights", "multiply_adds"]]
@@ -233,9 +236,9 @@ plt.show()
 # Now take the advice as rules: 3 × 3 convolutions without padding, $b$ of them before the one pool and $a$ behind it, then a last 3 × 3 to 32 channels and a 1 × 1 to ten scores. In the end one pixel should be left, and it should see 28 pixels. Which $a$ and $b$ are possible? This can be done on paper.
 # Each convolution before the pool takes two pixels off 28, so the pool gets $28 - 2b$ and leaves $14 - b$. Behind it, $a + 1$ convolutions take two off each:
 #
-# $$14 - b - 2(a + 1) = 1 \quad\text{and so}\quad b = 11 - 2a$$
+# $$14 - b - 2(a + 1) = 1 \quad\text{and so}\quad b = 11 - 2a \tag{8.1}$$
 #
-# So $b$ must be odd. And the field: each of the $b$ adds 2, the pool adds 1, and each of the $a + 1$ behind it adds 4:
+# So $b$ must be odd. And the field, by equation (7.3): each of the $b$ adds 2, the pool adds 1, and each of the $a + 1$ behind it adds 4:
 #
 # $$1 + 2b + 1 + 4(a + 1) = 2\,(11 - 2a) + 4a + 6 = 28$$
 #
@@ -263,7 +266,7 @@ for before, after, field in possible:
 
 
 # %% [markdown]
-# Four shapes are left, and the source's is one of them. (The equation has two more solutions outside our list, with one convolution behind the pool or none; there nearly all of the network stands before the pool.) To see what the channels do, we list every network with 4, 8, 12 or 16 channels before the pool and 8, 16, 24 or 32 behind it, whether it meets the demands or not. (The code is folded. It builds each as a list of layers, and leaves out those in which a window does not fit.)
+# Four shapes are left, and the source's is one of them. (Equation (8.1) has two more solutions outside our list, with one convolution behind the pool or none; there nearly all of the network stands before the pool.) To see what the channels do, we list every network with 4, 8, 12 or 16 channels before the pool and 8, 16, 24 or 32 behind it, whether it meets the demands or not. (The code is folded. It builds each as a list of layers, and leaves out those in which a window does not fit.)
 
 # %% tags=["hide-input"]
 def design(before, front, after, back):
@@ -335,6 +338,8 @@ names = [f"{row.front}, then {row.back}" for row in same_shape.itertuples()]
 same_shape[["parameters", "multiplications"]].set_axis(names).map("{:,}".format)
 
 # %% [markdown]
+# *Table 8.2. Parameters, and multiplications for one digit, of the networks within the demands that have the source's shape, by their channels before and behind the pool.*
+#
 # The source's network, 8 and 16 channels, is one of these rows, well inside the budget. What the demands leave open, and no arithmetic can answer, is which of these
 # networks reads best. That takes training.
 #
@@ -412,6 +417,8 @@ for name, network in alternatives.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
+# *Table 8.3. What the source's network and three departures from it cost: parameters, millions of multiplications for one digit, memory to train and to use, and the field in pixels.*
+#
 # All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory to train, since they work on small images. To use the network, only folding needs less: with an early pool the first convolution still writes eight large sheets, as in the source. The separable network
 # affords up to 64 channels behind the pool. Most of its memory goes elsewhere, to the large images in front, of which a block writes down more than one. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
 
@@ -449,6 +456,8 @@ figures.field(SOURCE, layer="conv8")
 # | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 8.3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
 # | Fewer than 20,000 parameters | [08: counting](08-designing-under-a-budget.ipynb#counting-by-hand) | | [08: 14,392](08-designing-under-a-budget.ipynb#counting-by-hand) |
 # | More than 99.4 % of the test digits | | | [10: the run](10-the-run.ipynb) |
+#
+# *Table 8.4. The source's sentences, and where this book explains, shows and checks each; the numbers before the colons are chapters.*
 #
 # ## Recap
 #

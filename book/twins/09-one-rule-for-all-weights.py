@@ -261,6 +261,9 @@ both = {"formulas of Part I": derived, "walked back": toy_slopes}
 table = pd.DataFrame(both, index=[f"w{k}" for k in range(1, 9)])
 table.map("{:.12f}".format)
 
+# %% [markdown]
+# *Table 9.1. The derivatives of the toy network's loss by its eight weights, by the formulas of Part I and walked back.*
+
 # %% tags=["nbval-ignore-output"]
 print(f"largest difference {np.abs(derived - toy_slopes).max():.1e}")
 
@@ -356,7 +359,7 @@ def check(piece, in_torch, in_letters, **named):
 # the pixel under it, and what comes back is the slope of that place's sum, so the part of this place is *slope × pixel*, as in Part I. With $w_{kl}$ for the weight in row $k$ and column $l$ of the
 # kernel, $x$ for the image and $\delta_{rc}$ for the slope of the sum at row $r$ and column $c$:
 #
-# $$\frac{\partial E}{\partial w_{kl}} = \sum_{r}\sum_{c} \delta_{rc}\; x_{r+k,\,c+l}$$
+# $$\frac{\partial E}{\partial w_{kl}} = \sum_{r}\sum_{c} \delta_{rc}\; x_{r+k,\,c+l} \tag{9.1}$$
 #
 # Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error is half the mean of the
 # squared distances from the digit's upright edges, which *Convolutions and their cost* found with a kernel of its own. We shall use it again in a moment.
@@ -436,7 +439,7 @@ plt.show()
 # The result is the kernel turned by half a turn. The place to the upper left of the pixel meets it with its *last* weight, the place to the lower right with its first. So the slope of a pixel is the sum over these
 # nine places, each with the slope that arrives there times the weight through which the pixel went:
 #
-# $$\frac{\partial E}{\partial x_{rc}} = \sum_{k}\sum_{l} \delta_{r-k,\,c-l}\; w_{kl}$$
+# $$\frac{\partial E}{\partial x_{rc}} = \sum_{k}\sum_{l} \delta_{r-k,\,c-l}\; w_{kl} \tag{9.2}$$
 #
 # The minus signs say the same as the picture: δ meets the *turned* kernel, which is what mathematics means by a convolution. Pixels at the rim have fewer places, so we put a rim of zeros around δ first, wide enough that the
 # kernel may hang over by all but one row. People call this a [full convolution](glossary.md#term-full-convolution). With several channels, a pixel collects from every kernel, so channels in and channels out change their roles. That gives our piece:
@@ -472,7 +475,7 @@ check(convolve, F.conv2d, slide, x=images, w=kernels)
 # ## A kernel that is learned
 #
 # *Convolutions and their cost* took its edge detector from Sobel and said that a network learns its own. Here it happens. The network is one convolution; the loss is the one from the picture; the kernel
-# starts at random numbers and takes a thousand steps against its slopes. The rule is Part I's, the learning rate is 2. (Try 3: the loss runs away, for the reason that *Learning rates* gives.)
+# starts at random numbers and takes a thousand steps against its slopes. The rule is Part I's, equation (4.1), and the learning rate is 2. (Try 3: the loss runs away, for the reason that *Learning rates* gives.)
 
 # %% tags=["core"]
 learned = Value(kernel)
@@ -626,7 +629,7 @@ check(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
 #
 # Let $g_j = \gamma\,\delta_j$ be the slope that arrives at $\hat x_j$. The loss grows by $\sum_j g_j\,d\hat x_j$. In the second term every $dx_i$ is met by all $g_j$, divided by $N$, which is the mean of $g$; in the third by $\hat x_i$ times the mean of the products $g_j \hat x_j$. So what stands before each $dx_i$ is
 #
-# $$\frac{\partial E}{\partial x_i} = \frac1s\Big(g_i - \text{mean}(g) - \hat x_i\;\text{mean}(g\,\hat x)\Big)$$
+# $$\frac{\partial E}{\partial x_i} = \frac1s\Big(g_i - \text{mean}(g) - \hat x_i\;\text{mean}(g\,\hat x)\Big) \tag{9.3}$$
 #
 # In words: the slope passes through, divided by the deviation, but two parts are taken out of it. To add the same to all numbers changes nothing, since the mean is subtracted; so the average of the slopes is taken away. To stretch all
 # numbers away from their mean changes nothing either, since we divide by the deviation; so this part is taken away too. As code it is as long as the formula:
@@ -683,7 +686,7 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 # How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm. It undoes the exponential, so its rate is the other way up: one over what it is taken of, times the
 # derivative of that, $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
 #
-# $$\frac{\partial E}{\partial z_k} = p_k - y_k$$
+# $$\frac{\partial E}{\partial z_k} = p_k - y_k \tag{9.4}$$
 #
 # In words: what the network says, minus what it should say. SymPy gets three scores in letters, the second class being right. Take $p - y$ away from its derivatives, and we expect three zeros:
 
@@ -712,7 +715,7 @@ plt.show()
 # %% [markdown]
 # *Figure 9.6. Ten invented scores of a digit with the label 3, by a network that leans towards 5: what it says, minus what it should say.*
 #
-# A step against these slopes raises the score of the right class and lowers the others, each by its own share of the blame. Compare Part I's output delta, $(a - t)\,a(1 - a)$. There, an
+# A step against these slopes raises the score of the right class and lowers the others, each by its own share of the blame. Compare Part I's output delta, equation (3.1): $(a - t)\,a(1 - a)$. There, an
 # output that is sure and wrong has a factor $a(1 - a)$ near zero and learns almost nothing. Here, the factor is gone.
 #
 # ## The mean over a batch
@@ -847,6 +850,9 @@ for column, digits_shown in zip(columns[2:], ["{:.3f}", "{:.0e}"]):
     table[column] = table[column].map(digits_shown.format)
 table
 
+# %% [markdown]
+# *Table 9.2. The layers of the network with their weights, the size of the largest derivative, and the largest deviation from PyTorch's.*
+
 # %% tags=["nbval-ignore-output"]
 ours_all = np.concatenate([array.slope.ravel() for array in arrays])
 grads = [p.grad.numpy().ravel() for p in theirs.parameters()]
@@ -911,6 +917,9 @@ names = layer_table(SOURCE).query("kind == 'conv'")["layer"]
 firsts = {name: [c[k].flat[0] for k in at] for name, c in columns.items()}
 pd.DataFrame(firsts, index=names).round(6)
 
+# %% [markdown]
+# *Table 9.3. The first weight of each convolution: before the update, its derivative, and after the update by our step and by PyTorch's.*
+
 # %% tags=["nbval-ignore-output"]
 far = max(np.abs(a - b).max() for a, b in zip(after, their_after))
 print(f"largest difference over all weights {far:.0e}")
@@ -929,8 +938,8 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # ## Recap
 #
 # - A value remembers what it was made from and how its slope passes back. One walk from the loss, youngest value first, finds all slopes.
-# - A number that is used at many places collects the sum of what comes back from them. So the weights of a convolution get their slopes by a convolution, and its input by one with the turned kernel.
-# - ReLU lets the slope through or stops it; a max-pool gives it to the winner; batch norm takes two parts out of it; softmax with cross-entropy makes $p - y$.
+# - A number that is used at many places collects the sum of what comes back from them. So the weights of a convolution get their slopes by a convolution, equation (9.1), and its input by one with the turned kernel, equation (9.2).
+# - ReLU lets the slope through or stops it; a max-pool gives it to the winner; batch norm takes two parts out of it, equation (9.3); softmax with cross-entropy makes $p - y$, equation (9.4).
 # - A rule that you derived is worth a check by something that does not know it.
 # - The rule for eight weights and for 14,392 is the same: against the slope.
 #
