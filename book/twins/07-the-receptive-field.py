@@ -274,7 +274,7 @@ plt.show()
 # %% [markdown]
 # *Figure 7.4. The source's network to scale, a sheet for each channel.*
 #
-# ReLU and batch norm work on each number alone and see nothing new. Of the others we need kernels and strides. Before you run the cell, go on with the table on paper: 3, 5, 7, the pool 8, and then?
+# ReLU and batch norm work on each number alone and see nothing new. Of the others we need kernels and strides. Before you run the cell, go on with Table 7.3 on paper: 3, 5, 7, the pool 8, and then?
 
 # %% tags=["core"]
 source = [(3, 1)] * 3 + [(2, 2)] + [(3, 1)] * 5 + [(1, 1)]

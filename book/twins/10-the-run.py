@@ -248,6 +248,9 @@ print(f"{sum(a.numel() for a, b in pairs):,} weights, largest difference {far:.0
 run = training.train("book", data, seed=0, validation=held_out)
 run.history.round(4)
 
+# %% [markdown]
+# *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, the seconds, and the share of the held-out digits read right.*
+
 # %% mystnb={"image": {"alt": "Two panels over twelve epochs, both on logarithmic axes. Left: the training loss falls steadily. Right: the share of wrong answers on shifted training digits and on held-out digits falls from several percent to below one; the held-out curve is the lower one until the last epochs and jumps about until the learning rate falls."}} tags=["nbval-ignore-output", "hide-input"]
 plotting.plot_history(run.history, data.note)
 plt.show()
@@ -369,6 +372,9 @@ spread = pd.DataFrame({
     "our highest": curves.max(axis=1), "recorded": recorded,
 })
 spread.rename_axis("epoch").loc[[1, 2, 5, 10, 15, 20]].round(2)
+
+# %% [markdown]
+# *Table 10.2. Accuracy in percent after some of the epochs: of our runs of the source's training, on held-out digits, and of the source's own, on test digits.*
 
 # %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin blue lines for our seeds of the source's recipe on held-out digits, and a thick orange line for the curve that the source recorded on the test digits. They climb together, and the orange line stays among or just above the blue ones. At the right, blue dots for our seeds on the test digits at the end."}} tags=["hide-input"]
 plt.plot(curves, color=plotting.BLUE, alpha=0.35, linewidth=1)
@@ -528,6 +534,8 @@ pd.Series({size: f"{right(size):.1%}" for size in (1000, 100, 10, 2, 1)},
           name="read right").rename_axis("digits in a batch").to_frame()
 
 # %% [markdown]
+# *Table 10.3. The share of the sample's test digits read right, by the size of the batch in which they are read.*
+#
 # In large batches it looks like any other network, and its training curve would look right as well. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares, which are then equal, and the first of equals is taken.
 # It is Part III's counterpart of the spreadsheet's mistake: the curve falls, the number looks good, and it is wrong. The command finds it before it says anything else:
 
@@ -538,7 +546,7 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # ## Recap
 #
 # - A training is a network, batches, a loss, a walk back and a step, again and again: about fifty lines.
-# - The rule of a spreadsheet with eight weights trains a network with thousands.
+# - The rule of a spreadsheet with eight weights, equation (4.1), trains a network with thousands.
 # - Watch validation digits while you train, look at the test digits once, after the last epoch, and report that.
 # - One run is one draw. Report mean and standard deviation over the seeds, the worst seed, and how many there were, and say which spread you mean.
 #

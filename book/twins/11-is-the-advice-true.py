@@ -90,6 +90,8 @@ pairs.round(3)
 
 
 # %% [markdown]
+# *Table 11.1. Accuracy on the unseen digits in percent for each seed, without and with dropout, and the difference in points.*
+#
 # The mean of the differences is our best guess. How far off may it be? If we drew other seeds, it would come out differently, by about its
 # [standard error](glossary.md#term-standard-error): the standard deviation of the differences, divided by the root of their number. With few pairs the standard deviation is itself a guess, so we go a little further out than the usual two standard
 # errors; how far was worked out in 1908 by William Gosset, who signed as "Student" and tested barley for a brewery.
@@ -219,6 +221,9 @@ def costs(*names):
 names = ["4 channels up front", "16 channels up front"]
 costs(*names)
 
+# %% [markdown]
+# *Table 11.2. Parameters, and millions of multiplications for one digit, with other numbers of channels up front.*
+
 # %% mystnb={"image": {"alt": "Three rows of four dots. Those of the base and of 16 channels up front overlap between 99.2 and 99.33 percent; those of 4 channels up front lie mostly lower, from below 99.1 to 99.2."}}
 strip("base", *names)
 
@@ -243,7 +248,9 @@ strip(*names[:2], "base", names[2])
 costs(*names)
 
 # %% [markdown]
-# This advice does not show, as [chapter 7](07-the-receptive-field.ipynb#two-doubts) argues that it might not. And an early pool saves work, as the table says.
+# *Table 11.3. Parameters, and millions of multiplications for one digit, with the pool at other places.*
+#
+# This advice does not show, as [chapter 7](07-the-receptive-field.ipynb#two-doubts) argues that it might not. And an early pool saves work, as Table 11.3 says.
 #
 # ## "28 × 28 at the end, more is not needed"
 #
@@ -271,6 +278,8 @@ for variant in study.variants:
 pd.DataFrame(rows).T
 
 # %% [markdown]
+# *Table 11.4. In what the networks with other fields at the end differ from the base besides: their convolutions, and whether they average over places.*
+#
 # So the field is not the only change, and the first habit of this chapter was broken. A fair test would widen the field by dilation, with the same layers. Until that is run, the sentence about the field is open.
 #
 # ## No average pool
@@ -392,6 +401,8 @@ by_dunnett = (together["low"] > 0) | (together["high"] < 0)
 together[by_dunnett].sort_values("difference").round(2)
 
 # %% [markdown]
+# *Table 11.5. The differences, in points, that Dunnett's test finds certain, with the ends of their intervals.*
+#
 # But is the spread a common one? The standard deviations of the groups that took part, from the smallest to the largest, and Bartlett's test, whose p-value says how often groups with a common spread would differ as much as these:
 
 # %%
@@ -443,6 +454,8 @@ table["Bonferroni"] = by_bonferroni.map({True: "yes", False: "no"})
 table.fillna("–").sort_values("difference")
 
 # %% [markdown]
+# *Table 11.6. All variants: the verdict, the difference from the control in points, Welch's p with Holm's correction, and whether Dunnett's test and Bonferroni's correction find the difference certain.*
+#
 # The first rows are what this study has found. Look at *the source's rate*: the largest of the undecided differences but one, called worse by Dunnett's test, and not by Welch's. Its four seeds lie so far from each other that their mean is a poor guess. And look at the *dense head*, whose p-value is only just below the limit.
 # No row of the table reaches "no difference of 0.05 or more"; with four seeds only the narrowest could have, and only with its middle almost at zero. Whoever wants to be
 # certain adds some: `cellgrad trials advice --seeds 10` runs only those that are missing.
@@ -486,6 +499,8 @@ columns = ["sentence", "rival", "compared with", "we expect"]
 pd.DataFrame(rows, columns=columns).set_index("rival")
 
 # %% [markdown]
+# *Table 11.7. The next study: each rival, the sentence that it tries, its control, and what we expect of it.*
+#
 # ## Recap
 #
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.

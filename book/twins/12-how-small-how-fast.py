@@ -70,6 +70,8 @@ pd.DataFrame(rows).T
 
 
 # %% [markdown]
+# *Table 12.1. The recipes: parameters, field at the end in pixels, epochs, digits in a batch, how the training digits are moved, and how often each test digit is read.*
+#
 # The last column is a trick that costs no parameter. A network may read a digit more than once: as it is, and moved by one pixel to each side and corner, nine readings in all. The logarithms of the
 # probabilities are averaged. This is called [test-time augmentation](glossary.md#term-test-time-augmentation). It makes reading nine times as slow and training not at all, and below we always say what a single reading gives. In code:
 
@@ -95,7 +97,7 @@ print(f"{(ours != once).sum()} other than at a single reading")
 # %% [markdown]
 # Few answers change, and whether for the better only many digits can tell.
 #
-# The recipes were chosen on held-out training digits. What had been seen of the test digits by then stands in the table of goals below. Then each was trained with the
+# The recipes were chosen on held-out training digits. What had been seen of the test digits by then stands in Table 12.3. Then each was trained with the
 # seeds that the table counts, on all 60,000, and looked at the 10,000 test digits once for each seed, after the last epoch. `cellgrad trials recipes` did that, except for `source`, whose runs hold out 5,000 digits to follow their curves (`cellgrad trials source`). What they recorded:
 
 # %%
@@ -110,6 +112,9 @@ for column in ("mean", "std", "worst"):
     shown[column] = (100 * table[column]).round(3)
 shown["mean, read once"] = single["mean"]
 shown
+
+# %% [markdown]
+# *Table 12.2. Accuracy on the test digits in percent, for each recipe over its seeds, and the mean where each digit is read once.*
 
 # %% mystnb={"image": {"alt": "A row for each recipe with a dot for each seed's test accuracy and a bar at the mean. The dots of best lie furthest right, those of source furthest left; those of book and fast lie between them and overlap."}} tags=["hide-input"]
 plotting.plot_seeds(records)
@@ -146,6 +151,8 @@ for recipe, of, readings, limit in goals:
 pd.DataFrame(rows).set_index("recipe")
 
 # %% [markdown]
+# *Table 12.3. The goals, in percent of the test digits, what was found, and what was known of these digits before.*
+#
 # The last column says what was known of the test digits when the recipe was fixed. `book` was made two epochs longer after two test numbers of a shorter version. `fast` and `small-once` are of today: their networks and trainings were chosen among thirteen and three candidates (of the latter no records were kept) on 10,000
 # held-out digits (`cellgrad trials search-fast`, `search-small`), and fixed in a commit before any run of them read a test digit. Whoever chose had seen what the earlier recipes reach, which cannot be unseen.
 #
@@ -176,6 +183,9 @@ published = pd.DataFrame([
     (300_000, 99.73, "SimpNet", "paper"),
 ], columns=["parameters", "test accuracy (%)", "where", "protocol"])
 published
+
+# %% [markdown]
+# *Table 12.4. Networks that others have published: parameters, accuracy on the test digits, and how it was measured.*
 
 # %% mystnb={"image": {"alt": "Test accuracy against the number of parameters, on a logarithmic axis from several hundred to several hundred thousand. Published results are grey squares that rise from left to right. Our recipes are blue filled circles with a line from the worst to the best seed, single readings of ours open circles below them; a dashed orange line marks 99.4 percent."}} tags=["hide-input"]
 ax = plt.subplots()[1]
@@ -294,6 +304,8 @@ seconds["source takes"] = (source / seconds["seconds"]).round(1)
 seconds
 
 # %% [markdown]
+# *Table 12.5. Seconds of training on our machine, for one epoch and for all, and how many times as long the source's training takes.*
+#
 # Where does the ratio of `fast` to `source` come from? Three changes, one after the other: how the same network is fed (`book` has the source's network), another network with larger batches, and the number of epochs. Their factors multiply.
 
 # %%
@@ -392,7 +404,7 @@ print(f"standard deviation of the first twenty seeds {percent[first].std():.3f},
 print(f"of the other {len(luck) - 20} {percent[~first].std():.3f}")
 
 # %% [markdown]
-# The last line is odd. The first twenty, those of the table at the top, scatter more than the rest, and we know no reason: the records show the same version, threads and processor. We looked because the table sets them apart, so no test can say fairly how odd it is; but who has twenty runs only may take such a spread for the truth.
+# The last line is odd. The first twenty, those of Table 12.2, scatter more than the rest, and we know no reason: the records show the same version, threads and processor. We looked because the table sets them apart, so no test can say fairly how odd it is; but who has twenty runs only may take such a spread for the truth.
 #
 # (Variances add up, standard deviations do not; hence the share of the *variance*.) A part of what makes one seed look better than another would be gone on another 10,000 digits. Averaging over seeds makes both smaller. It leaves what all networks share: these 10,000 digits may be easier or harder than others. Against that only more test digits help (*The run*, exercise 3, which finds 0.07 for it; here all networks read the same digits, most of which none gets wrong).
 #
@@ -418,7 +430,7 @@ print(f"the three variances together: {times:.2f} times that of all")
 chances.round(3)
 
 # %% [markdown]
-# *(Table: standard deviations of the test accuracy in points, with their 95 % intervals for bell-shaped numbers, and digits of 10,000 on which two runs of a kind disagree.)*
+# *Table 12.6. Standard deviations of the test accuracy in points, with their 95 % intervals for bell-shaped numbers, and digits of 10,000 on which two runs of a kind disagree.*
 #
 # None of the three is *the* cause. Each alone, with the other two held, gives about two thirds of the spread, and their intervals overlap. Whether the variances add up these runs cannot say, since none of them is known to better than a third or so. The last column is clearer: a run with its digits in another order differs from its sister on three quarters as many digits
 # as one in which everything is drawn anew, and with other first weights on a few more (which has no interval here). A training is like the weather: whatever gives the first small push, the days after it are others. So even with two of the three kinds held, most of the luck is left.
@@ -475,6 +487,9 @@ on_test = 100 * groups["test_accuracy"].mean()
 without["on test digits"] = on_test[names] - on_test["fast, read once"]
 columns = ["verdict", "difference", "on test digits", "p by Welch, Holm"]
 without[[*columns, "times as long"]].round(2)
+
+# %% [markdown]
+# *Table 12.7. What each change of `fast` does: the verdict, the differences on all unseen digits and on the test digits in points, the p-value, and how many times as long the training takes.*
 
 # %% mystnb={"image": {"alt": "A row for each trick that was taken away, with the difference from the recipe fast and its interval. Two rows at the bottom, rotated, scaled, moved and constant rate, have orange triangles that point down, with intervals below zero. The other eight have black dots, with intervals that hold zero; a grey band marks differences below 0.05 points."}} tags=["hide-input"]
 in_order = without.sort_values("difference", ascending=False)

@@ -175,6 +175,9 @@ pd.DataFrame({
                               for name, group in groups.items()},
 }).rename_axis("wrong for")
 
+# %% [markdown]
+# *Table 13.1. How many test digits are wrong for how many of the networks, and their share of all mistakes.*
+
 # %% mystnb={"image": {"alt": "A bar for each number of networks: how many test digits are wrong for that many of them. Most digits with a mistake are wrong for only a few networks; a long tail reaches to a small group at the right that is wrong for all."}} tags=["hide-input"]
 plt.hist(counts, bins=np.arange(0.5, networks + 1), color=plotting.BLUE)
 plt.yscale("log")
@@ -443,6 +446,9 @@ limits = pd.DataFrame(
 limits.round(1).rename_axis("one in ten misread at")
 
 
+# %% [markdown]
+# *Table 13.2. Where one network of each recipe begins to misread one digit in ten: angles in degrees, shift in pixels, and noise as a standard deviation, of 255.*
+
 # %% tags=["nbval-ignore-output"]
 def inverted(images, wanted):
     return 255 - images if wanted else images
@@ -451,6 +457,8 @@ def inverted(images, wanted):
 accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 
 # %% [markdown]
+# *Table 13.3. Digits read right, in percent, by one network of each recipe, as they are and inverted.*
+#
 # A small turn and a shift of a pixel or two cost none of them much. Beyond that the networks part: those that have seen turned digits bear more turning. What a network has *not* seen it may bear or not, and its test accuracy does not say: look at the column *noise*, and at the digits with ink and paper exchanged. Whether such a difference
 # belongs to the recipe or to this one seed, one network of each cannot tell; the way to find out is in [Is the advice true?](11-is-the-advice-true.ipynb): more seeds.
 #

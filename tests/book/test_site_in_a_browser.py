@@ -49,5 +49,7 @@ def test_a_page_shows_by_itself(visit, page):
         tab.wait_for_function(f"document.documentElement.dataset.theme == '{scheme}'")
         sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert tab.evaluate(sideways) == 0, f"the page scrolls sideways at {width} pixels"
+        numbers = "[...document.querySelectorAll('.formula .number')].map(n => n.getBoundingClientRect().right)"
+        assert max(tab.evaluate(numbers), default=0) <= width, f"the number of a formula is out of sight at {width}"
     assert not failures
     assert not [url for url in requests if not url.startswith(("file:", "data:"))]

@@ -4,13 +4,14 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from docutils import nodes
-from test_book import BOOK, CHAPTERS, article
+from test_book import BOOK, CHAPTERS, PAGES, article
 
 from cellgrad.trials.records import shipped_records
 
@@ -123,16 +124,63 @@ def test_every_chapter_is_on_the_map_and_needs_what_it_says(site):
     assert found["03-its-derivatives"][1] == {"01-the-network", "02-slopes"}
 
 
+def numbered(chapter: str) -> dict[str, list[str]]:
+    """The numbers of a chapter's figures, tables and equations, in their order."""
+    found = {"Figure": [], "Table": [], "equation": []}
+    caption_or_tag = r"^\*(Figure|Table) (\d+\.\d+)\. |\\tag\{(\d+\.\d+)\}"
+    for kind, number, tag in re.findall(caption_or_tag, "\n".join(texts(chapter)), flags=re.M):
+        found[kind or "equation"].append(number or tag)
+    return found
+
+
+def places(chapter: str) -> set[str]:
+    """What its figures, tables and equations are called in addresses."""
+    return {f"{kind}-{n}".lower().replace(".", "-") for kind, numbers in numbered(chapter).items() for n in numbers}
+
+
 @pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
-def test_every_caption_can_be_linked_to_and_every_mention_is_a_link(site, chapter):
+def test_numbers_follow_one_another(chapter):
+    for numbers in numbered(chapter).values():
+        assert numbers == [f"{int(chapter[:2])}.{n}" for n in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
+def test_what_has_a_number_can_be_linked_to_and_every_mention_is_a_link(site, chapter):
     html = article(site / f"{chapter}.html")
-    captions = re.findall(r"^\*((?:Figure|Table) [\d.]+)\. ", "\n".join(texts(chapter)), flags=re.M)
-    for caption in captions:
-        name = caption.lower().replace(" ", "-").replace(".", "-")
-        assert html.count(f'id="{name}"') == 1
+    assert {name: html.count(f'id="{name}"') for name in places(chapter)} == dict.fromkeys(places(chapter), 1)
+    shown = re.findall(r'<div class="formula numbered".*?<span class="number">\((.*?)\)</span></div>', html)
+    assert shown == numbered(chapter)["equation"]
     plain = re.sub(r'<p class="caption.*?</p>|<a [^>]*>.*?</a>|<pre.*?</pre>|<h\d.*?</h\d>', "", html, flags=re.S)
     plain = re.sub(r"<script.*?</script>|<[^>]*>", "", plain, flags=re.S)
-    assert not re.search(r"\bFigure \d+\.\d+", plain)
+    assert not re.search(r"\b(Figure|Table|[Ee]quation)\s\(?\d+\.\d+", plain)
+
+
+def test_links_to_numbers_lead_to_them_and_every_equation_is_referred_to(site):
+    links = {
+        (other or page, name)
+        for page in PAGES
+        for other, name in re.findall(
+            r'href="(?:([\w-]+)\.html)?#((?:figure|table|equation)-\d+-\d+)"', article(site / f"{page}.html")
+        )
+    }
+    there = {(chapter.stem, name) for chapter in CHAPTERS for name in places(chapter.stem)}
+    assert links <= there
+    assert not {name for _, name in there - links if name.startswith("equation")}
+
+
+@pytest.mark.parametrize("chapter", [path.stem for path in CHAPTERS])
+def test_a_table_has_its_caption_below_and_a_caption_its_table_above(chapter):
+    cells = json.loads((BOOK / f"{chapter}.ipynb").read_text(encoding="utf-8"))["cells"]
+    for cell, below in pairwise(cells):
+        shown = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
+        rows = shown.partition("<tbody>")[2].count("<tr") if "dataframe" in shown else 0
+        text = "".join(below["source"]) if below["cell_type"] == "markdown" else ""
+        captioned = text.startswith("*Table ")
+        assert captioned or rows < 4 or "hide-output" in cell["metadata"].get("tags", ()), cell["source"]
+        assert rows or not captioned, text
+        after_tables = re.findall(r"^\|.*\n\s*^(?!\|)(.*)", text, flags=re.M)
+        assert all(line.startswith("*Table ") for line in after_tables), text
+        assert len(re.findall(r"^\*Table ", text, flags=re.M)) == len(after_tables) + captioned, text
 
 
 def test_folded_cells_say_what_is_in_them(site):
