@@ -338,7 +338,7 @@ names = [f"{row.front}, then {row.back}" for row in same_shape.itertuples()]
 same_shape[["parameters", "multiplications"]].set_axis(names).map("{:,}".format)
 
 # %% [markdown]
-# *Table 8.2. Parameters, and multiplications for one digit, of the networks within the demands that have the source's shape, by their channels before and behind the pool.*
+# *Table 8.2. Parameters, and multiplications for one digit, of the networks that meet the demands in the source's shape, by their channels before and behind the pool.*
 #
 # The source's network, 8 and 16 channels, is one of these rows, well inside the budget. What the demands leave open, and no arithmetic can answer, is which of these
 # networks reads best. That takes training.
