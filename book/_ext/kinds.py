@@ -91,7 +91,8 @@ def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 page = places[name]
                 address = ("" if page == docname else app.builder.get_relative_uri(docname, page)) + f"#{name}"
                 pieces += [nodes.Text(text[end : match.start()])]
-                pieces += [nodes.reference("", match[0], internal=True, refuri=address)]
+                together = match[0].replace(" ", "\u00a0")
+                pieces += [nodes.reference("", together, internal=True, refuri=address)]
                 end = match.end()
         if pieces:
             text.parent.replace(text, [*pieces, nodes.Text(text[end:])])

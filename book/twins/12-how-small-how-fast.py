@@ -489,7 +489,7 @@ columns = ["verdict", "difference", "on test digits", "p by Welch, Holm"]
 without[[*columns, "times as long"]].round(2)
 
 # %% [markdown]
-# *Table 12.7. What each change of `fast` does: the verdict, the differences on all unseen digits and on the test digits in points, the p-value, and how many times as long the training takes.*
+# *Table 12.7. What each change of `fast` does: the verdict, the differences on all unseen digits and on the test digits in points, the p-value, and how many times as long an epoch takes.*
 
 # %% mystnb={"image": {"alt": "A row for each trick that was taken away, with the difference from the recipe fast and its interval. Two rows at the bottom, rotated, scaled, moved and constant rate, have orange triangles that point down, with intervals below zero. The other eight have black dots, with intervals that hold zero; a grey band marks differences below 0.05 points."}} tags=["hide-input"]
 in_order = without.sort_values("difference", ascending=False)
