@@ -1,6 +1,7 @@
 """`what-needs-what`: the chapters as a map, an arrow from each to those that build on it.
 
-It is read from the chapters themselves: from the links in the paragraph that begins with **You need**.
+It is read from the chapters themselves: from the links in the paragraph that begins with **You need**, as far as
+"; for", behind which stands what a single exercise needs.
 """
 
 import json
@@ -13,7 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-WIDTH, HEIGHT, ACROSS, DOWN = 124, 62, 148, 96
+WIDTH, HEIGHT, ACROSS, DOWN = 106, 52, 117, 76
 COLOURS = ("#0072b2", "#e69f00", "#009e73")
 
 
@@ -25,7 +26,7 @@ def chapters(book: Path) -> dict[str, tuple[str, set[str]]]:
         text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
         title = re.search(r"^# (.+)$", text, flags=re.M)[1]
         needs = re.search(r"\*\*You need\*\*(.*?)(?:\n\n|\Z)", text, flags=re.S)
-        links = set(re.findall(r"\(([\w-]+)\.ipynb", needs[1])) if needs else set()
+        links = set(re.findall(r"\(([\w-]+)\.ipynb", needs[1].partition("; for ")[0])) if needs else set()
         found[path.stem] = title, {link for link in links if link < path.stem}
     return found
 
@@ -45,19 +46,16 @@ def direct(needs: dict[str, set[str]]) -> set[tuple[str, str]]:
 
 
 def places(needs: dict[str, set[str]], parts: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """Column and row of each chapter: right of all that it needs, in the row of its part or one below."""
+    """Column and row of each chapter: below all that it needs, in the column of its part or, if taken, the nearest."""
 
     def depth(name: str) -> int:
         return 1 + max(map(depth, needs[name]), default=-1)
 
     taken: dict[tuple[int, int], str] = {}
-    for part in sorted(set(parts.values())):
-        first = max((row for _, row in taken), default=-1) + 1
-        for name in (name for name in needs if parts[name] == part):
-            row = first
-            while (depth(name), row) in taken:
-                row += 1
-            taken[depth(name), row] = name
+    for name in sorted(needs, key=lambda name: parts[name]):
+        row = depth(name)
+        free = (column for column in range(len(needs)) if (column, row) not in taken)
+        taken[min(free, key=lambda column: abs(column - parts[name])), row] = name
     return {name: place for place, name in taken.items()}
 
 
@@ -70,17 +68,17 @@ def drawing(found: dict[str, tuple[str, set[str]]], parts: dict[str, int]) -> st
     shapes = []
     for one, other in sorted(direct(needs)):
         (x, y), (u, v) = where[one], where[other]
-        start, end = (x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2), (u * ACROSS - 3, v * DOWN + HEIGHT / 2)
-        bend = (end[0] - start[0]) / 2
-        leave = start[0] + bend, start[1]
-        if u - x > 1 and v > y:  # a box stands between them: below it, not behind it
-            start = x * ACROSS + WIDTH / 2, y * DOWN + HEIGHT
-            leave = start[0], end[1]
-        curve = f"M{start[0]} {start[1]}C{leave[0]} {leave[1]} {end[0] - bend} {end[1]} {end[0]} {end[1]}"
+        start, end = (x * ACROSS + WIDTH / 2, y * DOWN + HEIGHT), (u * ACROSS + WIDTH / 2, v * DOWN - 3)
+        bend = (end[1] - start[1]) / 2
+        leave = start[0], start[1] + bend
+        if v - y > 1 and u > x:  # a box stands between them: beside it, not behind it
+            start = x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2
+            leave = end[0], start[1]
+        curve = f"M{start[0]} {start[1]}C{leave[0]} {leave[1]} {end[0]} {end[1] - bend} {end[0]} {end[1]}"
         shapes.append(f'<path fill="none" stroke="#777" d="{curve}" marker-end="url(#arrow)"/>')
     for name, (title, _) in found.items():
         x, y = where[name][0] * ACROSS, where[name][1] * DOWN
-        lines = textwrap.wrap(f"{int(name[:2])} {title}", 17)
+        lines = textwrap.wrap(f"{int(name[:2])} {title}", 16)
         top = y + HEIGHT / 2 + 5 - 8 * (len(lines) - 1)
         words = "".join(f'<tspan x="{x + WIDTH / 2}" y="{top + 16 * n}">{line}</tspan>' for n, line in enumerate(lines))
         colour = COLOURS[parts[name]]
