@@ -377,6 +377,9 @@ class Deadly(Recipe):
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_a_process_that_dies_does_not_stop_the_rest(few, tmp_path, monkeypatch):
     monkeypatch.setenv("MARKS", str(tmp_path))
+    # As on a busy machine: a process takes longer to start than Dask would wait for it.
+    settings = engines.dask().dask.config.config
+    monkeypatch.setitem(settings["distributed"]["deploy"], "lost-worker-timeout", "1ms")
     always, once = (Deadly(name, TINY.network, epochs=1, learning_rate=rate) for name, rate in DEADLY)
     asked = study(always, once, TINY)
     outcome = run(asked, few, workers=2)

@@ -42,6 +42,9 @@ TRIES = 2  # of a task whose process dies
 _LOCAL = {
     # Dask blames every task that waits for a process that dies; the one that killed it is found by counting its starts.
     "distributed.scheduler.allowed-failures": 10**6,
+    # What takes the place of a dead process may start slowly on a busy machine. Dask would give it up after 15 seconds,
+    # end it with the task that it has begun, and wait for ever where none is left.
+    "distributed.deploy.lost-worker-timeout": 10**9,
     "distributed.nanny.pre-spawn-environ": {"DASK_LOGGING__DISTRIBUTED": "critical"},
 }
 
@@ -72,15 +75,16 @@ def _processes(count: int) -> Iterator[LocalCluster]:
         resource_tracker.ensure_running()  # now: when it starts, it makes its thread hear Ctrl-C again
         # Ctrl-C reaches all processes of a terminal. Those that are started in here, and those that will take the place
         # of dead ones, inherit that it is blocked; this one hears it, if only when they have started or ended.
-        with dask.config.set(_LOCAL), _without_control_c():
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
-        yield cluster
+        with dask.config.set(_LOCAL):
+            with _without_control_c():
+                cluster = LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    memory_limit=0,
+                    dashboard_address=None,
+                    silence_logs=logging.CRITICAL,
+                )
+            yield cluster
     finally:
         if cluster:
             with _without_control_c():
