@@ -184,9 +184,11 @@ def torchvision_model(name):
     """A classifier with whatever weights its memory held: only shapes matter, and drawing numbers takes minutes."""
     torchvision = import_torchvision()
     draws = [draw for draw in vars(nn.init) if draw.endswith("_") and not draw.startswith("_")]
+    # Attention's module has names of its own for those it draws by.
+    homes = [(home, draw) for home in (nn.init, nn.modules.activation) for draw in draws if hasattr(home, draw)]
     with pytest.MonkeyPatch.context() as patch:
-        for draw in draws:
-            patch.setattr(nn.init, draw, lambda tensor, *_, **__: tensor)
+        for home, draw in homes:
+            patch.setattr(home, draw, lambda tensor, *_, **__: tensor)
         options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
         return torchvision.models.get_model(name, weights=None, **options)
 

@@ -124,6 +124,8 @@ class Reach:
 
     def moves(self, units: int) -> bool:
         """Whether some of these units see something else than others."""
+        if len(self.low) == 1:  # most often, and asked so often that it must be quick
+            return bool(self.advance) and units > 1 and bool(np.isfinite(self.low[0]))
         low, high = self.at(np.arange(min(units, 2 * len(self.low) + 1)))
         low, high = low[np.isfinite(low)], high[np.isfinite(high)]
         return len(low) > 0 and bool(low.min() != low.max() or high.min() != high.max())

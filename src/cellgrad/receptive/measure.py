@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from cellgrad.layers import Layer, build, image_size
 from cellgrad.receptive.interval_operations import FieldOperations
-from cellgrad.receptive.intervals import image
+from cellgrad.receptive.intervals import Fields, image
 from cellgrad.receptive.operations import Geometry, Operations, Widths
-from cellgrad.receptive.trace import Step, Trace, follow
+from cellgrad.receptive.trace import Step, Trace, follow, follow_together
 
 # A sum of positive terms keeps every dependency far above this; what torchvision masks out, with a weight of e⁻¹⁰⁰, is
 # far below.
@@ -179,9 +179,9 @@ def as_module(module: Module, input_size: Sequence[int]) -> nn.Module:
     return build(module, tuple(input_size))
 
 
-def _fields(module: nn.Module, input_size: Sequence[int], clipped: bool) -> Trace:
+def _fields(input_size: Sequence[int], clipped: bool) -> tuple[FieldOperations, Fields]:
     pixels = image(image_size(input_size), clipped)
-    return follow(module, input_size, FieldOperations(pixels), pixels)
+    return FieldOperations(pixels), pixels
 
 
 Box = tuple[tuple[int, int], ...]
@@ -203,11 +203,11 @@ def _by_gradient(module: Module, input_size: Sequence[int]) -> tuple[Trace, Call
     module = as_module(module, input_size)
     with torch.inference_mode(False), torch.enable_grad():
         pixels = torch.zeros(1, *image_size(input_size), requires_grad=True)
-        trace = follow(module, input_size, DependenceOperations(), pixels)
-    fields = _fields(module, input_size, False).rows
+        ways = (DependenceOperations(), pixels), _fields(input_size, clipped=False)
+        trace, fields = follow_together(module, input_size, *ways)
 
     def box_of(place: int) -> Box:
-        index = tuple(slice(None) if i is None else i for i in fields[place].result.centre_index())
+        index = tuple(slice(None) if i is None else i for i in fields.rows[place].result.centre_index())
         with torch.inference_mode(False), torch.enable_grad():
             unit = trace.rows[place].result[index].sum()
             (gradient,) = torch.autograd.grad(unit, pixels, retain_graph=True)
@@ -237,7 +237,7 @@ def _by_arithmetic(
     """The rows of a module, and what a unit of a row sees of the real image."""
     module = as_module(module, input_size)
     # Where the positions are shows on the endless image; on the real one, its border moves some fields.
-    endless, real = (_fields(module, input_size, clipped) for clipped in (False, True))
+    endless, real = follow_together(module, input_size, *(_fields(input_size, clipped) for clipped in (False, True)))
 
     def box_of(place: int, unit: Unit) -> Box:
         step = endless.rows[place]
@@ -279,7 +279,8 @@ def context(module: Module, input_size: Sequence[int], layer: str | None = None)
     from cellgrad.receptive.table import receptive_field
 
     module, axes = as_module(module, input_size), len(input_size) - 1
-    row = receptive_field(module, tuple(input_size)).iloc[_fields(module, input_size, False).place(layer)]
+    place = follow(module, input_size, *_fields(input_size, clipped=False)).place(layer)
+    row = receptive_field(module, tuple(input_size)).iloc[place]
     size, start = (value if isinstance(value, tuple) else (value,) * axes for value in (row["size"], row["start"]))
     sides = tuple(
         (None, None) if first is None else (s / 2 - first, first + s / 2 - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
@@ -102,3 +102,64 @@ class Operations(Protocol):
 
     def join(self, values: Sequence[Any], dim: int) -> Any:
         """Concatenation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """What several operations know of one tensor, a value each."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As a tensor's, and the same for all."""
+        return tuple(self.values[0].shape)
+
+
+class Together:
+    """Several `Operations` on one walk through a network, since the walk is what takes time; each has its own values.
+
+    geometry, note: those of the first. outputs: as in `Operations`.
+    """
+
+    outputs: tuple[int, ...] = ()
+
+    def __init__(self, *each: Operations) -> None:
+        self.each = each
+
+    def __getattr__(self, name: str) -> Callable[..., Several]:
+        def method(*arguments: Any, **options: Any) -> Several:
+            results = []
+            for place, operations in enumerate(self.each):
+                own = [_own(argument, place) for argument in arguments]
+                results.append(getattr(operations, name)(*own, **options))
+            return Several(tuple(results))
+
+        return method
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """What the row says of the window."""
+        return self.each[0].geometry
+
+    @geometry.setter
+    def geometry(self, geometry: Geometry | None) -> None:
+        for operations in self.each:
+            operations.geometry = geometry
+
+    @property
+    def note(self) -> str:
+        """What the row says besides."""
+        return self.each[0].note
+
+    @note.setter
+    def note(self, note: str) -> None:
+        for operations in self.each:
+            operations.note = note
+
+
+def _own(argument: Any, place: int) -> Any:
+    """An argument as the operations in this place know it."""
+    if isinstance(argument, list):
+        return [_own(part, place) for part in argument]
+    return argument.values[place] if isinstance(argument, Several) else argument

@@ -24,7 +24,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from cellgrad.receptive.operations import Geometry, Operations, UntraceableError
+from cellgrad.receptive.operations import Geometry, Operations, Several, Together, UntraceableError
 from cellgrad.receptive.rules import Constant, find_rule, module_rule
 from cellgrad.receptive.rules.windows import misfit
 
@@ -298,7 +298,10 @@ class Walk(TorchFunctionMode):
             if "inplace" in real_kwargs:
                 real_kwargs["inplace"] = False
             try:
-                real = function(*real_args, **real_kwargs)
+                if rule.kind == "batch_norm" and args and _fits_norm(*real_args, **real_kwargs):
+                    real = torch.empty_like(real_args[0])
+                else:
+                    real = function(*real_args, **real_kwargs)
             except NotImplementedError as error:
                 raise UntraceableError(f"{name} cannot run without memory") from error
             except (RuntimeError, ValueError) as error:
@@ -378,6 +381,22 @@ def _put_back(target: torch.Tensor, index: Any, value: Any) -> None:
         target._cellgrad_mark = replace(mark, version=_version(target))
 
 
+def _fits_norm(
+    x: torch.Tensor,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    *_: Any,
+    **__: Any,
+) -> bool:
+    """Whether a batch norm surely leaves shape and type alone; torch itself, without memory, takes long to say so."""
+    given = (running_mean, running_var, weight, bias)
+    fits = (part is not None and part.shape == x.shape[1:2] and part.dtype == x.dtype for part in given)
+    return not training and x.numel() > 0 and all(fits)
+
+
 def _without_places(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     """The arguments of Tensor.to and its like without a device; a tensor to be like gives its type alone."""
     rest = [arg for arg in args[1:] if not isinstance(arg, torch.device | str | int | None)]
@@ -447,6 +466,16 @@ def follow(module: nn.Module, input_size: Sequence[int], operations: Operations,
     if any(mark is None for mark in marks):
         raise UntraceableError(f"{kind}: its output comes from where it cannot be followed; pass the unscripted module")
     return _arranged(walk, [mark.sources for mark in marks], kind)
+
+
+def follow_together(module: nn.Module, input_size: Sequence[int], *ways: tuple[Operations, Any]) -> list[Trace]:
+    """What `follow` gives for each of several operations, each with its image, from running the module once."""
+    operations: Any = Together(*(each for each, _ in ways))
+    trace = follow(module, input_size, operations, Several(tuple(image for _, image in ways)))
+    return [
+        Trace([replace(row, result=row.result.values[place]) for row in trace.rows], trace.ends)
+        for place in range(len(ways))
+    ]
 
 
 def _result_tensors(output: Any) -> list[torch.Tensor]:

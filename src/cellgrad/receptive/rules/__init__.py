@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from cellgrad.receptive.intervals import Fields
-from cellgrad.receptive.operations import Operations, UntraceableError
+from cellgrad.receptive.operations import Operations, Several, UntraceableError
 
 # Keywords that torch takes for one another.
 _SYNONYMS = {
@@ -120,7 +120,7 @@ def module_rule(module: nn.Module) -> tuple[str, Callable[..., Any]] | None:
 
 def is_value(value: Any) -> bool:
     """Whether this is what flows along a network, and not a constant, a number or a setting."""
-    return isinstance(value, Fields | torch.Tensor)
+    return isinstance(value, Fields | Several | torch.Tensor)
 
 
 def values_in(*arguments: Any) -> Iterator[Any]:
