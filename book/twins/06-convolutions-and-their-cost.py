@@ -50,7 +50,7 @@ plotting.use_house_style()
 # %% [markdown]
 # ## A digit is a table of numbers
 #
-# The picture is a nine that somebody wrote, one of the 70,000 handwritten digits of a data set named MNIST: 60,000 to learn from, the *training digits*, and 10,000 to be tested on, the *test digits*. (The book carries a sample of 5,000.) It has 28 rows and 28 columns of numbers, each from 0 (paper) to 255 (full ink).
+# The picture is a nine that somebody wrote, one of the 70,000 handwritten digits of a data set named MNIST: 60,000 to learn from, the *training digits*, and 10,000 to be tested on, the *test digits*. (The book carries a sample: 4,000 of the one and 1,000 of the other.) It has 28 rows and 28 columns of numbers, each from 0 (paper) to 255 (full ink).
 
 # %%
 digit = mnist.sample().train.images[3].numpy().astype(float)
@@ -125,6 +125,8 @@ plt.show()
 # %% [markdown]
 # *Figure 6.2. Nine weights find the upright edges. Framed in green: our patch, and the number that it gave. Red where a stroke ends on its right-hand side, blue where it begins on its left-hand side. Flat strokes leave hardly a trace.*
 #
+# Each number of the result is a [unit](glossary.md#term-unit) in the sense of Part I: a weighted sum. Only its inputs are nine pixels, and all units share their weights.
+#
 # ### The same, as windows
 #
 # Four loops in Python are slow. NumPy can show us all 3 × 3 windows of the image at once, without copying anything: a table with four axes, where the first two say *which* window and
@@ -164,7 +166,7 @@ print(np.sum(theirs == edges), "of", edges.size, "numbers are the same")
 # ## The same with a dense layer
 #
 # In a *dense* layer each output has a weight for every input, as in Part I. A convolution is a weighted sum of pixels too, so a dense layer could compute it. Which weights would it need?
-# We can find out by asking: give the convolution an image with a single pixel of ink, and what comes out are the weights by which this pixel goes into each output. Doing that for
+# We can find out by asking: give the convolution an image in which one pixel is 1 and all others are 0. Then every output is the weight with which this pixel enters it: one column of the table. Doing that for
 # every pixel gives the whole table, a column for each pixel. What do you expect to see in it?
 
 # %% tags=["core"]
@@ -192,7 +194,7 @@ right.set_title("its row 30, as an image")
 plt.show()
 
 # %% [markdown]
-# *Figure 6.3. The dense twin of our convolution. The ticks mark where a new row of pixels begins. Each row of the table (the green one, for example), folded back into an image, is
+# *Figure 6.3. The dense twin of our convolution. Three bands, one for each row of the kernel; in each a plus and, two pixels on, a minus. The ticks mark where a new row of pixels begins. Each row of the table (the green one, for example), folded back into an image, is
 # the kernel at one place and paper everywhere else.*
 #
 # Nearly all weights are zero, because an output looks at its neighbourhood only. The others are the same few numbers over and over, because
@@ -209,7 +211,7 @@ print(f"{dense.size:,} / {kernel.size} = {dense.size / kernel.size:,.0f}")
 # ## Padding, stride, dilation
 #
 # Three numbers say how the kernel moves. [Padding](glossary.md#term-padding) puts a border of empty pixels around the image, so that the result need not shrink. [Stride](glossary.md#term-stride) is how far
-# the kernel moves each time. [Dilation](glossary.md#term-dilation) pulls the kernel's *taps* apart, which are the places of its weights. Before you read on: how wide is the result in each of the four pictures?
+# the kernel moves each time. [Dilation](glossary.md#term-dilation) pulls the kernel's *taps* apart, which are the places of its weights: with dilation $d$, neighbouring taps are $d$ pixels apart. The plain case is padding 0, stride 1 and dilation 1. Before you read on: how wide is the result in each of the four pictures?
 
 # %% mystnb={"image": {"alt": "Four grids of seven by seven pixels with a 3 by 3 kernel on them at two neighbouring positions, blue dots and orange rings. Plain: the positions are one pixel apart. Padding 1: a dotted border of empty pixels, the kernel begins in the border. Stride 2: the positions are two pixels apart. Dilation 2: the nine taps spread over five by five pixels."}} tags=["hide-input"]
 cases = {"plain": {}, "padding 1": {"padding": 1},
@@ -262,10 +264,10 @@ figures.window()
 # ## ReLU and pooling
 #
 # Two more operations have no weights at all. A [ReLU](glossary.md#term-ReLU) keeps positive numbers and turns negative ones into zero, so that of our edges only
-# the right-hand ones remain. It takes the part of the sigmoid from Part I: without something that bends between them, two weighted sums in a row are only another weighted sum.
+# the right-hand ones remain. It does here what the sigmoid did in Part I: without something that bends between them, two weighted sums in a row are only another weighted sum.
 #
 # A [max-pool](glossary.md#term-max-pool) has a window too, but instead of adding up it keeps the largest number in it. With a 2 × 2 window and stride 2 the windows lie side by side, and the image shrinks to half its
-# size each way. What is kept is *that* something was found there, and roughly where.
+# size each way. What is kept is *that* something was found there, and roughly where. An *average pool* keeps the mean of its window instead; a *global* one has the whole image as its window.
 
 # %% tags=["core"]
 found = np.maximum(edges, 0)
@@ -380,8 +382,7 @@ same = np.isclose(convolved.numpy(), pixel_by_pixel)
 print(same.sum(), "of", same.size, "numbers are the same")
 
 # %% [markdown]
-# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* a dense layer. The network that this book starts from ends so: it makes ten numbers of the 32 that are left of the image, a *score* for each of the digits 0 to 9, and the largest score is its answer. The
-# network that this book starts from ends in this way.
+# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* a dense layer. The network that this book starts from ends like this: of the 32 numbers that are left of the image it makes ten, a *score* for each of the digits 0 to 9, and the largest score is its answer.
 #
 # ## The source's sentences
 #
@@ -437,12 +438,12 @@ print("kept:", {name: tuple(b.shape) for name, b in norm.named_buffers()})
 
 
 # %% [markdown]
-# (The fifth entry, without an axis, counts batches.)
+# (PyTorch calls $\gamma$ *weight* and $\beta$ *bias*. The fifth entry, without an axis, counts batches.)
 #
 # ### What batch norm costs once the network is trained
 #
 # Then the four numbers are fixed, and together they are one multiplication and one addition for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
-# $a$, and a bias that collects what all the $b$ add up to.
+# $a$, and a bias that collects what all the $b$ add up to. (Padding puts zeros around what batch norm has already shifted: at the border some of the $b$ are missing, and no single bias can be right for all places.)
 
 # %% tags=["core"]
 def swallow(kernels, gamma, beta, mean, variance, tiny=1e-5):

@@ -39,6 +39,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binomtest
 
 from cellgrad import check, mnist, plotting, receptive
 from cellgrad.layers import SOURCE, batch_norm, block, build, conv, max_pool
@@ -50,7 +51,7 @@ plotting.use_house_style()
 # %% [markdown]
 # ## How much must a unit see?
 #
-# What do 3, 7, 12 or 20 pixels of a handwritten digit look like? Here are squares of these sizes around one place in the nine from the last chapter.
+# What do 3, 7, 12 or 20 pixels of a handwritten digit look like? Here are squares of these sizes around one place in the nine from the previous chapter.
 
 # %% mystnb={"image": {"alt": "Four crops of a handwritten nine around the same place on the left side of its loop. 3 by 3 pixels: an edge between ink and paper. 7 by 7: a bent piece of a stroke with paper on both sides. 12 by 12: most of the loop. 20 by 20: the whole nine but for its foot."}} tags=["hide-input"]
 data = mnist.sample()
@@ -69,13 +70,14 @@ area = ink.sum(dim=(1, 2))
 framed = torch.nn.functional.pad(ink, (1, 1, 1, 1))
 outline = (framed[:, 1:] != framed[:, :-1]).sum(dim=(1, 2))
 outline += (framed[:, :, 1:] != framed[:, :, :-1]).sum(dim=(1, 2))
+outline = outline * (np.pi / 4)  # stairs are longer than a slope: 4/π on average
 width = 2 * area / outline
 print(f"width of the strokes of {len(ink):,} digits:", end=" ")
 print(f"median {width.median():.1f} pixels, 95 % below {width.quantile(0.95):.1f}")
 
 
 # %% [markdown]
-# So a typical stroke is about two pixels wide by this estimate, and few are wider than three. (The true widths are a little larger, since a slanting outline is counted as stairs.) A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. That is what the
+# So a typical stroke is about two and a half pixels wide by this estimate, and nearly all digits have strokes narrower than four. A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. That is what the
 # source means when it calls 7 × 7 "enough for MNIST": the first layers collect edges and corners, and a whole one fits into seven pixels.
 #
 # ### The whole digit
@@ -140,7 +142,7 @@ shares = {name: f"{read_right(window):.1%}" for name, window in windows.items()}
 pd.Series(shares, name="read right").to_frame()
 
 # %% [markdown]
-# *Table 7.2. The share of digits that nearest neighbour reads right, by the part of the image that it looks at.*
+# *Table 7.2. The share of the sample's 1,000 test digits that nearest neighbour reads right, by the part of the image that it looks at.*
 #
 # To this reader the middle 20 × 20 pixels are as good as all 28 × 28, if not better. Is "better" more than chance? Look at the digits on which the two windows disagree:
 
@@ -152,9 +154,12 @@ for size in (20, 28):
 only_small, only_large = right[20] & ~right[28], right[28] & ~right[20]
 print("only 20 × 20 is right:", int(only_small.sum()), "digits;", end=" ")
 print("only 28 × 28 is right:", int(only_large.sum()))
+differ = int(only_small.sum() + only_large.sum())
+chance = binomtest(int(only_small.sum()), differ).pvalue
+print(f"{differ} tosses of a coin: as uneven in {chance:.0%} of cases")
 
 # %% [markdown]
-# A coin that is tossed as often comes out as unevenly now and then, so this is no difference to build on. But half a digit is clearly worse than a whole one. Two of those that the reader gets wrong when their lower half is covered:
+# A coin comes out as unevenly often enough, so this is no difference to build on. But half a digit is clearly worse than a whole one. Two of those that the reader gets wrong when their lower half is covered:
 
 # %% mystnb={"image": {"alt": "Two rows of three pictures. Left: a test digit whose lower half is hidden behind a grey bar. Middle: the training digit with the most similar upper half, a different digit. Right: the test digit uncovered."}} tags=["hide-input"]
 upper = nearest(windows["upper half only"])
@@ -176,13 +181,13 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 7.2. What partially hidden digits would be like. With such digits in the data set, no field would be too large, as any trace at the edge might help. There are none.*
+# *Figure 7.2. What partially hidden digits would be like. If such digits were in the data set, even a trace at the edge might help, and it would pay to look at everything. There are none.*
 #
 # ### Two doubts
 #
-# What we have seen lets us doubt two of these numbers. [Chapter 11](11-is-the-advice-true.ipynb) trains networks that ignore the advice. (Its first study had been run when we wrote these sentences, so they are explanations and no predictions; its next study is their test.)
+# What we have seen lets us doubt two of these numbers. [Chapter 11](11-is-the-advice-true.ipynb) trains networks that ignore the advice. (When we wrote this, its first study had already been run, so for that one these are explanations. Its second study comes later, and for it they are predictions.)
 #
-# - **At the end, 20 may do.** No digit is larger than 20 pixels. A field of 20 instead of 28 should cost nothing that shows; one of 12 should.
+# - **At the end, 20 may do.** The middle 20 × 20 pixels hold nearly all of the ink, though few of the digits whole (Table 7.1), and the simple reader reads them as well as the whole image (Table 7.2). A field of 20 instead of 28 should cost nothing that shows; one of 12 should.
 # - **Before the pool, 7 × 7 may not show.** It is the size at which a stroke with its bend fits in. But the layers *behind* the pool see larger pieces still, and can put together what the front did not. Pooling at 3, 5 or 9 pixels may turn out as good.
 #
 # Now to the numbers themselves: where do 7, 20 and 28 come from?
@@ -215,7 +220,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 7.3. Follow the lines down from the top: each 3 × 3 convolution adds one unit on each side. Behind the pool the units stand two pixels apart, so that one more on each side is two pixels more.*
+# *Figure 7.3. Follow the lines down from the top; at the right, how many pixels one unit of each row sees. Each 3 × 3 convolution adds one unit on each side. Behind the pool the units stand two pixels apart, so that one more on each side is two pixels more.*
 #
 # 3, 5, 7: each convolution adds two. The pool adds a single pixel, but behind it the next convolution adds four. And the neighbours' fields begin two pixels further instead of one.
 #
@@ -264,7 +269,7 @@ for depth, (kernel, stride) in enumerate(stack, start=1):
 # %% [markdown]
 # ## The source's network
 #
-# Here it is: three 3 × 3 convolutions with 8 channels, a max-pool, four with 16 channels and one with 32, and last a 1 × 1 convolution to ten scores. After each of the first seven stand a ReLU and a batch norm. In the package it is
+# Here it is: three 3 × 3 convolutions with 8 channels, a max-pool, four with 16 channels and one with 32, and last a 1 × 1 convolution to ten scores. After each of the first seven stand a ReLU and a batch norm, after the eighth a ReLU only. In the package it is
 # called `SOURCE`, and `block(8)` is a convolution to 8 channels with its ReLU and batch norm.
 
 # %% mystnb={"image": {"alt": "The source's network in three rows, drawn to scale as stacks of sheets. Input 28 by 28; conv1 to conv3 with 8 channels of 26, 24 and 22 pixels; the pool, 11 pixels; conv4 to conv7 with 16 channels of 9, 7, 5 and 3 pixels; conv8 with 32 channels of 1 pixel; scores with 10. Below each its parameters: 72, 576, 576, none, 1,152, three times 2,304, 4,608, 320."}} tags=["hide-input"]
@@ -321,7 +326,7 @@ for depth, row in enumerate(steps.itertuples(), start=1):
         print(f"counted pixels {min(counted)} to {max(counted)}")
 
 # %% [markdown]
-# (A pixel reaches to the number after its own: pixel 4 ends at 5.) How does the start move on? The window of unit 0 has its centre $d(k-1)/2$ units behind the first unit that it looks at, and each unit is worth a jump. Padding of $p$ lets the window begin $p$ units
+# (A pixel reaches to the number after its own: pixel 4 ends at 5.) How does the start move on? The window of unit 0 has its centre $d(k-1)/2$ units to the right of the first unit that it looks at, and each unit is worth a jump. Padding of $p$ lets the window begin $p$ units
 # earlier. So
 #
 # $$\text{start} \leftarrow \text{start} + \left(\tfrac{d(k - 1)}{2} - p\right) \cdot \text{jump}$$
@@ -369,6 +374,7 @@ pd.Series(fields, name="field").to_frame()
 # %% [markdown]
 # *Table 7.5. Size of the field at the end, in pixels, of eight convolutions with a pool at different places.*
 #
+# (The last one needs a larger image than ours: on 28 pixels its eighth convolution no longer fits.)
 # The earlier the pool, the wider the view at the end, and the sooner the fine detail is gone. That is the trade that the source's advice is about: 7 × 7 first, for whole strokes with their bends; then the pool.
 #
 # Could one do without a pool? Each 3 × 3 convolution without padding takes two pixels off the image, and 28 pixels allow thirteen of them:
@@ -413,8 +419,8 @@ print("1", *(f"+ {k - 1}·{j}" for k, j in zip(kernels, jumps)), "=", closed_for
 # %% [markdown]
 # ## Measured
 #
-# Everything so far is arithmetic about a plan. Now ask the network itself: which pixels *can* change this unit? Those for which its gradient is not
-# zero. There is one difficulty. In a real network a gradient may be zero by accident: contributions cancel, a ReLU is closed, a maximum is somewhere else. So we measure on a twin that has the same windows, but all its weights are one, a sum stands in the place of the maximum, and there is no
+# Everything so far is arithmetic about a plan. Now ask the network itself: which pixels *can* change this unit? Nudge a pixel and watch the unit: the pixel is in the field if the derivative of the unit by the pixel is not
+# zero. (So far we took derivatives of the loss by weights; PyTorch takes them of any number by any other.) There is one difficulty. In a real network such a derivative may be zero by accident: contributions cancel, a ReLU is closed, a maximum is somewhere else. So we measure on a twin that has the same windows, but all its weights are one, a sum stands in the place of the maximum, and there is no
 # ReLU. There nothing can cancel, and what remains is the wiring.
 
 # %% tags=["core"]
@@ -565,8 +571,9 @@ print(f"predicted {predicted:.2f}, measured with weights of one {measured:.2f}")
 
 
 # %% [markdown]
-# Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits (normalised: the mean of all MNIST's pixels is taken off and their deviation divided out, so that paper becomes a negative number). Which gradient do we take? The network gives ten scores. Added up plainly, their effects might cancel, so we give each a random sign, +1 or −1, add up, and take the gradient of that
-# sum by the pixels. Signs of gradients mean nothing here, so we square, and average over 200 digits. Squares suit random weights: where contributions have random signs, it is again their *variances* that add. The figure to touch, above, draws the mean of these squares for any unit: choose *how much they do, with random weights*, and read σ beside the digit.
+# Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits (normalised: the mean of all MNIST's pixels is taken off and their standard deviation, the σ of all of them, divided out, so that paper becomes a negative number).
+#
+# The network has ten scores, and we want one number to differentiate. Their plain sum might cancel, so we add them with random signs, +1 or −1. Of each pixel's derivative only the size counts, so we square it, and average over 200 images. (Why the square? Where contributions have random signs it is again their *variances* that add, so that the prediction above carries over.) We do it twice: for 200 digits, and for 200 images of *noise*, in which each pixel is a random number.
 
 # %% tags=["core"]
 def influence(model, images):
@@ -603,6 +610,8 @@ measured.agg(["mean", "std"]).T.round(2)
 # %% [markdown]
 # *Table 7.9. Width σ of what counts in the field, in pixels: mean and standard deviation over the random networks, for digits and for noise.*
 #
+# (The figure to touch, above, draws the mean of these squares for any unit: choose *how much they do, with random weights*, and read σ beside the digit.)
+#
 # Predicted 3.95. On noise, ten random networks measure close to that in both directions. On digits it is right downwards, and about a third of a pixel less across. Only the ReLUs and the maximum let a gradient depend on the image at all, so the difference comes from them. A likely reason, which we have not tested, is that digits are narrower than they are high, so that there is less at their sides to open a path. The package's `effective_receptive_field` computes the same map:
 
 # %%
@@ -630,27 +639,37 @@ for ax, (title, image) in zip(axes.flat, pictures.items()):
     ax.set_title(title)
 plt.show()
 
+
 # %% [markdown]
 # *Figure 7.8. Above: how strongly the scores depend on each pixel. Below: where these 200 digits have ink on average, and where they differ from one another.*
 #
 # To put numbers to "like": a *correlation* says how far two maps rise and fall together from pixel to pixel. It is 1 where one map is a stretched copy of the other, and 0 where they have nothing to do with each other.
 
 # %%
+def bell(strength):
+    """A plain bell where a map lies, and as wide as it is."""
+    curves, places = [], np.arange(28)
+    for axis in (1, 0):
+        side = strength.sum(axis=axis) / strength.sum()
+        off = places - side @ places
+        curves.append(np.exp(-(off**2) / (2 * sigma(side) ** 2)))
+    return np.outer(*curves)
+
+
 mean, differ = (pictures[name].numpy().flatten() for name in list(pictures)[2:])
-rows = {"before": before[0]} | after
 summary = {}
-for name, strength in rows.items():
-    root = strength.flatten() ** 0.5
-    alike = [np.corrcoef(root, x)[0, 1] for x in (mean, differ)]
+for name, strength in ({"before": before[0]} | after).items():
+    roots = [part.flatten() ** 0.5 for part in (strength, bell(strength))]
+    alike = [np.corrcoef(root, x)[0, 1] for x in (mean, differ) for root in roots]
     summary[name] = [*widths(strength), *alike]
-columns = ["σ down", "σ across", "like ink", "like differing"]
+columns = ["σ down", "σ across", "ink", "ink, bell", "differ", "differ, bell"]
 pd.DataFrame(summary, columns).T.round(2)
 
 # %% [markdown]
-# *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences.*
+# *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences; "bell": that of a plain bell with the map's place and width.*
 #
-# Training changes two things. The used part grows wider, in both of the two trained networks. And its shape becomes more like the map of where digits *differ* (the last two columns), but not more like the map of where they have ink. (Some of this may come with the width alone.) That makes sense, since a pixel that is black in every digit tells
-# nothing. Still, two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
+# After training the used part is wider, in both networks. Does it also take the shape of where digits *differ*? The column *differ* grows, and one could make a story of it. But a plain bell as wide as the trained map has nearly as much, so most of the growth comes with the width alone. What the bell leaves unexplained is small, and
+# two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 
 # %%
 print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
@@ -685,7 +704,7 @@ net = nn.Sequential(
 print(describe(find_network(f"{file}:net")))
 
 # %% [markdown]
-# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, begins at the upper left, and never reads the places that it leaves out. So the last unit sees 20 × 20 of the image, as the last lines say, and never its right and lower edge. No error message would tell. (*local* is the size where operations on the whole image are left out, here the same as *size*; *logits* are the scores.)
+# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, begins at the upper left, and never reads the places that it leaves out. So the last unit sees 20 × 20 of the image, as the last lines say, and never its last eight rows and columns. No error message would tell. (*local* is the size where operations on the whole image are left out, here the same as *size*; *logits* are the scores.)
 
 # %% [markdown]
 # ## Recap
@@ -694,7 +713,7 @@ print(describe(find_network(f"{file}:net")))
 # - After a pool of two, every convolution adds twice as much.
 # - One gradient through a network of ones measures what the arithmetic predicts.
 # - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise downwards, and across to within two in a hundred; on digits they use a little less across.
-# - No digit is larger than 20 × 20 pixels. So a field of 20 at the end may do, and 7 × 7 before the pool may not show.
+# - The middle 20 × 20 pixels hold nearly all of the ink, and a simple reader reads them as well as the whole image. So a field of 20 at the end may do, and 7 × 7 before the pool may not show.
 #
 # ## Exercises
 #
@@ -845,7 +864,7 @@ print(describe(find_network(f"{file}:net")))
 # for training in (True, False):
 #     two = torch.randn(2, 1, 9, 9, requires_grad=True)
 #     unit = little.train(training)(two)[0, 0, 3, 3]
-#     (unit**2).backward()
+#     unit.backward()
 #     seen_pixels = (two.grad != 0).sum(dim=(1, 2, 3)).tolist()
 #     print(f"training={training}: {seen_pixels} pixels of the two images")
 # check("07.5", (81, 0))

@@ -61,16 +61,16 @@ budget = 20_000
 
 # %% tags=["core"]
 layers = [(8, 3)] * 3 + ["pool"] + [(16, 3)] * 4 + [(32, 3), (10, 1)]
-channels, size = 1, 28
+channels, width = 1, 28
 weights, work = [], []
 for layer in layers:
     if layer == "pool":
-        size = size // 2
+        width = width // 2
         continue
     channels_out, kernel = layer
-    size = size - kernel + 1
+    width = width - kernel + 1
     weights.append(kernel**2 * channels * channels_out)
-    work.append(weights[-1] * size**2)
+    work.append(weights[-1] * width**2)
     channels = channels_out
 in_batch_norm = 2 * (3 * 8 + 4 * 16)
 
@@ -79,6 +79,9 @@ print("weights:", weights)
 print(f"{sum(weights):,} weights + {in_batch_norm} in batch norm", end=" ")
 print(f"= {sum(weights) + in_batch_norm:,} parameters")
 print(f"{sum(work):,} multiplications for one digit")
+behind, before = sum(weights[3:]) / sum(weights), sum(work[:3]) / sum(work)
+print(f"behind the pool: {behind:.0%} of the weights;", end=" ")
+print(f"before it: {before:.0%} of the multiplications")
 
 # %% [markdown]
 # The package's `cost_table` counts the same and adds the field. (Rows without weights are left out.)
@@ -136,7 +139,7 @@ print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
 #
 # ## What a head costs
 #
-# The [head](glossary.md#term-head) turns features into ten scores. We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool. The body
+# The [head](glossary.md#term-head) turns what the rest of the network, its *body*, has found, the *features*, into ten scores. (The head called *average* keeps of each channel only its mean over all places.) We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool. The body
 # stops at 3 × 3 pixels here, so that a dense head has more than a single pixel to work on. Expect the dense head to be the dearest. Which of the nine fit into the budget?
 
 # %% tags=["hide-output"]
@@ -169,8 +172,8 @@ steps.map("× {:.2f}".format)
 # %% [markdown]
 # A convolution between two layers that both double becomes four times as large. But the first one, from 1 channel, only doubles, and so does what goes into a head of fixed width (32 here) and batch norm. So it is three to four times, and nearer to four the larger the network.
 #
-# The dense head and the 3 × 3 with a 1 × 1 cost about the same here, because the image has shrunk to 3 × 3. The cheapest is the average. Is it against the advice, "convolutions only"? Behind the average the image is a single pixel, and there a dense layer *is* a 1 × 1 convolution. So the advice allows it; chapter 11 tries it.
-# Where the image has not shrunk, the dense head explodes:
+# The dense head and the 3 × 3 with a 1 × 1 cost the same but for the dense layers' 42 biases, and no wonder: on an image of 3 × 3 pixels a 3 × 3 convolution has one place only, so it *is* a dense layer. The cheapest is the average. Is it against the advice, "convolutions only"? Behind the average the image is a single pixel, and there a dense layer *is* a 1 × 1 convolution. So the advice allows it; chapter 11 tries it.
+# Where the image has not shrunk, the dense head grows with its area:
 
 # %%
 dense_head = heads["dense, 32 hidden"]
@@ -181,7 +184,7 @@ for size in (3, 5, 7, 11):
 # %% [markdown]
 # ## Why eight channels?
 #
-# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is a reason why more than about that many may not matter; it speaks for nine. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine weighted sums, if none can be computed from the others, hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
+# Eight is affordable, but so are 12 and 16 if the channels behind the pool stay as they are, as we shall see. The source gives no reason for its eight. Here is a reason why more than *nine* may not matter. The first layer looks at 3 × 3 pixels, which are nine numbers. Nine weighted sums, if none can be computed from the others, hold all that is in nine numbers: from them the pixels can be computed back. Eight leave a little out, and a tenth could say nothing that the nine have not said. So more channels might have little to add. It is an argument and no proof, since ReLU throws a part of every sum away; [chapter 11](11-is-the-advice-true.ipynb) trains with fewer and with more. In the front,
 # where the images are large, channels cost work:
 
 # %%
@@ -207,7 +210,7 @@ for number, (ax, channel) in enumerate(zip(axes.flat, channels_of_digit), start=
 plt.show()
 
 # %% [markdown]
-# *Figure 8.2. Eight views of one digit, each found by nine learned weights; dark is a large answer, white is none. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
+# *Figure 8.2. Eight views of one digit, each found by nine learned weights; dark is a large answer, white is none, each on a scale of its own. Some answer to paper, some to strokes, and some to one side of a stroke only, as Sobel's kernel does.*
 #
 # And the other end, the *1 × 1 last*: by then the image is one pixel, and 32 features are left of the digit. The last layer weighs them, ten times differently.
 
@@ -323,7 +326,7 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=11)
 plt.show()
 
 # %% [markdown]
-# *Figure 8.4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels.*
+# *Figure 8.4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels. None sees more: without padding there is nothing beyond the image to see.*
 #
 # How many of each shape are within the budget? And what do those of the source's own shape cost, with so many channels before the pool and so many behind it?
 
@@ -349,12 +352,12 @@ same_shape[["parameters", "multiplications"]].set_axis(names).map("{:,}".format)
 #
 # **Pool early.** One convolution before the pool is one of the shapes above. What departs is what follows: four 3 × 3, and then a 5 × 5 in the place of the last two.
 #
-# **Fold.** Cut the image into blocks of 2 × 2 pixels, and make of each block's four pixels four channels. Nothing is lost, and all layers work on a quarter of the places. In the package's lists this is `pixel_unshuffle(2)`, PyTorch's name for it.
+# **Fold.** Cut the image into tiles of 2 × 2 pixels, and make of each tile's four pixels four channels. Nothing is lost, and all layers work on a quarter of the places. In the package's lists this is `pixel_unshuffle(2)`, PyTorch's name for it.
 
 # %% tags=["core"]
 picture = np.arange(28 * 28).reshape(28, 28)
-blocks = picture.reshape(14, 2, 14, 2)  # block row, row in it, block column, column
-folded = blocks.transpose(1, 3, 0, 2).reshape(4, 14, 14)
+tiles = picture.reshape(14, 2, 14, 2)  # tile row, row in it, tile column, column
+folded = tiles.transpose(1, 3, 0, 2).reshape(4, 14, 14)
 
 # %%
 theirs = torch.nn.PixelUnshuffle(2)(torch.tensor(picture)[None])
@@ -420,7 +423,7 @@ pd.DataFrame(rows).T
 # *Table 8.3. What the source's network and three departures from it cost: parameters, millions of multiplications for one digit, memory to train and to use, and the field in pixels.*
 #
 # All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory to train, since they work on small images. To use the network, only folding needs less: with an early pool the first convolution still writes eight large sheets, as in the source. The separable network
-# affords up to 64 channels behind the pool. Most of its memory goes elsewhere, to the large images in front, of which a block writes down more than one. Here is the one that folds, to compare with the source's in [the last chapter](07-the-receptive-field.ipynb#the-source-s-network):
+# affords up to 64 channels behind the pool. Most of its memory goes to the large images in front: each separable block keeps four of them, the results of the depthwise convolution, of the 1 × 1, of ReLU and of batch norm, where an ordinary block keeps three. Here is the one that folds, to compare with the source's in [chapter 7](07-the-receptive-field.ipynb#the-source-s-network):
 
 # %% mystnb={"image": {"alt": "The folding network in two rows of stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from 12 pixels to 2, and then to ten scores of one pixel."}} tags=["hide-input"]
 plotting.draw_convnet(alternatives["fold"], rows=2)
@@ -634,7 +637,7 @@ figures.field(SOURCE, layer="conv8")
 # ```
 # </details>
 #
-# **6.** Where is the multiplication budget spent? Halve the source's multiplications by changing one number only, and say what it does to the parameters.
+# **6.** Where is the multiplication budget spent? Halve the source's multiplications by changing only the number of channels up front, and say what it does to the parameters.
 #
 # *Check:* `check("08.6", …)` with the largest number of channels up front that halves them.
 #

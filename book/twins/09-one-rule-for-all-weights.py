@@ -16,7 +16,7 @@
 # # One rule for all weights
 #
 # Part I derived eight formulas, one for each weight, and moved every weight against its derivative. The network that reads
-# handwriting has 14,392 parameters, which we all call weights here, and nobody derives 14,392 formulas. This chapter shows why nobody has to. We write a
+# handwriting has 14,392 parameters; we call all of them weights here, batch norm's too, and nobody derives 14,392 formulas. This chapter shows why nobody has to. We write a
 # small program that remembers every step of a calculation and walks back along it, and we teach it
 # one backward rule for each *kind* of step. At the end it finds all 14,392 derivatives for a batch of digits, and we compare every one of them with PyTorch's.
 #
@@ -48,7 +48,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
 # %% tags=["hide-input"]
-from cellgrad import exercises, mnist, plotting
+from cellgrad import check, mnist, plotting
 from cellgrad.layers import SOURCE, build, layer_table
 from cellgrad.toynet import ToyNetwork
 
@@ -65,7 +65,7 @@ digit = digits.images[3].numpy() / 255
 #
 # The backward walk of *Its derivatives* needed two things about each number: what it was made from, and how its slope passes back to
 # what it was made from. Both are known at the moment when the number is computed. So we write them down at that moment. A `Value` is an array of numbers with
-# such a note. Its `sources` are pairs: a value that it was made from, and a function that turns the slope of the result into the slope of that source. Its `place` says
+# such a note. Its `sources` are pairs: a value that it was made from, and a function that turns the slope of the result into the slope of that source. Its `birth` says
 # when it was made: first, second, third.
 
 # %% tags=["core"]
@@ -78,7 +78,7 @@ class Value:
         self.numbers = np.asarray(numbers, dtype=float)
         self.slope = np.zeros_like(self.numbers)
         self.sources = sources
-        self.place = next(Value.counter)
+        self.birth = next(Value.counter)
 
 
 def as_value(x):
@@ -104,7 +104,7 @@ def multiply(a, b):
 
 
 # %% [markdown]
-# Two rates are new, and a nudge finds them as it did in *Slopes*. In $(a + h)^2 = a^2 + 2ah + h^2$ the last part is too small to count, so the rate of $a^2$ is $2a$; in $(a + h)^n$ the part with a single $h$ is $n\,a^{n-1}h$, so the rate
+# (The *rate* of a step is Part I's word for what a slope is multiplied by when it passes the step.) Two rates are new, and a nudge finds them as it did in *Slopes*. In $(a + h)^2 = a^2 + 2ah + h^2$ the last part is too small to count, so the rate of $a^2$ is $2a$; in $(a + h)^n$ the part with a single $h$ is $n\,a^{n-1}h$, so the rate
 # of $a^n$ is $n\,a^{n-1}$. It holds for $n = -1$ as well, which is how we shall divide. And $e^{x+h} = e^x e^h$, where $e^h$ is nearly $1 + h$ for a small $h$; so $e^x$ grows by $e^x h$: the exponential is its own derivative.
 
 # %% tags=["core"]
@@ -142,10 +142,10 @@ def behind(end):
     found, waiting = {}, [end]
     while waiting:
         value = waiting.pop()
-        if value.place not in found:
-            found[value.place] = value
+        if value.birth not in found:
+            found[value.birth] = value
             waiting += [source for source, _ in value.sources]
-    return [found[place] for place in sorted(found)]
+    return [found[birth] for birth in sorted(found)]
 
 
 # %% [markdown]
@@ -167,12 +167,12 @@ def walk_back(end):
 
 # %% [markdown]
 # `+=` is the chain rule's second half: where paths meet, their parts add up. One case hides inside a single step. NumPy lets us add one number to a
-# whole array, and then this one number is used at every place of the array. Its slope is the sum over all of them:
+# whole array, and then this one number is used at every place of the array. Its slope is the sum over all of them. So where NumPy repeated a number along an axis, we add up along that axis: first the axes that the number did not have at all, then those in which it had length one. (A bias of shape (1,) that was added to 128 × 10 numbers gets the sum of 1,280 slopes.)
 
 # %% tags=["core"]
 def collected(slope, shape):
     """Add up the slopes of all the places that a number of this shape went to."""
-    slope = slope.sum(axis=tuple(range(slope.ndim - len(shape))))
+    slope = slope.sum(axis=tuple(range(slope.ndim - len(shape))))  # axes it had not
     spread = tuple(axis for axis, size in enumerate(shape) if size == 1)
     return slope.sum(axis=spread, keepdims=True)
 
@@ -192,7 +192,7 @@ walk_back(loss)
 len(behind(loss))
 
 # %% [markdown]
-# Here is the record without the constants. Forward, downwards, each step makes a number of the one before. Backward, each step multiplies the
+# Seventeen: nine that the weight has a part in, and eight constants and what is made of constants alone ($x$, −1, 1, $t$, −1 again, $(-1) \cdot t$, 2 and $2^{-1}$). Here is the record without the constants. Forward, downwards, each step makes a number of the one before. Backward, each step multiplies the
 # slope that arrives by its own derivative, so the slope of $w$ at the top is the product of all factors.
 
 # %% mystnb={"image": {"alt": "A chain of nine circles from top to bottom: w, times x, times minus one, exp, one plus, one over, minus t, square, times one half. On the left of each stands its number in blue, on the right its slope in orange. Blue arrows lead down from number to number; orange arrows lead up from the last slope, which is 1, to that of w, each with the factor that the slope is multiplied by."}} tags=["hide-input"]
@@ -324,10 +324,10 @@ def loss_of_one(piece, inputs, k, pull):
 
 
 # %% [markdown]
-# The function `check` walks back through our piece, asks the three others, and shows the largest deviation from each, for every input of the piece:
+# The function `doubt` walks back through our piece, asks the three others, and shows the largest deviation from each, for every input of the piece:
 
 # %% tags=["core"]
-def check(piece, in_torch, in_letters, **named):
+def doubt(piece, in_torch, in_letters, **named):
     inputs = list(named.values())
     values = [Value(numbers) for numbers in inputs]
     tensors = [torch.tensor(numbers, requires_grad=True) for numbers in inputs]
@@ -361,8 +361,7 @@ def check(piece, in_torch, in_letters, **named):
 #
 # $$\frac{\partial E}{\partial w_{kl}} = \sum_{r}\sum_{c} \delta_{rc}\; x_{r+k,\,c+l} \tag{9.1}$$
 #
-# Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error is half the mean of the
-# squared distances from the digit's upright edges, which *Convolutions and their cost* found with a kernel of its own. We shall use it again in a moment.
+# Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error compares our kernel's result with the upright edges that *Convolutions and their cost* found with a kernel of its own: half the mean of the squared differences. We shall use it again in a moment.
 #
 # In the next cell, `slide` is that chapter's convolution for many images and many kernels. `np.tensordot` multiplies two tables and adds up over the axes that are named, here channel, row and column of each window with those of the
 # kernel, as `einsum` did there.
@@ -467,7 +466,7 @@ def convolve(x, w):
 generator = np.random.default_rng(0)
 images = generator.normal(size=(2, 2, 4, 4))
 kernels = generator.normal(size=(3, 2, 3, 3))
-check(convolve, F.conv2d, slide, x=images, w=kernels)
+doubt(convolve, F.conv2d, slide, x=images, w=kernels)
 
 # %% [markdown]
 # It is as we expected: a few units of the sixteenth digit, and a few of the tenth for nudging.
@@ -539,7 +538,7 @@ def relu(x):
 
 # %% tags=["nbval-ignore-output"]
 relu_in_letters = np.vectorize(lambda z: sp.Max(0, z), otypes=[object])
-check(relu, F.relu, relu_in_letters, x=generator.normal(size=(3, 4)))
+doubt(relu, F.relu, relu_in_letters, x=generator.normal(size=(3, 4)))
 
 
 # %% [markdown]
@@ -603,7 +602,7 @@ def pool_in_letters(x):
 
 
 images = generator.normal(size=(1, 1, 4, 4))
-check(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
+doubt(max_pool, lambda x: F.max_pool2d(x, 2), pool_in_letters, x=images)
 
 
 # %% [markdown]
@@ -671,7 +670,7 @@ def norm_in_torch(x, scale, shift):
 
 
 x, scale, shift = (generator.normal(size=size) for size in [(2, 1, 1, 2), 1, 1])
-check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
+doubt(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 
 # %% [markdown]
 # The formula stands. It was the longest derivation of this chapter, and the check the shortest part of it.
@@ -683,8 +682,8 @@ check(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
 #
-# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm. It undoes the exponential, so its rate is the other way up: one over what it is taken of, times the
-# derivative of that, $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
+# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm, and the rate of $\ln u$ is $1/u$, since the logarithm undoes the exponential, whose rate is $u$. By the chain rule we get
+# $1 / \sum_j e^{z_j}$ times the derivative of the sum by $z_k$, which is $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
 #
 # $$\frac{\partial E}{\partial z_k} = p_k - y_k \tag{9.4}$$
 #
@@ -747,7 +746,7 @@ def entropy_in_letters(scores):
 # %% tags=["nbval-ignore-output"]
 ours = lambda scores: cross_entropy(scores, labels)
 theirs = lambda scores: F.cross_entropy(scores, torch.tensor(labels))
-check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
+doubt(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 
 # %% [markdown]
 # Rounding errors, and the last of the five rules is found.
@@ -756,7 +755,7 @@ check(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 #
 # Two more things belong to the training of the next chapter. They change no slope; they change what a step makes of it.
 #
-# [Momentum](glossary.md#term-momentum): a weight has a velocity $v$ (no variance). Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
+# [Momentum](glossary.md#term-momentum): a weight has a velocity $v$ (this time $v$ is not the variance). Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
 
 # %% tags=["core", "hide-output"]
 velocity, steps_taken = 0.0, []
@@ -769,7 +768,7 @@ np.round(steps_taken, 2)[[0, 1, 2, 9, 49]]
 # %% [markdown]
 # They approach ten times the slope: where a velocity of 10 loses a tenth, it loses 1, which is just what the slope adds. Where slopes change their sign from batch to batch, they cancel in the velocity, as in any sum. So momentum makes steps long where slopes agree, and short where they contradict one another.
 #
-# [Weight decay](glossary.md#term-weight-decay): we add $\frac\lambda2 w^2$ to the loss for every weight, with a small number $\lambda$ (not the curvature of *Learning rates*). That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for one array of weights:
+# [Weight decay](glossary.md#term-weight-decay): we add $\frac\lambda2 w^2$ to the loss for every weight, with a small number $\lambda$ (not the curvature of *Learning rates*). That makes large weights expensive. Its derivative is $\lambda w$, so all that changes is that each slope gets $\lambda w$ on top, and every update pulls the weight a little towards zero. Both, for a list of arrays:
 
 # %% tags=["core"]
 def step(weights, slopes, velocities, rate, momentum=0.9, decay=1e-4):
@@ -933,7 +932,7 @@ loss_after = cross_entropy(source_network(Value(images), arrays), labels.numpy()
 print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 
 # %% [markdown]
-# It did. The next chapter takes a few thousand such steps, with PyTorch's walk, which is the same and faster.
+# It did. (A network that gives each of the ten digits one tenth has the loss $\ln 10$, about 2.3: there an untrained one begins.) The next chapter takes a few thousand such steps, with PyTorch's walk, which is the same and faster.
 #
 # ## Recap
 #
@@ -945,11 +944,11 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # ## Exercises
 #
-# Give your answers to `exercises.check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
 #
 # **1.** On paper: $E = (2w)(3w)$ at $w = 1$. Treat the two uses of $w$ as two different numbers, find the slope of each, and add up. Which number do you expect? Does the program say the same?
 #
-# *Check:* `exercises.check("09.1", …)` with the slope of $w$.
+# *Check:* `check("09.1", …)` with the slope of $w$.
 #
 # <details>
 # <summary>Hint</summary>
@@ -966,7 +965,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # w = Value(1.0)
 # walk_back((2 * w) * (3 * w))
 # print(w.slope)
-# exercises.check("09.1", w.slope)
+# check("09.1", w.slope)
 # ```
 #
 # ```text
@@ -977,7 +976,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # **2.** Suppose the loss is the plain sum of all 676 results of a convolution. What are the derivatives by its nine weights? Say it in words, then compute the first one for our digit in two ways.
 #
-# *Check:* `exercises.check("09.2", …)` with the first derivative.
+# *Check:* `check("09.2", …)` with the first derivative.
 #
 # <details>
 # <summary>Hint</summary>
@@ -994,7 +993,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # w = Value(edge_kernel)
 # walk_back(total(convolve(Value(digit[None, None]), w)))
 # print(f"{w.slope[0, 0, 0, 0]:.6f} {digit[:26, :26].sum():.6f}")
-# exercises.check("09.2", w.slope[0, 0, 0, 0])
+# check("09.2", w.slope[0, 0, 0, 0])
 # ```
 #
 # ```text
@@ -1003,7 +1002,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # ```
 # </details>
 #
-# **3.** Teach `Value` the *leaky ReLU*, which passes positive numbers on as they are and multiplies negative ones by 0.1. Fill the blank, and check it with `check`.
+# **3.** Teach `Value` the *leaky ReLU*, which passes positive numbers on as they are and multiplies negative ones by 0.1. Fill the blank, and check it with `doubt`.
 #
 # ```python
 # def leaky_relu(x):
@@ -1011,7 +1010,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #     return Value(x.numbers * factor, [(x, lambda slope: ...)])
 # ```
 #
-# *Check:* `exercises.check("09.3", …)` with your function.
+# *Check:* `check("09.3", …)` with your function.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1029,9 +1028,9 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # in_torch = lambda x: F.leaky_relu(x, 0.1)
 # in_letters = np.vectorize(lambda z: sp.Max(0.1 * z, z), otypes=[object])
-# found = check(leaky_relu, in_torch, in_letters, x=np.array([[-2.0, 0.5, 3.0]]))
+# found = doubt(leaky_relu, in_torch, in_letters, x=np.array([[-2.0, 0.5, 3.0]]))
 # print((found.astype(float) < 1e-9).all(axis=None))
-# exercises.check("09.3", leaky_relu)
+# check("09.3", leaky_relu)
 # ```
 #
 # ```text
@@ -1042,7 +1041,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # **4.** An average pool takes the mean of each 2 × 2 square instead of its largest number. What is its backward rule? Four slopes 10, 20, 30, 40 come back to a table of 4 × 4: what is the sum of all slopes that it passes on?
 #
-# *Check:* `exercises.check("09.4", …)` with the sum of all slopes that are passed on.
+# *Check:* `check("09.4", …)` with the sum of all slopes that are passed on.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1058,7 +1057,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # ```python
 # passed_on = np.kron([[10, 20], [30, 40]], np.ones((2, 2))) / 4
 # print(passed_on, passed_on.sum())
-# exercises.check("09.4", passed_on.sum())
+# check("09.4", passed_on.sum())
 # ```
 #
 # ```text
@@ -1073,7 +1072,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # **5.** A network gives the right class the score $-5$ and one wrong class the score $5$; there are two classes. How large is the slope of the right score, with softmax and cross-entropy? And how large is Part I's output delta for
 # a sigmoid unit with the sum $-5$ and the target 1? Which of them learns?
 #
-# *Check:* `exercises.check("09.5", …)` with the slope of the right score and the delta of the sigmoid unit.
+# *Check:* `check("09.5", …)` with the slope of the right score and the delta of the sigmoid unit.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1090,7 +1089,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # unit = Value(-5.0)
 # walk_back((sigmoid(unit) - 1) ** 2 / 2)
 # print(f"softmax {scores.slope[0, 0]:.5f}, sigmoid {unit.slope:.5f}")
-# exercises.check("09.5", (scores.slope[0, 0], unit.slope))
+# check("09.5", (scores.slope[0, 0], unit.slope))
 # ```
 #
 # ```text
@@ -1103,7 +1102,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # **6.** Why from the youngest to the oldest? Let $a = 2x$ and $E = a + a\,x$ at $x = 3$. Which slope should $x$ have? Walk by hand in a wrong order: let $a$ pass its slope back before the product has. What does $x$ get?
 #
-# *Check:* `exercises.check("09.6", …)` with the right slope of $x$, and the one in the wrong order.
+# *Check:* `check("09.6", …)` with the right slope of $x$, and the one in the wrong order.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1121,7 +1120,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # a = 2 * x
 # walk_back(a + a * x)
 # print(x.slope, "and in the wrong order", 1 * 2 + float(a.numbers))
-# exercises.check("09.6", (x.slope, 1 * 2 + a.numbers))
+# check("09.6", (x.slope, 1 * 2 + a.numbers))
 # ```
 #
 # ```text
@@ -1133,7 +1132,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # **7.** *Design.* After a ReLU many numbers are exactly zero, so batch norm makes them exactly equal, and many squares of the max-pool have several winners. A friend says: "then it is only fair to share the slope among them." Write such a
 # max-pool. Do the 14,392 derivatives change? Predict first.
 #
-# *Check:* `exercises.check("09.7", …)` with `"yes"` or `"no"`, whether they change.
+# *Check:* `check("09.7", …)` with `"yes"` or `"no"`, whether they change.
 #
 # <details>
 # <summary>Hint</summary>
@@ -1165,7 +1164,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # difference = np.abs(slopes_with(fair_pool) - slopes_with(max_pool)).max()
 # print("largest difference below 1e-12:", bool(difference < 1e-12))
-# exercises.check("09.7", "no")
+# check("09.7", "no")
 # ```
 #
 # ```text

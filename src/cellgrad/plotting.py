@@ -520,11 +520,12 @@ def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
         colours = [BLUE if unit in seen[height] else PAPER for unit in range(units)]
         ax.scatter(places, [height] * units, c=colours, edgecolors=INK, s=70, linewidths=1, zorder=2)
         ax.text(-0.6, height, name, ha="right", va="center", fontsize=12)
-        ax.text(pixels + 0.6, height, f"size {size}, jump {jump}", va="center", fontsize=12)
+        sees = f"sees {size}, jump {jump}" if height else "a pixel: 1, jump 1"
+        ax.text(pixels + 0.6, height, sees, va="center", fontsize=12)
     _, size, jump, start, units, *_ = rows[-1]
-    for step, colour in ((0, BLUE), (-1, RED)):
+    for step, colour in ((0, BLUE), (1, RED)):
         first = start + jump * (units // 2 + step) - size / 2
-        y = -0.55 + 0.3 * step
+        y = -0.55 - 0.3 * step
         ax.plot([first, first + size], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
     ax.text(pixels + 0.6, -0.6, "its field", color=BLUE, va="center", fontsize=12)
     ax.text(pixels + 0.6, -1.0, "its neighbour's", color=RED, va="center", fontsize=12)

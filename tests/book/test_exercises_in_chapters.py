@@ -31,7 +31,6 @@ def test_six_to_eight_exercises_each_with_a_hint_before_its_solution(chapter):
 
 @by_name
 def test_each_says_how_it_is_checked_or_why_not(chapter):
-    call = "exercises.check" if chapter.stem.startswith("09") else "check"  # chapter 9 has a check of its own
     known = {n for part in exercises._PARTS for n in exercises.exercises(part) if n.startswith(chapter.stem[:2])}
     found = {f"{chapter.stem[:2]}.{place}": text for place, text in enumerate(exercises_of(chapter), start=1)}
     assert set(found) == known
@@ -41,8 +40,8 @@ def test_each_says_how_it_is_checked_or_why_not(chapter):
         if isinstance(asked, Open):
             assert f"*No check:* {asked.asks[0].lower()}{asked.asks[1:]}." in question
         else:
-            assert f'*Check:* `{call}("{number}", …)` with {asked.asks}.' in question
-            assert f'\n{call}("{number}", ' in rest.partition("<summary>Solution</summary>")[2], number
+            assert f'*Check:* `check("{number}", …)` with {asked.asks}.' in question
+            assert f'\ncheck("{number}", ' in rest.partition("<summary>Solution</summary>")[2], number
 
 
 @by_name

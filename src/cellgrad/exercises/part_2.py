@@ -230,9 +230,7 @@ CHAPTER_6 = {
             "The half and the two of the square cancel. Your number is half as large.": (
                 lambda: shared_slope(share=0.5)
             ),
-            "That is the derivative by the weight in the middle. Which pixels lie under the upper left one?": (
-                lambda: shared_slope(1, 1)
-            ),
+            "Your pixels go from 0 to 1; here they go from 0 to 255.": lambda: shared_slope(share=1 / 255**2),
             "That is the mean over all places; a weight that is used at many places collects the sum.": (
                 lambda: shared_slope(share=1 / 676)
             ),
@@ -528,7 +526,7 @@ CHAPTER_8 = {
             "That is the source, with one pool.": lambda: (3, 5, 0, 28),
         },
         hints=(
-            "Before the second pool, 14 - b - 2m pixels are left. That must be even.",
+            "Before the second pool, 14 - b - 2m pixels are left. That must be even, and half of it odd.",
             "Half of them, minus one, is what the last convolutions take off, two at a time. The field adds up "
             "2b + 4m + 8a and 4.",
         ),
