@@ -157,7 +157,7 @@ _TO_SEARCH_SMALL = (
     replace(_SMALLER, name="4-8-8-10-12", network=RECIPES["small"].network),
 )
 
-_BETTER = replace(RECIPES["best"], name="best, Nesterov", nesterov=True)
+_BETTER = replace(RECIPES["best"], name="best, Nesterov", epochs=20)
 _TO_SEARCH_BEST = (
     _BETTER,
     replace(_BETTER, name="best, Nesterov, 30 epochs", epochs=30),
