@@ -47,7 +47,9 @@ class DependenceOperations(Operations):
     def combine(self, values: Sequence[torch.Tensor], shape: Sequence[int]) -> torch.Tensor:
         """A plain sum; a constant only lends its shape."""
         live = [value.expand(tuple(shape)) for value in values if value.requires_grad]
-        return _watched(sum(live[1:], live[0]).clone()) if live else torch.zeros(tuple(shape))
+        if len(live) == 1:  # nothing is added, so nothing grows, and most steps are of this kind
+            return live[0]
+        return _watched(sum(live[1:], live[0])) if live else torch.zeros(tuple(shape))
 
     def _groups_summed(self, x: torch.Tensor, groups: int) -> torch.Tensor:
         """With weights of one, a convolution is the sum of its channels, then one window for each group."""
@@ -56,7 +58,8 @@ class DependenceOperations(Operations):
 
     def _to_channels(self, x: torch.Tensor, groups: int, channels: int) -> torch.Tensor:
         pixels = x.shape[2:]
-        return _watched(x.reshape(-1, groups, *pixels).repeat_interleave(channels // groups, dim=1))
+        once = _watched(x.reshape(-1, groups, 1, *pixels))  # watched as long as it is small
+        return once.expand(-1, -1, channels // groups, *pixels).reshape(-1, channels, *pixels)
 
     def window(
         self, x: torch.Tensor, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int
@@ -152,11 +155,11 @@ class DependenceOperations(Operations):
 
     def reshape(self, x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         """torch's own."""
-        return _watched(x.reshape(tuple(shape)))
+        return x.reshape(tuple(shape))
 
     def permute(self, x: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
         """torch's own."""
-        return _watched(x.permute(tuple(order)))
+        return x.permute(tuple(order))
 
     def pick(self, x: torch.Tensor, dim: int, units: Sequence[int] | np.ndarray) -> torch.Tensor:
         """torch's own."""
