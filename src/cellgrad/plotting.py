@@ -252,7 +252,7 @@ def _colour(kind: str) -> str:
 
 
 def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: str = "", columns: int = 6) -> Figure:
-    """A grid of digits, ink on paper, each with a title; a heading above them all."""
+    """A grid of digits, ink on framed paper, each with a title; a heading above them all."""
     images, titles = list(images), list(titles)
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
@@ -262,6 +262,8 @@ def show_digits(images: Iterable[np.ndarray], titles: Iterable[str], heading: st
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(np.asarray(image), cmap=INK_ON_PAPER, vmin=0, vmax=255)
+        height, width = np.shape(image)
+        ax.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=FAINT, linewidth=0.8, clip_on=False))
         ax.set_title(title, fontsize=12, loc="center")
     if heading:
         figure.suptitle(heading, x=0.01, ha="left", fontsize=13)

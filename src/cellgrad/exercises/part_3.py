@@ -288,7 +288,8 @@ CHAPTER_10 = {
         asks="the seeds of each for 0.02 points and for 0.1",
         names=("for 0.02 points", "for 0.1 points"),
         digits=0,
-        answer=lambda: (seeds_for(0.02), seeds_for(0.1)),
+        # By the exact t-test it is one more of each.
+        answer=lambda: [(seeds_for(0.02) + more, seeds_for(0.1) + one) for more in (0, 1, 2) for one in (0, 1)],
         mistakes={
             "Two means have errors, yours and the base's: the variance doubles.": (
                 lambda: (seeds_for(0.02, 1.0), seeds_for(0.1, 1.0))
@@ -406,7 +407,8 @@ CHAPTER_11 = {
         hints=('compare(runs["…"], runs["…"]) takes both by name.', "It has difference, low and high."),
     ),
     "11.3": Numbers(
-        asks="how many times as wide the median interval is",
+        asks="how many times as wide an interval becomes, in the middle of all comparisons",
+        unit=0.035,  # whether the middle of the ratios or the ratio of the middles
         answer=widening,
         mistakes={
             "Turn the ratio round: the intervals of the test digits alone above.": lambda: 1 / widening(),
@@ -445,7 +447,7 @@ CHAPTER_11 = {
     "11.6": Numbers(
         asks="the number of seeds of each",
         digits=1,
-        unit=3.0,
+        unit=2.0,
         answer=normal_seeds,
         mistakes={
             "Both groups are uncertain: the variance of the difference is twice that of one.": (
@@ -498,7 +500,7 @@ def halved(divisor: int = 2) -> int:
 
 CHAPTER_12 = {
     "12.1": Numbers(
-        asks="the seconds of the first with both halved",
+        asks="the seconds with both halved",
         digits=2,
         answer=lambda: 5 * 3.4 / 4,
         mistakes={
