@@ -237,7 +237,7 @@ for reading, found in (("as it reads", as_recipe), ("read once", single)):
     print(f"fewest of ours with a mean of 99.4 %, {reading}: {there.min():,}")
 
 # %% [markdown]
-# The last line is the honest comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any published network that we found, whether it can be looked up or not; with nine readings of each digit `small` does so with about half as many again. Ours are means over seeds after the last epoch; theirs is one run, stopped at its best epoch. Whether fewer parameters would do, nobody here has tried with more than one seed. Why nine readings help
+# The last line is the honest comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any network that we found published with as much, whether it can be looked up or not; with nine readings of each digit, `small` does it with about half of those. Ours are means over seeds after the last epoch; theirs is one run, stopped at its best epoch. Whether fewer parameters would do, nobody here has tried with more than one seed. Why nine readings help
 # `small` most, no cell of this book tests; an average over nine readings may do what its few channels cannot. At the other end, `best` with nine readings lies above the best published result below 20,000 parameters, and read once, the open circle, a little below it; of those that can be looked up, none reads as well.
 
 # %% [markdown]
