@@ -159,7 +159,7 @@ pd.DataFrame(rows).set_index("recipe")
 # `book` was made two epochs longer after two test numbers of a shorter version, and passes its second goal by little. The networks and trainings of `fast` and `small-once` were chosen, `fast` among thirteen, `small-once` among three (of these no records were kept), on 10,000
 # held-out digits (`cellgrad trials search-fast`, `search-small`), and written down for good before any run of them read a test digit. Whoever chose had seen what the earlier recipes reach, which cannot be unseen.
 #
-# `best` is the second of its name: the first trained for twenty epochs, with plain momentum, and its ten runs missed both goals. That longer training and Nesterov's momentum help, one run had shown on held-out digits.
+# `best` is the second of its name: the first trained for twenty epochs, with plain momentum, and its ten runs missed both goals. One run with twice the epochs and Nesterov's momentum had reached both on held-out digits, so that was tried; the run's record was not kept.
 #
 # How many trained networks of this book have read the test digits at all? Each of them once, after its last epoch. These are recorded; runs of recipes that have been replaced since, such as the first `best` and the first `fast`, ten each, come on top:
 
