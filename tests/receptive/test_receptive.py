@@ -375,6 +375,13 @@ def test_theory_is_measurement_is_reality_for_random_stacks(layers, pixels):
     assert table["output_size"].iloc[-1] == tuple(output.shape[1:])
 
 
+def test_channels_that_differ_in_what_they_see_are_no_positions():
+    # Found by the test above with ten times as many examples: one row of units, and channels of two kinds.
+    wide, narrow = nn.Conv2d(4, 4, 3, padding="same"), nn.Conv2d(4, 4, 1)
+    module = nn.Sequential(nn.AdaptiveAvgPool2d((1, 2)), Concatenation(wide, narrow))
+    assert boxes(module, (4, 5, 5), "cat") == measured_boxes(module, (4, 5, 5), ["cat"]) == {"cat": ((0, 4), (0, 4))}
+
+
 @often
 @given(st.lists(st.one_of(convolutions(), pools(), same_size()), min_size=1, max_size=5), st.booleans())
 def test_the_tables_size_is_the_measured_one_where_no_border_cuts(layers, even):

@@ -301,7 +301,9 @@ class Fields:
             for (dim, axis), reach in part.reach.items()
             if dim != dims[axis] and dim in dims and reach.moves(self.shape[dim])
         }
-        channels = self.ndim == self.axes + 2 and self.axes > 1 and set(self.shape[2:]) == {1}
+        # Channels that differ in what they see are none, either, where one axis lies behind them or nothing does.
+        behind = set(self.shape[2:]) == {1} or any(dim == axis + 2 for axis, dim in enumerate(dims))
+        channels = self.ndim == self.axes + 2 and self.axes > 1 and behind
         return tuple(None if dim in shared or (channels and dim == 1) else dim for dim in dims)
 
     def extent(self, axis: int, dim: int | None) -> tuple[np.ndarray, np.ndarray]:
