@@ -3,7 +3,9 @@
 import importlib
 import subprocess
 import sys
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -189,6 +191,34 @@ def test_no_recognised_mistake_is_the_right_answer():
         if isinstance(asked, kinds.Numbers):
             for says, value in asked.mistakes.items():
                 assert not exercises.judge(number, value()).right, (number, says)
+
+
+# Counts are asked for exactly: a rounded one may well be a mistaken one.
+MEASURED = {n: asked for n, asked in CHECKED.items() if isinstance(asked, kinds.Numbers) and asked.digits}
+
+
+def fewer_digits(value):
+    """The number in full, and as decimal arithmetic rounds it, and cuts it off, at two digits and more."""
+    exact = Decimal(repr(float(value)))
+    places = [exact.adjusted() + 1 - digits for digits in range(2, 9)]
+    short = {exact.quantize(Decimal((0, (1,), p)), how) for p in places for how in (ROUND_HALF_UP, ROUND_DOWN)}
+    return {float(value), *map(float, short)} if value else {0.0}
+
+
+@pytest.mark.parametrize("number", MEASURED)
+def test_a_right_answer_with_fewer_digits_is_not_told_a_mistake_that_was_not_made(number):
+    asked, found = MEASURED[number], MEASURED[number].answer()
+    for right in found if isinstance(found, list) else [found]:
+        for answer in product(*map(fewer_digits, kinds.as_tuple(right))):
+            reply = exercises.judge(number, answer)
+            assert reply.text not in asked.mistakes, answer
+            if asked.digits > 2 and not asked.unit:  # others are coarse enough as they are
+                assert reply.right or f"Give it to {asked.digits} digits" in reply.text, answer
+
+
+def test_a_mistake_that_only_more_digits_tell_from_the_right_answer_is_then_named():
+    assert "Nearly" in exercises.judge("01.3", (0.6064, 0.6304)).text  # the right answer cut off, the mistake rounded
+    assert "one side" in exercises.judge("01.3", (0.60643, 0.63044)).text
 
 
 def test_the_seal_is_the_published_hash():

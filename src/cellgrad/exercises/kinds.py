@@ -55,18 +55,27 @@ def plain(text: str) -> str:
 
 
 class Pattern(NamedTuple):
-    """Numbers to recognise: on a grid of `units`, within `slack` steps of `values`; None stands for any number."""
+    """Numbers to recognise: on a grid of `units`, within `slack` steps of `values`; None stands for any number.
+
+    fewer: the values also count where they are rounded, or cut off, to one of so many digits.
+    """
 
     values: tuple[float | None, ...]
     units: tuple[float, ...]
     slack: int
     says: str | None  # None where the answer is right
+    fewer: range = range(0)
 
     def steps(self) -> Iterator[tuple[int, ...]]:
         """For each number, the places on its grid that count as it."""
         for value, unit in zip(self.values, self.units, strict=True):
-            middle = 0 if value is None else on_grid(value, unit)
-            yield () if value is None else tuple(range(middle - self.slack, middle + self.slack + 1))
+            if value is None:
+                yield ()
+                continue
+            middle = on_grid(value, unit)
+            near = range(middle - self.slack, middle + self.slack + 1)
+            short = (on_grid(number, unit) for digits in self.fewer for number in shortened(value, digits))
+            yield tuple(dict.fromkeys([*near, *short]))
 
     def fits(self, numbers: Sequence[float]) -> list[bool]:
         """Which of the numbers are the pattern's."""
@@ -77,6 +86,18 @@ class Pattern(NamedTuple):
 def on_grid(number: float, unit: float) -> int:
     """The nearest multiple of `unit`; the site's script computes the same."""
     return math.floor(number / unit + 0.5)
+
+
+def last_place(value: float, digits: int) -> float:
+    """What the last of so many digits that count is worth."""
+    return 10.0 ** ((math.floor(math.log10(abs(value))) if value else 0) + 1 - digits)
+
+
+def shortened(value: float, digits: int) -> tuple[float, float]:
+    """A number rounded to so many digits that count, and one cut off there."""
+    unit = last_place(value, digits)
+    size = abs(value) / unit
+    return tuple(math.copysign(whole * unit, value) for whole in (math.floor(size + 0.5), math.floor(size + 1e-9)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +126,11 @@ class Numbers(Exercise):
         units = [tuple(map(self._unit, values)) for values in right]
         slack = 0 if self.digits == 0 else 1
         patterns = [Pattern(values, steps, slack, None) for values, steps in zip(right, units, strict=True)]
+        nearly = f"Nearly. Give it to {self.digits} digits that count."
+        if self.digits > 2 and not self.unit:
+            # Before the mistakes: some of them, rounded as coarsely, look the same as the right answer.
+            fewer = range(2, self.digits)
+            patterns += [Pattern(*pattern[:2], 1, nearly, fewer) for pattern in patterns]
         for says, compute in self.mistakes.items():
             values = as_tuple(compute())
             own = tuple(self._rough(value) if value else unit for value, unit in zip(values, units[0], strict=True))
@@ -120,13 +146,13 @@ class Numbers(Exercise):
                 patterns.append(Pattern(other, tuple(factor * u for u in units[0]), slack, FACTOR))
         if self.digits > 2 and not self.unit:
             coarse = tuple(10 * unit for unit in units[0])
-            patterns.append(Pattern(values, coarse, 1, f"Nearly. Give it to {self.digits} digits that count."))
+            patterns.append(Pattern(values, coarse, 1, nearly))
         return patterns
 
     def _unit(self, value: float, digits: int | None = None) -> float:
         if self.unit or not self.digits:
             return self.unit or 1.0
-        return 10.0 ** ((math.floor(math.log10(abs(value))) if value else 0) + 1 - (digits or self.digits))
+        return last_place(value, digits or self.digits)
 
     def _rough(self, value: float) -> float:
         """The unit of a mistake, which is recognised with a digit fewer."""
