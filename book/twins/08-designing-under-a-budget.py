@@ -239,11 +239,15 @@ plt.show()
 # Now take the advice as rules: 3 × 3 convolutions without padding, $b$ of them before the one pool and $a$ behind it, then a last 3 × 3 to 32 channels and a 1 × 1 to ten scores. In the end one pixel should be left, and it should see 28 pixels. Which $a$ and $b$ are possible? This can be done on paper.
 # Each convolution before the pool takes two pixels off 28, so the pool gets $28 - 2b$ and leaves $14 - b$. Behind it, $a + 1$ convolutions take two off each:
 #
-# $$14 - b - 2(a + 1) = 1 \quad\text{and so}\quad b = 11 - 2a \tag{8.1}$$
+# $$14 - b - 2(a + 1) = 1$$
 #
-# So $b$ must be odd. And the field, by equation (7.3): each of the $b$ adds 2, the pool adds 1, and each of the $a + 1$ behind it adds 4:
+# and so
 #
-# $$1 + 2b + 1 + 4(a + 1) = 2\,(11 - 2a) + 4a + 6 = 28$$
+# $$b = 11 - 2a \tag{8.1}$$
+#
+# So $b$ must be odd. And the field, by equation (7.3): a pixel sees 1, each of the $b$ adds 2, the pool adds 1, and each of the $a + 1$ behind it adds 4, in all
+#
+# $$2b + 4a + 6 = 2\,(11 - 2a) + 4a + 6 = 28$$
 #
 # Whatever $a$ is, the field is 28: with this kind of network, "one pixel left" and "sees 28 × 28" are the same demand. In code, for all numbers from one to seven:
 

@@ -680,7 +680,9 @@ doubt(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 # The network ends in ten scores, one for each digit, also called [logits](glossary.md#term-logits). The [softmax](glossary.md#term-softmax) makes probabilities of them: exponentials, so that all are positive, divided by their sum, so that they add up to 1.
 # The loss is the [cross-entropy](glossary.md#term-cross-entropy): minus the logarithm of the probability $p_c$ of the right class $c$. It is zero when the network is sure and right, and grows without bound when it is sure and wrong:
 #
-# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
+# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}$$
+#
+# $$E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
 #
 # How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm, and the rate of $\ln u$ is $1/u$, since the logarithm undoes the exponential, whose rate is $u$. By the chain rule we get
 # $1 / \sum_j e^{z_j}$ times the derivative of the sum by $z_k$, which is $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
