@@ -246,10 +246,10 @@ print(f"{sum(a.numel() for a, b in pairs):,} weights, largest difference {far:.0
 
 # %% tags=["nbval-ignore-output"]
 run = training.train("book", data, seed=0, validation=held_out)
-run.history.round(4)
+run.history.drop(columns="seconds").round(4)
 
 # %% [markdown]
-# *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, the seconds, and the share of the held-out digits read right.*
+# *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, and the share of the held-out digits read right.*
 
 # %% mystnb={"image": {"alt": "Two panels over twelve epochs, both on logarithmic axes. Left: the training loss falls steadily. Right: the share of wrong answers on shifted training digits and on held-out digits falls from several percent to below one; the held-out curve is the lower one until the last epochs and jumps about until the learning rate falls."}} tags=["nbval-ignore-output", "hide-input"]
 plotting.plot_history(run.history, data.note)
