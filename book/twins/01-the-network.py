@@ -54,8 +54,8 @@ plotting.use_house_style()
 # Read the picture from left to right. Every circle is a number, and every line carries a number to the right. The two circles on the left are the
 # [inputs](glossary.md#term-input): they are given. A line with a weight multiplies what it carries by that weight. The next four circles are the [units](glossary.md#term-unit):
 # each adds up what arrives and bends the sum, in a way that we shall see. The result is the unit's
-# [activation](glossary.md#term-activation), and this is what the circle shows. The units in the middle are called [hidden](glossary.md#term-hidden-unit), since nobody outside
-# the network gives or asks for their numbers. Units that stand side by side, as the two hidden ones do, make a [layer](glossary.md#term-layer). The last three circles measure how far the [outputs](glossary.md#term-output) are from their [targets](glossary.md#term-target),
+# [activation](glossary.md#term-activation), and this is what the circle shows. The two units on the right are the [outputs](glossary.md#term-output): their activations are the network's answer. The units in the middle are called [hidden](glossary.md#term-hidden-unit), since nobody outside
+# the network gives or asks for their numbers. Units that stand side by side, as the two hidden ones do, make a [layer](glossary.md#term-layer). The last three circles measure how far the outputs are from their [targets](glossary.md#term-target),
 # the numbers that we want there.
 
 # %% mystnb={"image": {"alt": "The network drawn from left to right: inputs i1 and i2, hidden units h1 and h2, outputs o1 and o2 with a target of 0.5 each, errors E1 and E2, and the loss E total. Eight lines carry the weights w1 to w8, and every circle shows its value."}} tags=["hide-input"]
@@ -63,7 +63,7 @@ plotting.draw_toy_network(ToyNetwork())
 plt.show()
 
 # %% [markdown]
-# *Figure 1.1. The network of the exercise with all its numbers. Both outputs are above their target of 0.5.*
+# *Figure 1.1. The network of the exercise. The circle of a unit shows its activation; the sum that it bends is not drawn. Both outputs are above their target of 0.5.*
 #
 # Why would anyone want 0.5 and 0.5 from the inputs 0.05 and 0.1? Nobody does. The numbers are a stand-in, picked so that the
 # arithmetic can be followed. In [Part III](10-the-run.ipynb) the inputs are the 784 pixels of a handwritten digit, and there are ten
@@ -71,7 +71,7 @@ plt.show()
 #
 # ## One unit
 #
-# What arrives at the first hidden unit is a weighted sum of the inputs, $h_1 = w_1 i_1 + w_2 i_2$. With inputs this
+# What arrives at the first hidden unit is a weighted sum of the inputs, $h_1 = w_1 i_1 + w_2 i_2$. We write $h_1$ for what arrives at the unit, and $a_{h1}$ for what leaves it. With inputs this
 # small and weights below one, expect a number close to zero.
 
 # %% tags=["core"]
@@ -86,12 +86,12 @@ plt.show()
 # &= (w_5 w_1 + w_6 w_3)\, i_1 + (w_5 w_2 + w_6 w_4)\, i_2 ,
 # \end{aligned}$$
 #
-# which is one weighted sum of the inputs again. The layer of hidden units would have added nothing, and so would a hundred
+# which is one weighted sum of the inputs again. The layer of hidden units would have added nothing, and by the same algebra so would a hundred
 # such layers. So each unit bends its sum: it passes it through the [sigmoid](glossary.md#term-sigmoid)
 #
 # $$\sigma(x) = \frac{1}{1 + e^{-x}} , \tag{1.1}$$
 #
-# which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is a fixed number, as π is; what is special about it comes in the next chapter. (Its logarithm is written ln: ln y is the x for which $e^x = y$.) For a large $x$, the power $e^{-x}$ is nearly
+# which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is a fixed number, as π is; what is special about it comes in the next chapter. For a large $x$, the power $e^{-x}$ is nearly
 # zero and $\sigma$ nearly 1; for a very negative $x$, the power is huge and $\sigma$ is nearly 0.
 #
 # We write it with SymPy, a library that can compute with letters as well as with numbers. That will pay off in a moment.
@@ -115,7 +115,7 @@ ax.set(xlabel="weighted sum x", ylabel="activation σ(x)", ylim=(-0.03, 1.05))
 inset = ax.inset_axes([0.58, 0.1, 0.42, 0.48])
 near = np.linspace(-0.1, 0.7, 81)
 inset.plot(near, 1 / (1 + np.exp(-near)))
-for unit, above in {"h1": False, "h2": True, "o1": False, "o2": True}.items():
+for unit, above in {"h1": True, "h2": False, "o1": True, "o2": False}.items():
     x, y = values[unit], values[f"a_{unit}"]
     inset.plot(x, y, "o", color=plotting.RED, markersize=6)
     shift = (-5, 6) if above else (5, -13)
@@ -126,7 +126,7 @@ ax.indicate_inset_zoom(inset, edgecolor=plotting.INK)
 plt.show()
 
 # %% [markdown]
-# *Figure 1.2. The sigmoid. The inset enlarges its middle, where all four units of our network live: there it is nearly a straight line.*
+# *Figure 1.2. The sigmoid. The inset enlarges its middle, where all four units of our network live: there it is nearly a straight line. (The bend shows where sums are larger: chapter 4 sets targets that need it.)*
 #
 # ## Eleven definitions
 #
@@ -175,7 +175,7 @@ Math(latex_equations(network))
 
 # %% tags=["core"]
 given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
-given |= {w1: 0.15, w2: 0.20, w3: 0.25, w4: 0.30}
+given |= {w1: 0.15, w2: 0.20, w3: 0.25, w4: 0.30}  # |= adds to what is there
 given |= {w5: 0.40, w6: 0.45, w7: 0.50, w8: 0.55}
 
 
@@ -194,7 +194,7 @@ pd.Series(shown, name="value").round(6).to_frame()
 # %% [markdown]
 # *Table 1.1. The eleven numbers of the forward pass, in the order of their definitions.*
 #
-# These are the numbers of Figure 1.1. Both hidden activations are a little above one half, both outputs are a little above 0.6,
+# The activations, the errors and the loss stand in Figure 1.1 too; the sums $h_1$, $h_2$, $o_1$, $o_2$ stand here only. Both hidden activations are a little above one half, both outputs are a little above 0.6,
 # and the loss is about 0.014. To go through the network in this way is called the [forward pass](glossary.md#term-forward-pass).
 #
 # This book comes with a package, `cellgrad`, that has the same eleven definitions; later chapters use it. Its formulas have room for two
@@ -203,12 +203,14 @@ pd.Series(shown, name="value").round(6).to_frame()
 # %%
 row = ToyNetwork().row()
 table = pd.DataFrame({"typed here": shown, "cellgrad": row}, index=list(shown))
+largest = (table["typed here"] - table["cellgrad"]).abs().max()
+print(f"largest difference of the eleven: {largest:.12f}")
 table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
 
 # %% [markdown]
 # *Table 1.2. Four of the eleven numbers, from our definitions and from the package's.*
 #
-# The same to twelve decimal places. From here on you can use either, and change either.
+# All eleven are the same to twelve decimal places. From here on you can use either, and change either.
 #
 # ## Turn a knob
 #
@@ -224,7 +226,7 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork(), backwards=False)
 
 # %% [markdown]
-# What you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.
+# If you moved them, you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.
 
 # %% [markdown]
 # Now turn one weight with care. Take $w_5$, on the way from
@@ -237,10 +239,11 @@ formula = E_total
 for name, definition in reversed(network.items()):
     formula = formula.subs(name, definition)
 in_w5 = formula.subs({name: value for name, value in given.items() if name != w5})
+# For the eye, with four decimal places:
 in_w5.xreplace({number: number.round(4) for number in in_w5.atoms(sp.Float)})
 
 # %% [markdown]
-# The number that stands alone is the second output's error: it does not change with $w_5$. The rest is the first output's. Now try many values of $w_5$
+# The number that stands alone is the second output's error: it does not change with $w_5$. The rest is the first output's: $w_5$ is multiplied by $a_{h1}$, and the number in front of $e$ is $e^{-w_6 a_{h2}}$, the part of the second hidden unit. Now try many values of $w_5$
 # and keep the best. (`sp.lambdify` turns a formula into a Python function, which takes a whole list of values at once.)
 
 # %% tags=["core"]
@@ -286,7 +289,7 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 #
 # ## Exercises
 #
-# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
+# Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet. For example: make a new cell, type `check("01.1", 0.05)` and run it.
 #
 # **1.** *On paper.* Compute $h_2$, the sum that arrives at the second hidden unit. Is its activation above or below that of the first?
 #
@@ -442,7 +445,7 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # <details>
 # <summary>Hint</summary>
 #
-# Is there a number $x$ with $1 / (1 + e^{-x}) = 0$? Then ask your computer for `float(sigmoid(-800.0))`.
+# Is there a number $x$ with $1 / (1 + e^{-x}) = 0$? Then ask your computer for `float(sigmoid(-800.0))`: it prints a rounded number. Is that the number itself?
 # </details>
 # <details>
 # <summary>Solution</summary>
@@ -468,7 +471,7 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # <details>
 # <summary>Hint</summary>
 #
-# Solve $a = 1 / (1 + e^{-x})$ for $x$: you get $x = \ln \frac{a}{1 - a}$. That sum must arrive at the output. Let both of its weights be equal.
+# Solve $a = 1 / (1 + e^{-x})$ for $x$: you get $x = \ln \frac{a}{1 - a}$, where $\ln y$, the logarithm, is the number $x$ for which $e^x = y$. (In Python it is `math.log`.) That sum must arrive at the output. Let both of its weights be equal.
 # </details>
 # <details>
 # <summary>Solution</summary>

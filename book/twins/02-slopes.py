@@ -17,7 +17,7 @@
 #
 # [The network](01-the-network.ipynb) ended with a question: if a weight grows a little, by how much does the loss change? This
 # chapter answers it with a pocket calculator. It turns one knob by smaller and smaller amounts, watches the answer settle, and
-# gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have all the calculus that Part I asks for.
+# gives the settled number its name: a [derivative](glossary.md#term-derivative). Nothing is needed beyond school algebra, and at the end you have all the calculus of Part I but one idea, curvature, which [chapter 5](05-learning-rates.ipynb) brings.
 #
 # **You will be able to** say what a derivative and a [gradient](glossary.md#term-gradient) are, measure them by nudging, draw a tangent,
 # and follow a nudge along a chain, step by step, with numbers.
@@ -51,7 +51,7 @@ plotting.use_house_style()
 #
 # Here is the whole network once more, as a function that takes weights and gives the loss. Every weight has its
 # value from the exercise unless we turn it: `loss()` is the loss as it stands, `loss(w5=0.5)` is the loss after
-# $w_5$ has been turned from 0.4 up to 0.5, with all other weights where they were.
+# $w_5$ has been turned from 0.4 up to 0.5, with all other weights where they were. (The two stars in `**turned` let one name any of the weights.)
 
 # %% tags=["core"]
 weights = {"w1": 0.15, "w2": 0.20, "w3": 0.25, "w4": 0.30}
@@ -83,8 +83,7 @@ print(f"the loss changes by {change:+.6f}")
 print(f"per unit of w5, that is {change / nudge:+.6f}")
 
 # %% [markdown]
-# It grows a little. The second line is the useful one: it divides the change of the loss by the change of the weight, and so it
-# does not depend much on the size of the nudge. Not *much*; let us see how much. Here are smaller and smaller
+# It grows a little. The second line is the useful one: it divides the change of the loss by the change of the weight. How much does this ratio still depend on the size of the nudge? Here are smaller and smaller
 # nudges. Every one changes the loss less. What will the ratio do?
 
 # %% tags=["core"]
@@ -100,12 +99,12 @@ settling.map("{:.9f}".format)
 # *Table 2.1. What each nudge of $w_5$ changes in the loss, and the ratio of that change to the nudge.*
 #
 # The change shrinks towards nothing, but the ratio settles: its digits stand still, one after the other, and it comes to rest near 0.01288.
-# That number is the *derivative* of the loss with respect to $w_5$, at these weights. It says how strongly the loss
+# That number is the *derivative* of the loss with respect to $w_5$, at these weights; to find a derivative is called to *differentiate*. It says how strongly the loss
 # answers to that knob: about 0.0129 units of loss for each unit of weight, as long as the turn is small.
 #
 # ## Why the ratio settles
 #
-# One line of algebra shows it on a simpler function, $y = x^2$. Nudge $x$ by $h$ and divide:
+# One line of algebra shows it on a simpler function, $y = x^2$. Nudge $x$ by $h$, which stands for any small number (it has nothing to do with the sums $h_1$ and $h_2$), and divide:
 #
 # $$\frac{(x + h)^2 - x^2}{h} = \frac{2xh + h^2}{h} = 2x + h$$
 #
@@ -124,9 +123,9 @@ for h in (0.1, 0.01, 0.001):
 #
 # On paper, the ratio is a slope: so much up for so much to the right. The line through our point with the
 # settled slope is the [tangent](glossary.md#term-tangent). Far from the point it leaves the curve; close to the point, the two should be hard to tell
-# apart. The frame on the left marks what the right panel enlarges.
+# apart. The frame on the left marks what the right panel enlarges. (It enlarges the width more than the height, so the same tangent looks less steep there.)
 
-# %% mystnb={"image": {"alt": "Left: the loss against w5, a curve that falls, has its lowest point at a negative w5 and rises; at w5 = 0.4 the tangent, a straight line with slope 0.0129, touches it and leaves it on both sides. Right: the neighbourhood of that point, enlarged thirty times; curve and tangent lie on one another."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Left: the loss against w5, a curve that falls, has its lowest point at a negative w5 and rises; at w5 = 0.4 the tangent, a straight line with slope 0.0129, touches it and leaves it on both sides. Right: the neighbourhood of that point, enlarged, with a scale of its own from 0.013 to 0.016; curve and tangent lie nearly on one another."}} tags=["hide-input"]
 slope_of_w5 = (loss(w5=0.4 + 1e-5) - loss(w5=0.4 - 1e-5)) / 2e-5
 figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.6))
 for ax, reach in zip(axes, (2.4, 0.08)):
@@ -140,12 +139,13 @@ axes[0].set(ylabel=r"loss $E_\mathrm{total}$", ylim=(0, 0.06))
 axes[0].annotate("now", (0.4, loss()), (0.9, 0.006), arrowprops={"arrowstyle": "-"})
 wide, high = (0.32, 0.48), (loss() - 0.002, loss() + 0.002)
 axes[0].indicate_inset([wide[0], high[0], 0.16, 0.004], edgecolor=plotting.INK)
-axes[1].set(xlim=wide, ylim=high, xticks=[0.35, 0.4, 0.45], yticks=[])
+axes[1].set(xlim=wide, ylim=high, xticks=[0.35, 0.4, 0.45], title="enlarged")
+axes[1].set_yticks([0.013, 0.014, 0.015, 0.016])
 axes[0].legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# *Figure 2.1. A curve and its tangent. Look close enough and the curve is straight; its slope there is the derivative.*
+# *Figure 2.1. A curve and its tangent. Look close enough and the curve is nearly straight; its slope there is the derivative.*
 #
 # The straight line through two points of a curve is called a *secant*. Its slope is the ratio of a nudge: change of the loss by change of the weight. Bring the second point ten times closer, again and again, and watch what happens to the difference between secant and tangent.
 
@@ -156,7 +156,7 @@ figures.slope(weight="w5")
 
 
 # %% [markdown]
-# What you saw: the secant turned into the tangent, and the difference fell with the nudge, until the computer's rounding made it grow again.
+# If you moved it, you saw: the secant turned into the tangent, and the difference fell with the nudge, until the computer's rounding made it grow again.
 #
 # ## A nudge to both sides
 #
@@ -165,7 +165,7 @@ figures.slope(weight="w5")
 #
 # $$\frac{(x + h)^2 - (x - h)^2}{2h} = \frac{4xh}{2h} = 2x$$
 #
-# This is called a [central difference](glossary.md#term-central-difference). Our loss is not a parabola, so some remainder will stay, but expect far less of it.
+# This is called a [central difference](glossary.md#term-central-difference). Our loss is no such square of its weights, so some remainder will stay, but expect far less of it.
 
 # %% tags=["core"]
 def slope(name, nudge=1e-5):
@@ -186,7 +186,7 @@ settling[["ratio", "both sides"]].map("{:.9f}".format)
 #
 # ## ∂, and all eight knobs
 #
-# The derivative of the loss $E$ with respect to $w_5$ is written
+# On paper we write $E$ for the loss, $E_\mathrm{total}$ in the chapter before. Its derivative with respect to $w_5$ is written
 #
 # $$\frac{\partial E}{\partial w_5} \qquad \text{read: “the derivative of } E \text{ with respect to } w_5 \text{”}.$$
 #
@@ -237,14 +237,14 @@ def along_the_chain(w5):
 before, after = along_the_chain(0.4), along_the_chain(0.4001)
 chain = pd.DataFrame({"before": before, "after": after})
 chain["change"] = chain["after"] - chain["before"]
-chain["rate"] = chain["change"] / chain["change"].shift()
+chain["rate"] = chain["change"] / chain["change"].shift()  # by the one a row above
 chain.map("{:.7f}".format).replace("nan", "")
 
 # %% [markdown]
 # *Table 2.3. One nudge on its way along the chain: each quantity before and after, its change, and the rate, which is the change divided by the one in the row above.*
 #
 # Read the last column from the top. The sum $o_1$ moves half as far as the weight did. The activation moves a quarter as far as the
-# sum. The loss moves a tenth as far as the activation. Each step passes on a part of what it receives, and the *rate* says which part. So over
+# sum. The loss moves a tenth as far as the activation. Each step passes on a part of what it receives, and the *rate* says which part. (It is not the learning rate, which comes in chapter 4.) So over
 # the whole chain, the parts multiply:
 
 # %% mystnb={"image": {"alt": "Four circles in a row, joined by arrows: w5, o1, a_o1 and E. Under each circle stands how far it moves when w5 moves by 0.0001; over each arrow stands the rate that it passes on: 0.5069, then 0.2387, then 0.1065."}} tags=["hide-input"]
@@ -277,8 +277,8 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # What have we gained? The rate of a single step can be found by algebra, once and for all. There are only three kinds of step in
 # this network.
 #
-# **A weighted sum.** In $o_1 = w_5 a_{h1} + w_6 a_{h2}$, a nudge $h$ of $w_5$ adds $h \, a_{h1}$. The rate is $a_{h1}$, the number that
-# the weight is multiplied by. It works the other way round, too: a nudge $h$ of $a_{h1}$ adds $h \, w_5$, so seen from the activation the rate is the weight.
+# **A weighted sum.** In $o_1 = w_5 a_{h1} + w_6 a_{h2}$, a nudge of $w_5$ adds the nudge times $a_{h1}$. The rate is $a_{h1}$, the number that
+# the weight is multiplied by. It works the other way round, too: a nudge of $a_{h1}$ adds the nudge times $w_5$, so seen from the activation the rate is the weight.
 #
 # **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + h)^2/2 - m^2/2}{h} = m + \dfrac h2$. The rate is the miss itself,
 # $a - t$. (Here the half in the error pays off: it cancels a 2.)
@@ -299,7 +299,7 @@ for h in (0.1, 0.01, 0.001):
 #
 # $$\frac{u}{(1 + u)(1 + u)} = \frac{1}{1 + u} \cdot \frac{u}{1 + u} = a \, (1 - a) , \tag{2.2}$$
 #
-# because $\dfrac{u}{1 + u}$ is what $a = \dfrac{1}{1 + u}$ leaves of 1.
+# because $1 - \dfrac{1}{1 + u} = \dfrac{u}{1 + u}$, so that the second factor is $1 - a$.
 # The rate of a sigmoid is $a(1 - a)$. To know it, one needs only the activation, which the forward pass has computed anyway.
 
 # %% mystnb={"image": {"alt": "Two curves, one above the other, over the weighted sum x from -6 to 6. Above: the sigmoid, an S from 0 to 1. Below: its rate a times one minus a, a hill that is a quarter high at zero and nearly flat beyond four on both sides."}} tags=["hide-input"]
@@ -326,8 +326,8 @@ print(f"{'product':8} {math.prod(rates.values()):.6f}")
 
 
 # %% [markdown]
-# The rates agree with the nudged ones to four decimal places, and their product is the settled slope. What is left of a difference is the nudge's: in
-# the last rate, half of what reached $a_{o1}$, as the algebra says.
+# The rates agree with the nudged ones to four decimal places, and their product is the settled slope. The small difference that is left comes from the nudge. For the
+# error, the algebra gives $m + \frac h2$ in the place of $m$: the last rate of Table 2.3 is too large by half of the change that reached $a_{o1}$.
 #
 # ## Where two chains meet
 #
@@ -355,7 +355,7 @@ second = (a_o2 - 0.5) * a_o2 * (1 - a_o2) * 0.50
 print(f"through o1 {first:.6f}  through o2 {second:.6f}  sum {first + second:.6f}")
 
 # %% [markdown]
-# It does, part by part. **Along a chain, derivatives multiply; where chains meet, they add.** That is all the calculus of Part I; *One rule for all weights* adds three more rates, found in the same way.
+# It does, part by part. **Along a chain, derivatives multiply; where chains meet, they add.** That is all the calculus of Part I but the curvature; *One rule for all weights* adds three more rates, found in the same way.
 #
 # Last, the package: `ToyNetwork().gradient()` has the eight derivatives by formulas, which the next chapter derives. Put
 # beside our nudged slopes, they should differ only by what a small nudge leaves.
@@ -531,13 +531,13 @@ both.map("{:.10f}".format)
 # <details>
 # <summary>Hint</summary>
 #
-# A computer keeps about 16 digits of the loss. What happens to a small error in the loss when it is divided by a very small number?
+# For the errors: `for k in range(1, 13): print(k, slope("w5", 10.0**-k) - exact)`, with `exact = ToyNetwork().gradient()[4]`. A computer keeps about 16 digits of the loss. What happens to a small error in the loss when it is divided by a very small number?
 # </details>
 # <details>
 # <summary>Solution</summary>
 #
 # First the error shrinks with the square of the nudge, as in exercise 5. Then it grows again: the loss itself is rounded, and dividing its rounding
-# error by a smaller nudge makes it larger. The two meet in between, around $10^{-5}$, and this is why `slope` uses that nudge.
+# error by a smaller nudge makes it larger. The two meet in between, around $10^{-5}$ or $10^{-6}$ (`check` takes both), and this is why `slope` uses such a nudge.
 #
 # ```python
 # exact = ToyNetwork().gradient()[4]

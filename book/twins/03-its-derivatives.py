@@ -88,7 +88,7 @@ def follow(definitions, known):
 # %% [markdown]
 # ## The direct way
 #
-# Put all definitions into one formula for the loss and differentiate it. SymPy does both without complaint; `sp.diff(f, x)` is the
+# Put all definitions into one formula for the loss and find its derivatives. SymPy does both without complaint; `sp.diff(f, x)` is the
 # derivative of `f` with respect to `x`. Take $w_5$, which is close to the output, so its derivative is among the shorter
 # ones. Expect a long line all the same.
 
@@ -111,7 +111,7 @@ direct[w5]
 # $$\frac{\partial E}{\partial w_5} = \frac{\partial E_1}{\partial a_{o1}} \cdot \frac{\partial a_{o1}}{\partial o_1}
 # \cdot \frac{\partial o_1}{\partial w_5}$$
 #
-# (On paper we write $E$ for $E_\mathrm{total}$.) Each factor differentiates *one* definition by *one* letter in it. SymPy can do that too:
+# Each factor differentiates *one* definition by *one* letter in it. SymPy can do that too:
 
 # %% tags=["core"]
 factors = [
@@ -123,11 +123,7 @@ sp.Tuple(*factors)
 
 # %% [markdown]
 # The first factor is $a_{o1} - t_1$, the [miss](glossary.md#term-miss). The last one is $a_{h1}$, the number that $w_5$ is multiplied by.
-# The middle one looks worse than it is. Split it in two:
-#
-# $$\frac{e^{-x}}{(1 + e^{-x})^2} = \frac{1}{1 + e^{-x}} \cdot \frac{e^{-x}}{1 + e^{-x}} = \sigma(x) \, (1 - \sigma(x))$$
-#
-# because $1 - \frac{1}{1 + e^{-x}} = \frac{e^{-x}}{1 + e^{-x}}$. So the slope of a sigmoid is $a\,(1 - a)$, as [Slopes](02-slopes.ipynb#three-rates-without-a-nudge) found in equation (2.2):
+# The middle one looks worse than it is: it is $\dfrac{e^{-x}}{(1 + e^{-x})^2}$, which [Slopes](02-slopes.ipynb#three-rates-without-a-nudge), with $u$ for $e^{-x}$, turned into $a\,(1 - a)$ in equation (2.2). So
 # the way back reuses what the way forward has computed. With the numbers of the forward pass, expect the three rates of that chapter.
 
 # %% tags=["core"]
@@ -204,7 +200,7 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork())
 
 # %% [markdown]
-# What you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
+# If you pressed it, you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
 
 # %% [markdown]
 # Every product on its place in the picture: this is the whole of backpropagation for this network, and a calculator is enough to check it.
@@ -214,7 +210,7 @@ plotting.draw_backward_pass(ToyNetwork())
 plt.show()
 
 # %% [markdown]
-# *Figure 3.1. The backward pass. Orange: how each δ is made. On each line: the δ at its right end times the number at its left end. (Computed with all
+# *Figure 3.1. The backward pass. Orange: how each δ is made, at an output as miss × slope, at a hidden unit as (δ × weight + δ × weight) × slope. On each line: the δ at its right end times the number at its left end. (Computed with all
 # digits, shown with four.)*
 #
 # ## The eight derivatives
@@ -247,8 +243,8 @@ plt.show()
 # %% [markdown]
 # *Figure 3.2. The gradient. Orange: weights into the hidden units. Green: weights into the outputs.*
 #
-# The cause is in the formulas. A derivative of the last layer carries an activation of about one half. One of the first layer carries instead two weights of about one
-# half, a slope $a_h (1 - a_h)$ of at most a quarter, and an input of 0.05 or 0.1. So here the first layer learns slowly.
+# The cause is in the formulas. A derivative of the last layer is a δ times an activation of about one half. One of the first layer begins with two δ, each times a weight of about
+# one half: added up, that is about one whole δ again. But then it is multiplied by a slope $a_h (1 - a_h)$ of at most a quarter, and by an input of 0.05 or 0.1. So here the first layer learns slowly.
 #
 # ## What the walk saves
 #
@@ -269,17 +265,17 @@ pd.Series(count, name="operations").to_frame()
 #
 # Two savings, and they are different. From the first row to the second, the gain is *naming*: nothing is written out that the
 # forward pass has computed. From the second to the third, the gain is *sharing*: each $\delta$ is computed once and serves all weights
-# before it. That second step is backpropagation. All eight derivatives together then cost no more than one forward pass.
+# before it. That second step is backpropagation. 
 #
 # In this tiny network the sharing saves a factor of nearly three. Its worth grows with the network. Nudging takes two forward passes *per
-# weight*; the walk back takes about two, for however many weights: one product for each weight's derivative and one to hand its δ
-# down. (Here it takes less, since nothing is handed down to the inputs and sigmoids are dear.) This is why networks with millions of weights can be trained at all
+# weight*. In a large network the walk back costs about as much as two forward passes, however many weights there are: for each weight, one product for its derivative and one to hand the δ
+# down. Here it costs less than one, as the last two rows say, since the inputs need no δ. This is why networks with millions of weights can be trained at all
 # (the argument is old; [Rumelhart, Hinton and Williams](references.md) made it famous).
 #
 # ## Do not take our word for it
 #
 # A wrong derivative is a quiet mistake: the loss may fall all the same. So let three other methods compute the gradient, and be clear about what
-# each of them knows.
+# each of them knows. (The code of the longer ones is folded: the results below it can be read without.)
 #
 # **SymPy's direct derivative** knows the same definitions, but not our walk. It would catch a wrong path or a
 # forgotten factor. It would not catch a mistake in the definitions themselves.
@@ -290,7 +286,7 @@ by_sympy = [float(direct[weight].subs(given)) for weight in WEIGHTS]
 # %% [markdown]
 # **Central differences**, from the chapter before, know only how to compute the loss.
 
-# %% tags=["core"]
+# %% tags=["hide-input", "core"]
 loss_at = sp.lambdify([WEIGHTS], loss.subs({t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}))
 
 
@@ -310,7 +306,7 @@ by_nudges = central_differences(start)
 # matrix by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
 # from the last to the first; it calls this *autograd*.
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 weights = torch.tensor(start, requires_grad=True)
@@ -332,10 +328,10 @@ pd.DataFrame(columns).map("{:.9f}".format)
 # %% [markdown]
 # *Table 3.2. The derivatives of the loss by the eight weights, found in five ways.*
 #
-# Every row does. But a mistake may hide at one particular network: where two weights happen to be equal, swapping them changes
-# nothing. So compare our walk with the direct derivative once more, at a thousand random networks.
+# Every row does. But a mistake may hide at one particular network: where two numbers happen to be equal, as our two targets are, a formula with
+# the one in the place of the other gives the same. So compare our walk with the direct derivative once more, at a thousand random networks.
 
-# %% tags=["core"]
+# %% tags=["hide-input", "core"]
 letters = [t1, t2, i1, i2, *WEIGHTS]
 walk = sp.Matrix(list(formulas.values()))
 for name, definition in reversed(network.items()):
@@ -355,8 +351,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # - Along a path, derivatives multiply; where paths meet, they add.
 # - The δ of a unit says how strongly the loss responds to a push on the unit's sum. A hidden unit's δ contains the *weights* of the connections that leave it.
 # - A weight's derivative is the δ at its right end times the number at its left end.
-# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as one or two more forward passes.
-# - A check is worth as much as it does not know: central differences know only the loss.
+# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as two forward passes, however many weights there are, and here even less.
+# - A check is worth the more, the less it shares with what it checks: central differences share only the loss.
 #
 # ## Exercises
 #
@@ -552,8 +548,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #     for weights in generator.normal(size=(networks, 8)):
 #         numeric = np.array(central_differences(weights))
 #         if np.abs(gradient_of(weights) - numeric).max() > 1e-6 * np.abs(numeric).max():
-#             return "wrong"
-#     return "right"
+#             return False
+#     return True
 #
 # def right(weights):
 #     return ToyNetwork(weights=weights).gradient()
@@ -566,7 +562,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # ```
 #
 # ```text
-# right wrong
+# True False
 # Right.
 # ```
 # </details>

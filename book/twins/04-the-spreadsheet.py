@@ -62,7 +62,7 @@ plotting.use_house_style()
 
 # %% [markdown]
 # The next two cells hold the eleven definitions of [The network](01-the-network.ipynb#eleven-definitions) and the twelve lines of the
-# backward walk from [Its derivatives](03-its-derivatives.ipynb#step-3-backwards-through-the-weights). Open them if you want to see them again.
+# backward walk from [Its derivatives](03-its-derivatives.ipynb#step-3-backwards-through-the-weights), and a `follow` that does the same as there, only faster. Open them if you want to see them again.
 
 # %% tags=["hide-input", "core"]
 from functools import cache
@@ -125,7 +125,7 @@ backward |= {dE[6]: d_o2 * a_h1, dE[7]: d_o2 * a_h2}
 #
 # $$w \leftarrow w - \eta \, \frac{\partial E}{\partial w} \tag{4.1}$$
 #
-# By hand, for $w_5$ and $\eta = 1$: $0.4 - 1 \times 0.01288 = 0.38712$. All eight derivatives are positive here, so all eight
+# The arrow says what the new weight is: the old one minus $\eta$ times its derivative. By hand, for $w_5$ and $\eta = 1$: $0.4 - 1 \times 0.01288 = 0.38712$. All eight derivatives are positive here, so all eight
 # weights should shrink, and the loss with them.
 
 # %% tags=["core"]
@@ -178,7 +178,7 @@ last.loc[["w1", "w5", "a_o1", "E_total", "dE_dw5"]].map("{:.12f}".format)
 # %% [markdown]
 # *Table 4.2. Five numbers after 100 updates, from our loop and from the package's.*
 #
-# They do, to twelve decimal places. As a spreadsheet, the table has 31 columns. (The four δ have no columns of their own there: they are written out
+# They do, to twelve decimal places. As a spreadsheet, the table has 31 columns: the 12 given numbers, the eleven definitions and the eight derivatives. (The four δ have no columns of their own there: they are written out
 # inside the formulas for the derivatives.) This is how they lie side by side:
 
 # %% mystnb={"image": {"alt": "Three rows of a spreadsheet as coloured cells, with arrows from the derivatives at the right end of each row to the two groups of weights in the next row. Below, a key: columns B to C targets, D to E inputs, F to I weights into the hidden units, J to M hidden units, N to Q weights into the outputs, R to U outputs, V to X errors and loss, Y to AF derivatives."}} tags=["hide-input"]
@@ -199,7 +199,7 @@ plotting.plot_losses(table["E_total"], ax=ax)
 plt.show()
 
 # %% [markdown]
-# *Figure 4.2. One data point, again and again, at learning rate 1.*
+# *Figure 4.2. One data point, again and again, at learning rate 1: the loss falls fast at first, then more and more slowly.*
 
 # %% [markdown]
 # How does the network do it? You might expect all eight weights to do their part.
@@ -218,7 +218,7 @@ right.legend([first, last], ["$w_1$ … $w_4$", "$w_5$ … $w_8$"])
 plt.show()
 
 # %% [markdown]
-# *Figure 4.3. What moves. The weights into the outputs do nearly all of the work.*
+# *Figure 4.3. What moves. The weights into the outputs do nearly all of the work; the lower pair of their curves is $w_7$ and $w_8$.*
 #
 # The first four hardly move: their derivatives were the small ones. By how much does each group move in all?
 
@@ -241,8 +241,8 @@ for name, run in (("0.5, 0.5", table), ("0.01, 0.99", spread)):
     print(f"targets {name:10}  loss after 100 updates {run['E_total'][100]:.5f}")
 
 # %% [markdown]
-# No: the second loss is still above one hundredth. Plotted with a *logarithmic* axis, one on which each line stands for a tenth of the one above, a descent that
-# removes the same share of its loss at each update is a straight line. Which of the two descents does?
+# No: the second loss is still above one hundredth. On a *logarithmic* axis, each grid line stands for a tenth of the one above. There, the curve of a descent that
+# removes the same share of its loss at each update is straight. Which of the two is?
 
 # %% mystnb={"image": {"alt": "Loss against updates on a logarithmic axis for both pairs of targets. With 0.5 and 0.5 the loss falls along a nearly straight line by nearly three orders of magnitude; with 0.01 and 0.99 it starts much higher, and flattens out after it has fallen by a little more than one."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.4, 3.6))
@@ -253,7 +253,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# *Figure 4.4. The same descent with two pairs of targets. A straight line removes the same share at each update; the other one tires.*
+# *Figure 4.4. The same descent with two pairs of targets. The straight one removes the same share at each update, the bent one less and less.*
 #
 # The farther out an output is, the flatter is its sigmoid, and every derivative carries that slope, $a(1-a)$, as a factor:
 
@@ -262,7 +262,7 @@ outputs = spread.loc[[0, 100], ["a_o1", "a_o2"]]
 (outputs * (1 - outputs)).round(3)
 
 # %% [markdown]
-# Both slopes have shrunk to less than half. [Learning rates](05-learning-rates.ipynb) finds out what sets the slope of such a line.
+# Both slopes have shrunk to less than half. [Learning rates](05-learning-rates.ipynb) finds out what sets how steeply such a curve falls.
 #
 # ## As a real spreadsheet
 #
@@ -295,7 +295,7 @@ print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
 # ## A mistake that the loss curve hides
 #
 # The derivatives of $w_1 \dots w_4$ need the outputs' $\delta$, brought back through the *weights* $w_5 \dots w_8$, as equation (3.2) does. A template of this spreadsheet, which the
-# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too, writes the derivatives of these weights in the place
+# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too (in its file `Class BP File.xlsx`), writes the derivatives of these weights in the place
 # of δ times weight: for $w_1$ and $w_2$ it takes $\frac{\partial E}{\partial w_5} + \frac{\partial E}{\partial w_7}$, which is $\delta_{o1} a_{h1} + \delta_{o2} a_{h1}$, where $\delta_{o1} w_5 + \delta_{o2} w_7$ belongs; and for $w_3$ and $w_4$ those of $w_6$ and $w_8$ in the same way. It looks similar, but an *activation* stands where the weights should be. Let us make that mistake.
 
 # %% tags=["core"]
@@ -336,15 +336,15 @@ compare(table, hidden_mistake)
 # is positive. With two weights instead of eight, one can draw it. Say that the right gradient is (2, 1): two steps to the right, one up. A mistaken one of (1, 2) gives the
 # sum $2 \cdot 1 + 1 \cdot 2 = 4$, and as arrows the two are some 37° apart. A mistaken one of (−2, 1) gives $2 \cdot (-2) + 1 \cdot 1 = -3$, and the arrows are more than 90° apart. So it is always (we take this from geometry): the sum is positive when the arrows are less than 90° apart, and negative when they are more.
 
-# %% mystnb={"image": {"alt": "Two panels, each with an upward arrow, the right gradient, and a second arrow, a mistaken one; the lower half, where steps lower the loss, is shaded. Left, the arrows are 40 degrees apart and the step against the mistaken one ends in the shaded half. Right, they are 118 degrees apart, and the step ends outside of it."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Two panels, each with an upward arrow, the right gradient, and a second arrow, a mistaken one; the lower half, where steps lower the loss, is shaded. Left, the arrows are 37 degrees apart and the step against the mistaken one ends in the shaded half. Right, they are 118 degrees apart, and the step ends outside of it."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3))
-plotting.draw_two_gradients(40, left)
+plotting.draw_two_gradients(37, left)
 plotting.draw_two_gradients(118, right)
 plt.show()
 
 
 # %% [markdown]
-# *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more. (Turned so that the right one points up; 118° is the angle that we meet below.)*
+# *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more. (Turned so that the right one points up. 37° is the angle of the example, 118° the one that we meet below.)*
 #
 # For eight weights nobody can draw the arrows, but the sum in equation (4.2) is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
 # the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` finds the angle to it.
@@ -387,12 +387,17 @@ apart = angle(right.loc[0, slopes].to_numpy(), wrong.loc[0, slopes].to_numpy())
 print(f"{apart:.0f}° apart at the start")
 print(f"right    {right['E_total'][0]:.3f} becomes {right['E_total'][100]:.4f}")
 print(f"mistaken {wrong['E_total'][0]:.3f} becomes {wrong['E_total'][100]:.4f}")
+longer = descend(mistaken, start, 1.0, updates=2000)["E_total"]
+print(f"mistaken, after 1000 updates {longer[1000]:.4f},", end=" ")
+print(f"after 2000 {longer[2000]:.4f}")
 
 # %% mystnb={"image": {"alt": "Loss over 100 updates from the other start. With the right derivatives it falls from 0.21 to nearly zero. With the mistaken derivatives it rises all the way, to 0.24."}} tags=["hide-input"]
 compare(right, wrong)
 
 # %% [markdown]
-# *Figure 4.7. The same two sets of formulas from another start. The right one learns; the mistaken one makes the loss larger at every update.*
+# *Figure 4.7. The same two sets of formulas from another start. The right one learns; the mistaken one makes the loss larger at every one of these updates.*
+#
+# Later the mistaken loss does come down, as the last printed line says, but it stops far from zero.
 #
 # So a falling loss proves little. With inputs of 0.05 and 0.1, the mistake had no chance to show.
 
@@ -407,7 +412,7 @@ figures.network(ToyNetwork())
 
 
 # %% [markdown]
-# What you saw: from the book's start the two curves are hard to tell apart. From the other start the right formulas bring the loss down, and the mistaken ones do not get there.
+# If you tried it, you saw: from the book's start the two curves are hard to tell apart. From the other start the right formulas soon bring the loss down, and the mistaken ones do not, or need far longer.
 
 # %% [markdown]
 # ## Two ways to catch it
@@ -485,31 +490,42 @@ census = pd.DataFrame(verdicts, columns=["wrong derivatives", "workbooks"])
 census = census.groupby("wrong derivatives").sum()
 census = census.sort_values("workbooks", ascending=False)
 census.loc["all"] = census.sum()
-census
+counted = census["workbooks"]
+print(f"all eight right: {counted['none']} of {counted['all']} workbooks")
 
 # %% [markdown]
-# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It sorts by the kind of mistake: the activation of one hidden unit in place of the other's, or something else.
+# The package has the same judge, which `cellgrad audit` uses for every formula that it reads. It sorts by the kind of mistake: the activation of one hidden unit in place of the other's, or something else. Both verdicts together:
 
 # %%
 from cellgrad.spreadsheet import census as judged
 
-judged().groupby("judgement")["workbooks"].sum().to_frame()
+both = judged().assign(columns=[columns for columns, _ in verdicts])
+both = both.rename(columns={"columns": "wrong derivatives"})
+both = both.groupby(["wrong derivatives", "judgement"])["workbooks"].sum()
+both.sort_values(ascending=False, kind="stable").reset_index()
 
 # %% [markdown]
-# *Table 4.5. How many of the public workbooks have which kind of mistake in their derivatives.*
+# *Table 4.5. How many of the public workbooks have which of the eight derivatives wrong, and by which kind of mistake.*
 #
-# 28 of the 70 have all eight right; 42 have a mistake, and every mistake is in the first four columns, where the loss does not show it. Most of them are one and the same, and it is not the template's. Here is its formula for $\partial E / \partial w_3$, as 32 of the workbooks have it. Do you see the slip?
+# 28 of the 70 have all eight right; 42 have a mistake. Every mistake is in the first four columns, where at the exercise's weights the loss can hardly show it. 35 of the 42 have one and the same mistake, the first row with a mistake in the table, and nearly all of these letter for letter. Here is its formula for $\partial E / \partial w_3$. Do you see the slip? And how many have the mistake of the template, which we made above?
 
 # %%
 row_0 = follow(network, given)
 most = max(public, key=lambda row: row["workbooks"])
-print(most["workbooks"], "workbooks:", most["derivatives"]["dE_dw3"])
+print(most["workbooks"], "letter for letter:", most["derivatives"]["dE_dw3"])
 for a in (a_h1, a_h2):
     print(f"{a} (1 - {a}) = {row_0[a] * (1 - row_0[a]):.5f}")
 
+template, like_it = sp.expand(mistaken[dE[0]].subs(formulas)), 0
+for row in public:
+    theirs = sp.sympify(row["derivatives"]["dE_dw1"], locals=letters)
+    if sp.expand(theirs.subs(formulas)) == template:
+        like_it += row["workbooks"]
+print("the template's mistake:", like_it)
+
 # %% [markdown]
-# The last factors should be those of the *second* hidden unit, $a_{h2} (1 - a_{h2})$: it looks like the formula for $w_1$, copied and not adapted to the end. At the weights
-# of the exercise both activations are near one half, and the two products differ by less than one part in a thousand. Elsewhere they differ by more:
+# Only one workbook follows the template. In the common mistake, the last factors should be those of the *second* hidden unit, $a_{h2} (1 - a_{h2})$: it looks like the formula for $w_1$, copied and not adapted to the end. At the weights
+# of the exercise both activations are near one half, and the two products differ by less than one part in a thousand. Elsewhere they differ by more. Here is a start at which the first hidden unit is far out, where its sigmoid is flat, and the second one is not:
 
 # %% tags=["core"]
 copied = (d_o1 * w6 + d_o2 * w8) * a_h1 * (1 - a_h1)
@@ -517,12 +533,16 @@ common = sheet | {dE[2]: copied * i1, dE[3]: copied * i2}
 
 start = given | {t1: 0.99, t2: 0.99, i1: 2, i2: 1}
 start |= dict(zip(WEIGHTS, [3.9, -1.4, -2.4, 5.8, -0.6, -5.8, -1.9, -5.2]))
+there = follow(network, start)
+for a in (a_h1, a_h2):
+    print(f"{a} (1 - {a}) = {there[a] * (1 - there[a]):.5f}")
 for name, formulas_used in (("right", sheet), ("copied", common)):
-    losses = descend(formulas_used, start, 1.0, updates=60)["E_total"]
-    print(f"{name:7} {losses[0]:.3f} becomes {losses[60]:.3f}")
+    losses = descend(formulas_used, start, 1.0, updates=300)["E_total"]
+    print(f"{name:7} {losses[0]:.3f} becomes {losses[60]:.3f} after 60 updates,",
+          f"first below 0.018 at update {(losses < 0.018).idxmax()}")
 
 # %% [markdown]
-# The right formulas learn in sixty updates; the copied ones hardly move.
+# After sixty updates the right formulas have brought the loss to 0.018, and the copied ones have hardly moved. They do get there, but need more than three times as many updates. The two slopes say why: with the copied one in its formulas, the second hidden unit's two weights take steps more than a hundred times too small. So the mistake does not stop this descent; it delays it. A curve alone would not tell it from a learning rate that is too low.
 #
 # ## A number that would not agree
 #
@@ -723,17 +743,18 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 # <details>
 # <summary>Solution</summary>
 #
-# Not worse at all, at this start. The last four weights can do it alone, and this is the reason why a mistake in the first four columns stays unseen.
+# Not worse at all, at this start: it is even a little smaller. The last four weights can do it alone, and this is the reason why a mistake in the first four columns stays unseen. (When the first four weights fall too, the hidden activations fall a little with them, and each derivative of the last four is multiplied by one of these.)
 #
 # ```python
 # frozen = sheet | {name: sp.Integer(0) for name in dE[:4]}
 # alone = descend(frozen, given, 1.0, updates=100)["E_total"][100]
-# print(f"all eight {table['E_total'][100]:.6f}   only the last four {alone:.6f}")
-# check("04.4", alone / table["E_total"][100])
+# ratio = alone / table["E_total"][100]
+# print(f"all eight {table['E_total'][100]:.4e}   only the last four {alone:.4e}   ratio {ratio:.4f}")
+# check("04.4", ratio)
 # ```
 #
 # ```text
-# all eight 0.000023   only the last four 0.000022
+# all eight 2.2563e-05   only the last four 2.2420e-05   ratio 0.9937
 # Right.
 # ```
 # </details>
@@ -830,4 +851,4 @@ print("findings on the second sheet:", sum(len(table.findings) for table in othe
 #
 # ## What's next
 #
-# [Learning rates](05-learning-rates.ipynb): six loss curves, and the number that predicts their slopes.
+# [Learning rates](05-learning-rates.ipynb): six loss curves, and the number that predicts how fast they fall.

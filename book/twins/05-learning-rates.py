@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Learning rates
 #
-# The exercise shows six loss curves for six learning rates, and stops there. Why does twice the rate give twice the slope?
+# The class exercise shows six loss curves for six learning rates, and stops there. Why does a descent with twice the rate end twice as fast?
 # Where does that end? This chapter finds one number, the *curvature* of the loss, with pencil and paper, and predicts from it the pace at which each of the six descents ends. Then it
 # goes too far on purpose.
 #
@@ -124,7 +124,7 @@ def descend(given, learning_rate, updates):
 
 # %% [markdown]
 # The same network from the same first weights, six times. On the left as the spreadsheet shows it; on the right the same
-# numbers on a [logarithmic axis](04-the-spreadsheet.ipynb#other-targets), here one where each line stands for a hundredth of the one above. Which of the two would you rather read?
+# numbers on a [logarithmic axis](04-the-spreadsheet.ipynb#other-targets), here one where each grid line stands for a hundredth of the one above. Which of the two would you rather read?
 
 # %% tags=["core"]
 rates = [0.1, 0.2, 0.5, 0.8, 1.0, 2.0]
@@ -203,7 +203,7 @@ from cellgrad import figures
 figures.bowl()
 
 # %% [markdown]
-# What you saw: at 1/λ one update is enough, and beyond 2/λ the ball is thrown out. In the trough the flat direction waits for a rate that the steep one does not allow.
+# If you moved it, you saw: at 1/λ one update is enough, and beyond 2/λ the ball is thrown out. In the trough the flat direction waits for a rate that the steep one does not allow.
 
 # %% [markdown]
 # The loss goes with the square of the distance, so an update multiplies it by $(1 - \eta\lambda)^2$. The share removed is
@@ -211,7 +211,7 @@ figures.bowl()
 # should fall slowly as the rate grows. That is what its last rows do.
 #
 # The first rows are too low for another reason: at a rate of 0.1 the run is not over after 200 updates. Its outputs are still
-# away from 0.5, where the sigmoid is flatter, so the slopes are smaller than they will be. Expect the column to grow during that run:
+# away from 0.5, where the sigmoid is flatter: the sigmoid's slopes, and with them the derivatives, are smaller than they will be. Expect the column to grow during that run:
 
 # %% tags=["core"]
 slow = descend(given, 0.1, 3000)
@@ -219,7 +219,8 @@ for update in (0, 200, 2000):
     share = 1 - slow["E_total"][update + 1] / slow["E_total"][update]
     a = slow["a_o1"][update]
     slope = a * (1 - a)
-    print(f"update {update:4}: share / rate {share / 0.1:.4f}, slope {slope:.4f}")
+    print(f"update {update:4}: share / rate {share / 0.1:.4f},", end=" ")
+    print(f"a (1 - a) {slope:.4f}")
 
 # %% [markdown]
 # It does, and with it the slope of the first output's sigmoid, which ends at one quarter.
@@ -279,14 +280,26 @@ plt.show()
 # %% [markdown]
 # *Figure 5.3. Six rates, six points on the line.*
 #
-# They agree to five decimal places in all six rows. Two rows of a table on the one side, two activations and a pencil on the other. The $\lambda$ differs a little from rate to rate, because each run ends at
+# They differ by less than a millionth in all six rows. One side was measured in two rows of a table; the other was computed from two activations with a pencil.
+#
+# Now back to Table 5.1. An update should remove $2\eta\lambda - \eta^2\lambda^2$ of the loss, so its last column should be $2\lambda - \eta\lambda^2$, where a run has settled after 200 updates:
+
+# %% tags=["core"]
+for rate in rates:
+    curvature = settled["λ"][rate]
+    foretold = 2 * curvature - rate * curvature**2
+    found = two_rows["share / rate"][rate]
+    print(f"rate {rate}: from λ {foretold:.5f}, in Table 5.1 {found:.5f}")
+
+# %% [markdown]
+# From rate 0.5 on, this explains the column, its size and its drift; at the first two rates the runs had not settled. The $\lambda$ differs a little from rate to rate, because each run ends at
 # another place. How can it, if all six runs reach the lowest loss?
 #
 # ## A bowl and a trough
 #
-# Because there is more than one lowest place. The loss is zero wherever both outputs are on target, and for the first output this
-# only asks that $w_5 a_{h1} + w_6 a_{h2} = 0$. More of the one weight and less of the other does it as well. Plot the loss over $w_5$ and $w_6$ and you see a *trough* with a flat floor. Over $w_5$ and
-# $w_7$, which serve different outputs, it is a round bowl.
+# Because there is more than one lowest place (a *minimum*). The loss is zero wherever both outputs are on target, and for the first output this
+# only asks that $w_5 a_{h1} + w_6 a_{h2} = 0$. More of the one weight and less of the other does it as well. Here is the loss drawn as height on a map, where each line joins places of the same height. Over $w_5$ and
+# $w_7$, which serve different outputs, it is a round bowl. Over $w_5$ and $w_6$ it is a *trough* with a flat floor.
 
 # %% mystnb={"image": {"alt": "Two maps with contour lines of the loss. Left, over w5 and w7: nearly circles around one lowest point, and the path of a descent runs straight into it. Right, over w5 and w6: parallel straight lines, a trough, whose floor runs diagonally; the path crosses them at a right angle and ends on the floor."}} tags=["hide-input"]
 path = descend(given, 1.0, 500)
@@ -309,13 +322,13 @@ plt.show()
 # *Figure 5.4. The same loss over two pairs of weights, the others held at the end of the descent; square: start, dot: end. In the trough, every point of
 # the floor is a minimum, and the descent ends where it first meets the floor.*
 #
-# Eight weights, but only two outputs to set right: there are two directions in which the loss is curved, and six along which the floor is flat. So the walls have a curvature; along the
-# floor it is zero. (Not every smooth curve is a bowl at its lowest point: exercise 5 has one that is flatter than any bowl.)
+# There are eight weights, but only two demands, one for each output. Each demand takes away one way of turning the weights: turned that way, the output leaves its target, and the loss rises along a curve. Six ways of turning several weights together are left that change neither output. Along these the floor is flat: its curvature is zero.
+# So one speaks of two curved *directions* and six flat ones. (Not every smooth curve is a bowl at its lowest point: exercise 5 has one that is flatter than any bowl.)
 #
 # ## How far can it go?
 #
 # The pencil's formula, equation (5.2), says more than the six rates of the exercise can show. If $\eta\lambda$ is 1, the miss vanishes at once. Between 1 and 2, each update jumps to the other side, but closer.
-# At 2 it jumps as far out as it came from. So the largest stable rate is $2/\lambda$:
+# At 2 it jumps as far out as it came from. So $2/\lambda$ is the largest rate at which it still closes in; one calls it the largest *stable* rate:
 
 # %% tags=["core"]
 curvature = settled["λ"][1.0]
@@ -350,16 +363,17 @@ plt.show()
 # *Figure 5.5. A little below the limit, and a little above it. (Losses below $10^{-25}$ are rounding and are not drawn.)*
 #
 # It grows, as predicted, and then it turns and falls. What the bowl leaves out: the floor is flat, but the walls beside it are not equally steep everywhere. While the outputs swing
-# wider and wider across the trough, the weights also drift along it (the swings carry $w_5 \dots w_8$ away from zero, so the first four move again), until they come to a place where the walls are flat enough for this rate. There they settle. Compare $\eta\lambda$ before and after:
+# wider and wider across the trough, $w_5 \dots w_8$ are carried away from zero, so the first four weights move again, and the hidden activations with them. The weights drift along the trough until they come to a place where the walls are flat enough for this rate. There they settle. Look at one weight of each layer, one activation, and $\eta\lambda$:
 
 # %% tags=["core"]
-for update in (0, 500):
+for update in (0, 200, 500):
     row = runs[1.02].loc[update]
     walls = (row["a_h1"] ** 2 + row["a_h2"] ** 2) / 16
-    print(f"update {update:3}: ηλ = {1.02 * limit * walls:.3f}")
+    print(f"update {update:3}: w1 {row['w1']:.3f}, w5 {row['w5']:+.3f},",
+          f"a_h1 {row['a_h1']:.3f}, ηλ = {1.02 * limit * walls:.3f}")
 
 # %% [markdown]
-# Before, it was above 2; after, it is below. The descent has moved on to flatter ground.
+# The swing of $w_5$ has come and gone; what it did to $w_1$ remains. Before, $\eta\lambda$ was above 2; after, it is below. The descent has moved on to flatter ground.
 #
 # ## Much too far
 #
@@ -388,19 +402,19 @@ silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.2g}".format)
 #
 # ## The other targets
 #
-# With targets 0.01 and 0.99, the curves of [The spreadsheet](04-the-spreadsheet.ipynb#other-targets) bent. Now we can say why. The quarter in our formula was the slope $a(1-a)$ at 0.5. At other outputs
-# that slope takes its place, squared, so $\lambda = \big(a (1 - a)\big)^2 (a_{h1}^2 + a_{h2}^2)$. How much smaller is it at the target than at the start?
+# With targets 0.01 and 0.99, the curve of Figure 4.4 bent. Now we can say why. The quarter in our formula was the sigmoid's slope $a(1-a)$ at 0.5. The pencil's five steps hold at other outputs too, with the slope there in the place of the quarter. So an update with a small rate removes
+# the share $\eta \, \big(a (1 - a)\big)^2 (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature.) How much smaller is the pace at the target than at the start?
 
 # %% tags=["core"]
 start = follow(sheet, given)
 hidden = start[a_h1] ** 2 + start[a_h2] ** 2
 for place, a in (("start", start[a_o1]), ("target", 0.01)):
     slope = a * (1 - a)
-    print(f"{place:7} a (1 - a) = {slope:.4f}, λ = {slope**2 * hidden:.6f}")
+    print(f"{place:7} a (1 - a) = {slope:.4f}, pace {slope**2 * hidden:.6f}")
 
 # %% [markdown]
-# Some six hundred times smaller. On its way to 0.01 the output comes to ever flatter ground, so each update removes a smaller share than the one before. A line that
-# stays straight over many updates suggests that a descent has settled. These have not.
+# Some six hundred times smaller. On its way to 0.01 the output comes to ever flatter ground, so each update removes a smaller share than the one before. A curve that
+# stays straight over many updates on a logarithmic axis suggests that a descent has settled. This one has not, after 100 updates.
 #
 # ## For readers who know matrices
 #
@@ -435,8 +449,8 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 #
 # - Curvature is how fast the slope changes. In a bowl with curvature $\lambda$, an update multiplies the distance by $1 - \eta\lambda$.
 # - In this network $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts the pace at which all six curves end.
-# - The best weights are no point but a floor: two curved directions, six flat ones.
-# - Above $2/\lambda$ a minimum repels. The descent may then find a flatter one.
+# - The best weights are no point but a floor. Two ways of turning the weights change an output, and in these directions the loss is curved; in six others it is flat.
+# - Above $2/\lambda$ each jump ends farther from the minimum than it began. The descent may then find a flatter one.
 # - Far too large rates make the sigmoids flat, and learning falls silent.
 #
 # ## Exercises

@@ -77,7 +77,7 @@ _CAPTION = (
 )
 _CAPTION_BACKWARDS = (
     "Numbers beside a line are its weight and, in purple, the derivative of the loss with respect to it; δ below a "
-    "unit is the derivative with respect to the unit's input. Dotted: the loss of the next 100 updates."
+    "unit is the derivative with respect to the sum that enters the unit. Dotted: the loss of the next 100 updates."
 )
 
 
