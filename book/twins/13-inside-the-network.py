@@ -143,7 +143,7 @@ paper = feature_maps(torch.zeros(28, 28, dtype=torch.uint8))["relu1"]
 
 # %% [markdown]
 # A silent map is a channel in which nothing of this digit answers: ReLU has set all of it to zero. For other digits it may speak. Normalising has made paper a negative number, so a filter whose weights add up to a negative sum answers to plain paper, and its map is grey or black
-# almost everywhere: those are the filters with a number above zero in the cell above the last. In such a map the ink is the bright part.
+# almost everywhere: those are the filters with a number above zero in the last cell. In such a map the ink is the bright part.
 #
 # Behind the first convolution the digit is still a digit: its outer edge, its inner edge, its paper. After three convolutions most maps answer to some parts of the stroke and not to others. Further on a map has 7 × 7 places, then 3 × 3,
 # and looks like nothing any more. What such a map stands for is only in the weights that read it.
@@ -423,7 +423,7 @@ def noisy(images, deviation):
 
 # %% tags=["nbval-ignore-output"]
 changes = {
-    "rotation (degrees)": (rotated, range(-50, 51, 10)),
+    "rotation (degrees, clockwise is negative)": (rotated, range(-50, 51, 10)),
     "shift to the right (pixels)": (moved, range(0, 9)),
     "noise (deviation, of 255)": (noisy, range(0, 101, 20)),
 }
@@ -459,7 +459,7 @@ def first_below(curve, limit=90):
 
 
 # %% tags=["nbval-ignore-output"]
-turned = curves["rotation (degrees)"]
+turned = curves["rotation (degrees, clockwise is negative)"]
 outwards = {
     "clockwise": turned[turned.index <= 0].iloc[::-1].rename(lambda angle: -angle),
     "against the clock": turned[turned.index >= 0],
