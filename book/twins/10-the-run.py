@@ -200,7 +200,7 @@ right = training.accuracy(model, watched)
 print(f"{updates} updates, then {right:.2%} of the watched digits right{data.note}")
 
 # %% mystnb={"image": {"alt": "Two panels over the updates of two epochs. Left: the loss of each batch, on a logarithmic axis, falls steeply at first, from above 2, and then slowly, with much scatter from batch to batch. Right: the learning rate rises from near zero to 0.2 in the first third and falls back to zero."}} tags=["nbval-ignore-output", "hide-input"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2))
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3))
 left.semilogy(losses, linewidth=0.8)
 left.set(xlabel="update", ylabel="loss of the batch (cross-entropy)")
 right.plot(rates, color=plotting.GREEN)

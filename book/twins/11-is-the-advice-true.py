@@ -142,7 +142,7 @@ def strip(*names, base="base", **options):
         if control.get(name) in names:
             middle, reach = interval(100 * (runs[name] - runs[control[name]]))
             low, high = middle - reach, middle + reach
-            print(f"{name}: {middle:+.2f} points, {low:+.2f} to {high:+.2f}")
+            print(f"{name}: {middle:+.2f} ({low:+.2f} to {high:+.2f})")
 
 
 # %% mystnb={"image": {"alt": "Two rows of four dots each on an axis from about 99.20 to 99.33 percent. The dots of the base spread from one end to the other, those of dropout 0.2 lie between them; their mean bars are close together."}}
@@ -250,7 +250,7 @@ costs(*names)
 # %% [markdown]
 # *Table 11.3. Parameters, and millions of multiplications for one digit, with the pool at other places.*
 #
-# This advice does not show, as [chapter 7](07-the-receptive-field.ipynb#two-doubts) argues that it might not. And an early pool saves work, as Table 11.3 says.
+# No effect of this advice shows; [chapter 7](07-the-receptive-field.ipynb#two-doubts) says why it might not. And an early pool saves work, as Table 11.3 says.
 #
 # ## "28 × 28 at the end, more is not needed"
 #
