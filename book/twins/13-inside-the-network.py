@@ -284,10 +284,10 @@ plt.show()
 # Ten networks are not ten independent readers. On how many *different* digits are the largest of these numbers made?
 
 # %% tags=["nbval-ignore-output"]
-different = {tuple(pair) for mistakes in book["mistakes"] for pair in mistakes}
+recorded = book["mistakes"] if data.kind == "full" else ()
+different = {tuple(pair) for mistakes in recorded for pair in mistakes}
 different = Counter((labels[row], answer) for row, answer in different)
-by_size = sorted(different, key=lambda pair: -confusion[pair])
-for label, answer in by_size[:6] if data.kind == "full" else ():
+for label, answer in sorted(different, key=lambda pair: -confusion[pair])[:6]:
     print(f"{label} read as {answer}: {confusion[label, answer]} mistakes,",
           f"on {different[label, answer]} digits")
 
