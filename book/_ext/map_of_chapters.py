@@ -71,7 +71,7 @@ def drawing(found: dict[str, tuple[str, set[str]]], parts: dict[str, int]) -> st
         start, end = (x * ACROSS + WIDTH / 2, y * DOWN + HEIGHT), (u * ACROSS + WIDTH / 2, v * DOWN - 3)
         bend = (end[1] - start[1]) / 2
         leave = start[0], start[1] + bend
-        if v - y > 1 and u > x:  # a box stands between them: beside it, not behind it
+        if u > x:  # out at the side, clear of what stands below
             start = x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2
             leave = end[0], start[1]
         curve = f"M{start[0]} {start[1]}C{leave[0]} {leave[1]} {end[0]} {end[1] - bend} {end[0]} {end[1]}"

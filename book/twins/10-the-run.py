@@ -126,7 +126,7 @@ print(f"all of them, by PyTorch {counted:,}")
 print(f"by the package {count_parameters(SOURCE):,}")
 
 # %% [markdown]
-# The hand's number stands in the picture. The picture's numbers add up to 14,216; the 176 that are missing there are batch norm's, two for each of 88 channels. The sum keeps the promise of fewer than 20,000.
+# The hand's number stands in the picture. The picture's numbers add up to 14,216; the 176 that are missing there are batch norm's, as [chapter 8](08-designing-under-a-budget.ipynb#counting-by-hand) counts. The sum keeps the promise of fewer than 20,000.
 #
 # ## The batches
 #
@@ -753,15 +753,24 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #     seeds.append(max(2, math.ceil(n)))
 #     print(f"{worth} points: {seeds[-1]} seeds of each")
 # check("10.7", seeds)
+#
+# from scipy import stats
+#
+# for n in (4, 5):
+#     beyond, freedom = 0.1 / (percent.std() * math.sqrt(2 / n)), 2 * n - 2
+#     found = stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, beyond)
+#     print(f"by the exact t-test, {n} of each find 0.1 points in {found:.0%} of cases")
 # ```
 #
 # ```text
 # 0.02 points: 76 seeds of each
 # 0.1 points: 4 seeds of each
 # Right.
+# by the exact t-test, 4 of each find 0.1 points in 77% of cases
+# by the exact t-test, 5 of each find 0.1 points in 88% of cases
 # ```
 #
-# (For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly. Four of each find 0.1 points in 77 % of cases, five in 88 %, by the exact t-test. Take five.)
+# For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly. Take five.
 # </details>
 #
 # ## What's next

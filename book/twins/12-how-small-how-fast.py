@@ -167,7 +167,9 @@ pd.DataFrame(rows).set_index("recipe")
 studies = ["recipes", "source", "advice", "tricks", "luck", "kinds-of-luck"]
 read = pd.concat([shipped_records(study) for study in studies])
 read = read.drop_duplicates("key")  # the first runs of luck are those of fast
-print(read["study"].value_counts().to_dict(), "in all:", len(read))
+by_study = read["study"].value_counts().items()
+print(*(f"{count} {study}" for study, count in by_study), sep=", ")
+print("in all:", len(read))
 
 # %% [markdown]
 # ## How small
@@ -418,10 +420,13 @@ first = (luck["seed"] < 20).to_numpy()
 print(f"standard deviation of the first twenty seeds {percent[first].std():.3f},")
 print(f"of the other {len(luck) - 20} {percent[~first].std():.3f}:", end=" ")
 print(f"their true share is {true_share(wrong[~first]):.0%}")
+ended = pd.to_datetime(luck["finished"])
+gap = ended[~first].min() - ended[first].max()
+print(f"the twenty ended {gap.seconds // 60} minutes before the others' first")
 
 
 # %% [markdown]
-# The last line is odd. The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. They were run on their own, three quarters of an hour before the others, with the same version, threads and processor; one of them, trained again, makes the recorded mistakes to the last digit. So we know no reason but chance. We looked because the table sets them apart, so no test can say fairly how odd it is; but who has twenty runs only may take such a spread for the truth.
+# Two of these numbers are odd. The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. They were run on their own, before the others, with the same version, threads and processor; one of them, trained again, makes the recorded mistakes to the last digit. So we know no reason but chance. We looked because the table sets them apart, so no test can say fairly how odd it is; but who has twenty runs only may take such a spread for the truth.
 #
 # (Variances add up, standard deviations do not; hence the share of the *variance*.) Most of what makes one seed look better than another would be gone on another 10,000 digits. Averaging over seeds makes both smaller. It leaves what all networks share: these 10,000 digits may be easier or harder than others. Against that only more test digits help. So there are two kinds of luck with digits: the one in the cell above, of *this* network with these ten thousand, and the one of *all* networks with another ten thousand, which *The run*, exercise 3, finds to be 0.07 points.
 #

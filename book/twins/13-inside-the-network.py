@@ -692,17 +692,19 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # limit = min(good)
 # accepted = confidence[other] >= limit
 # print(f"limit {limit:.6f}: {(~accepted).float().mean():.1%} of the other half go to a person,")
-# print(f"and {(~right[other][accepted]).sum()} of the accepted ones are wrong")
+# print(f"and {(~right[other][accepted]).sum()} of the {accepted.sum():,} accepted ones are wrong,")
+# print(f"3/n = {30_000 / accepted.sum():.1f} in 10,000")
 # ```
 #
 # With us, it prints:
 #
 # ```text
 # limit 0.999736: 18.9% of the other half go to a person,
-# and 0 of the accepted ones are wrong
+# and 0 of the 4,057 accepted ones are wrong,
+# 3/n = 7.4 in 10,000
 # ```
 #
-# It looks like success, at the price of nearly a fifth of the digits. But after no mistake in $n$ digits the true share may still be as high as $3/n$ (the upper end of its interval), and for the 4,057 accepted ones that is 7 in 10,000. To promise one in 10,000, the bank needs 30,000 accepted digits without a mistake.
+# It looks like success, at the price of nearly a fifth of the digits. But after no mistake in $n$ digits the true share may still be as high as $3/n$ (the upper end of its interval), which the last line gives. To promise one in 10,000, the bank needs 30,000 accepted digits without a mistake.
 # </details>
 #
 # ## What's next
