@@ -752,7 +752,6 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #     n = 2 * (2.8 * percent.std() / worth) ** 2
 #     seeds.append(max(2, math.ceil(n)))
 #     print(f"{worth} points: {seeds[-1]} seeds of each")
-# check("10.7", seeds)
 #
 # from scipy import stats
 #
@@ -760,14 +759,15 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 #     beyond, freedom = 0.1 / (percent.std() * math.sqrt(2 / n)), 2 * n - 2
 #     found = stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, beyond)
 #     print(f"by the exact t-test, {n} of each find 0.1 points in {found:.0%} of cases")
+# check("10.7", seeds)
 # ```
 #
 # ```text
 # 0.02 points: 76 seeds of each
 # 0.1 points: 4 seeds of each
-# Right.
 # by the exact t-test, 4 of each find 0.1 points in 77% of cases
 # by the exact t-test, 5 of each find 0.1 points in 88% of cases
+# Right.
 # ```
 #
 # For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly. Take five.
