@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -415,6 +416,13 @@ def test_15_other_files_are_refused_with_advice(tmp_path, capsys, name, content,
     (tmp_path / name).write_bytes(content)
     code, said = verdict(tmp_path / name, capsys)
     assert code == REFUSED and says in said
+
+
+@pytest.mark.parametrize("name", ["password.xlsx", "password.ods", "password.xls"])
+def test_15_what_other_programs_have_locked_with_a_password_is_called_so(name, capsys):
+    """LibreOffice 7.4 wrote the .ods and the .xls, msoffcrypto-tool the .xlsx; the password is secret."""
+    code, said = verdict(Path(__file__).parent / "locked" / name, capsys)
+    assert code == REFUSED and "encrypted with a password" in said
 
 
 @pytest.mark.parametrize(("part", "says"), [("xl/workbook.bin", ".xlsb"), ("Index/Document.iwa", "Numbers")])

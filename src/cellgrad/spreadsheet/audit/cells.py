@@ -43,7 +43,10 @@ SWALLOWS = re.compile(  # functions that take a whole range and give one number
     r"\b(?:{})\(".format("|".join(name for name, (_, most, _) in FUNCTIONS.items() if most > 2)), re.IGNORECASE
 )
 _SAVE = "save the sheet as .xlsx in the program that it was made with"
+_LOCKED = "encrypted with a password; save it as .xlsx without a password"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# In an .xls, the record BOF with its 16 bytes and right behind it FILEPASS, which says how the rest is encrypted.
+_PASSWORD_OF_XLS = re.compile(rb"\x09\x08\x10\x00.{16}\x2f\x00", re.DOTALL)
 _REFERENCE = re.compile(
     r"""(?P<quoted>'(?:[^']|'')*'(?=!)|"(?:[^"]|"")*")
       | (?<![\w.$])(?P<column_fixed>\$?)(?P<letters>[A-Za-z]{1,3})
@@ -284,7 +287,7 @@ def read_book(path: str | Path, stored_results: bool = False) -> Book:
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, NotImplementedError) as error:
         raise AuditError(f"{path}: not an .xlsx workbook ({error})") from error
     except RuntimeError as error:  # how zipfile says that a part needs a password
-        raise AuditError(f"{path}: encrypted; save it as .xlsx without a password") from error
+        raise AuditError(f"{path}: {_LOCKED}") from error
     except Exception as error:  # zlib.error, lzma's and others, which have no common parent
         raise AuditError(f"{path}: damaged ({error})") from error
 
@@ -308,8 +311,9 @@ def _kind(path: Path) -> str:
         raise AuditError(f"holds no formulas; {_SAVE}")
     if start.startswith(_OLE):
         content = path.read_bytes()
-        if not any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
-            raise AuditError("encrypted with a password; save it as .xlsx without a password")
+        unlocked = any(name.encode("utf-16-le") in content for name in ("Workbook", "Book"))
+        if not unlocked or _PASSWORD_OF_XLS.search(content):
+            raise AuditError(_LOCKED)
         return ".xls"
     if start.startswith(b"PK"):
         return _kind_of_zip(path)
@@ -323,14 +327,25 @@ def _kind(path: Path) -> str:
 def _kind_of_zip(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-        kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
+        kind, manifest = (_start(archive, name) for name in ("mimetype", "META-INF/manifest.xml"))
     if b"opendocument.spreadsheet" in kind:
+        if b"encryption-data" in manifest:
+            raise AuditError(_LOCKED)
         return ".ods"
     if "xl/workbook.bin" in names:
         raise AuditError("an .xlsb workbook; save it as .xlsx")
     if any(name.endswith(".iwa") for name in names):
         raise AuditError("a document of Numbers; export it as .xlsx")
     return ".xlsx"
+
+
+def _start(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The first bytes of a part, none where there is no such part; a part may unpack to more than memory holds."""
+    try:
+        with archive.open(name) as part:
+            return part.read(10_000)
+    except KeyError:
+        return b""
 
 
 def _is_text(start: bytes) -> bool:
