@@ -82,8 +82,11 @@ plt.show()
 # It is. (The 4 at the far end is rounding: a computer does not count in tenths.) Now to the bend, and why there must be one. Suppose that units passed on their sums as they are. Then the first output would be
 #
 # $$\begin{aligned}
-# w_5 h_1 + w_6 h_2 &= w_5 (w_1 i_1 + w_2 i_2) + w_6 (w_3 i_1 + w_4 i_2) \\
-# &= (w_5 w_1 + w_6 w_3)\, i_1 + (w_5 w_2 + w_6 w_4)\, i_2 ,
+# w_5 h_1 & {} + w_6 h_2 \\
+# &= w_5 (w_1 i_1 + w_2 i_2) \\
+# &\quad {} + w_6 (w_3 i_1 + w_4 i_2) \\
+# &= (w_5 w_1 + w_6 w_3)\, i_1 \\
+# &\quad {} + (w_5 w_2 + w_6 w_4)\, i_2 ,
 # \end{aligned}$$
 #
 # which is one weighted sum of the inputs again. The layer of hidden units would have added nothing, and by the same algebra so would a hundred
@@ -94,7 +97,7 @@ plt.show()
 # which squeezes any number into the range from 0 to 1. Here $e \approx 2.718$ is a fixed number, as π is; what is special about it comes in the next chapter. For a large $x$, the power $e^{-x}$ is nearly
 # zero and $\sigma$ nearly 1; for a very negative $x$, the power is huge and $\sigma$ is nearly 0.
 #
-# We write it with SymPy, a library that can compute with letters as well as with numbers. That will pay off in a moment.
+# We write it with SymPy, a library that can compute with letters as well as with numbers (`sp.exp(-x)` is its $e^{-x}$). That will pay off in a moment.
 
 # %% tags=["core"]
 def sigmoid(x):
@@ -112,7 +115,7 @@ xs = np.linspace(-6, 6, 241)
 figure, ax = plt.subplots(figsize=(6.4, 4.2))
 ax.plot(xs, 1 / (1 + np.exp(-xs)))
 ax.set(xlabel="weighted sum x", ylabel="activation σ(x)", ylim=(-0.03, 1.05))
-inset = ax.inset_axes([0.58, 0.1, 0.42, 0.48])
+inset = ax.inset_axes([0.59, 0.1, 0.34, 0.48])
 near = np.linspace(-0.1, 0.7, 81)
 inset.plot(near, 1 / (1 + np.exp(-near)))
 for unit, above in {"h1": True, "h2": False, "o1": True, "o2": False}.items():
@@ -122,6 +125,8 @@ for unit, above in {"h1": True, "h2": False, "o1": True, "o2": False}.items():
     side = "right" if above else "left"
     inset.annotate(unit, (x, y), shift, textcoords="offset points", ha=side)
 inset.set(xticks=[0, 0.5], yticks=[0.5, 0.6], ylim=(0.44, 0.68))
+inset.yaxis.tick_right()  # on the left, a line of the frame runs through them
+inset.spines.right.set_visible(True)
 ax.indicate_inset_zoom(inset, edgecolor=plotting.INK)
 plt.show()
 
@@ -132,7 +137,7 @@ plt.show()
 #
 # The second hidden unit does the same with its own two weights. The outputs do the same again, with the hidden activations in the place of the
 # inputs. So all of the network can be written as a list of small definitions, each in terms of those above it. First the letters. To SymPy
-# they are *symbols*: they have no values yet.
+# they are *symbols*: they have no values yet. (In `"w1:9"` the colon means: from 1 up to, but without, 9.)
 
 # %% tags=["core"]
 t1, t2, i1, i2 = sp.symbols("t1 t2 i1 i2")
@@ -171,7 +176,7 @@ Math(latex_equations(network))
 # ## Its numbers
 #
 # Now give the letters their values. Twelve are given, two targets, two inputs and eight weights. The other eleven follow: go
-# through the definitions from the top and put in what is known. Each one mentions only what stands above it, so nothing is ever missing.
+# through the definitions from the top and put in what is known; SymPy's `subs`, for *substitute*, does that. Each one mentions only what stands above it, so nothing is ever missing.
 
 # %% tags=["core"]
 given = {t1: 0.5, t2: 0.5, i1: 0.05, i2: 0.1}
@@ -198,7 +203,7 @@ pd.Series(shown, name="value").round(6).to_frame()
 # and the loss is about 0.014. To go through the network in this way is called the [forward pass](glossary.md#term-forward-pass).
 #
 # This book comes with a package, `cellgrad`, that has the same eleven definitions; later chapters use it. Its formulas have room for two
-# more numbers: a [bias](glossary.md#term-bias) is a constant that is added to a unit's sum. The exercise has none, so they are zero here. How far apart are our numbers and the package's?
+# more numbers: a [bias](glossary.md#term-bias) is a constant that is added to a unit's sum, here one for both hidden units and one for both outputs. The exercise has none, so they are zero. How far apart are our numbers and the package's?
 
 # %%
 row = ToyNetwork().row()
@@ -226,7 +231,7 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork(), backwards=False)
 
 # %% [markdown]
-# If you moved them, you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.
+# If you moved it, you saw: a weight on a line into a hidden unit moves both outputs, a weight on a line into an output moves only that one. A target moves no activation at all, only its error and the loss.
 
 # %% [markdown]
 # Now turn one weight with care. Take $w_5$, on the way from
