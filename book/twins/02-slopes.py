@@ -104,16 +104,16 @@ settling.map("{:.9f}".format)
 #
 # ## Why the ratio settles
 #
-# One line of algebra shows it on a simpler function, $y = x^2$. Nudge $x$ by $h$, which stands for any small number (it has nothing to do with the sums $h_1$ and $h_2$), and divide:
+# One line of algebra shows it on a simpler function, $y = x^2$. Nudge $x$ by $s$, which stands for any small number, and divide:
 #
-# $$\frac{(x + h)^2 - x^2}{h} = \frac{2xh + h^2}{h} = 2x + h$$
+# $$\frac{(x + s)^2 - x^2}{s} = \frac{2xs + s^2}{s} = 2x + s$$
 #
-# The part $2x$ does not care about the nudge. The part $h$ is what the nudge spoils, and it shrinks with the nudge. At
+# The part $2x$ does not care about the nudge. The part $s$ is what the nudge spoils, and it shrinks with the nudge. At
 # $x = 3$ the ratios should be 6 and a remainder that is just the nudge.
 
 # %% tags=["core"]
-for h in (0.1, 0.01, 0.001):
-    print(f"nudge {h:5}: ratio {((3 + h) ** 2 - 3**2) / h:.6f}")
+for s in (0.1, 0.01, 0.001):
+    print(f"nudge {s:5}: ratio {((3 + s) ** 2 - 3**2) / s:.6f}")
 
 # %% [markdown]
 # So they are. The derivative of $x^2$ is $2x$: at 3 it is 6, at $-1$ it is $-2$. A derivative has a sign, and the sign says which way the
@@ -163,7 +163,7 @@ figures.slope(weight="w5")
 # There is a better way to measure a slope than one nudge: nudge up, nudge down, and divide the difference by both nudges together. For
 # $y = x^2$ the remainder then cancels completely:
 #
-# $$\frac{(x + h)^2 - (x - h)^2}{2h} = \frac{4xh}{2h} = 2x$$
+# $$\frac{(x + s)^2 - (x - s)^2}{2s} = \frac{4xs}{2s} = 2x$$
 #
 # This is called a [central difference](glossary.md#term-central-difference). Our loss is no such square of its weights, so some remainder will stay, but expect far less of it.
 
@@ -188,9 +188,9 @@ settling[["ratio", "both sides"]].map("{:.9f}".format)
 #
 # On paper we write $E$ for the loss, $E_\mathrm{total}$ in the chapter before. Its derivative with respect to $w_5$ is written
 #
-# $$\frac{\partial E}{\partial w_5} \qquad \text{read: “the derivative of } E \text{ with respect to } w_5 \text{”}.$$
+# $$\frac{\partial E}{\partial w_5} .$$
 #
-# The sign ∂ is a rounded d, for *difference*. It says that there are other knobs too, and that they are held still while this one is
+# Read: “the derivative of $E$ with respect to $w_5$”. The sign ∂ is a rounded d, for *difference*. It says that there are other knobs too, and that they are held still while this one is
 # nudged. Each weight has such a derivative. All eight, as one list, are the *gradient*. Before you run the cell: both outputs are too
 # high, and all inputs and activations are positive. Which signs do you expect?
 
@@ -269,8 +269,11 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # They agree as well as four decimal places allow. This is the [chain rule](glossary.md#term-chain-rule): **along a chain, derivatives multiply.** If you see it as
 # fractions, it is hardly more than cancelling:
 #
-# $$\frac{\text{change of } E}{\text{change of } w_5} = \frac{\text{change of } E}{\text{change of } a_{o1}} \cdot
-# \frac{\text{change of } a_{o1}}{\text{change of } o_1} \cdot \frac{\text{change of } o_1}{\text{change of } w_5} \tag{2.1}$$
+# $$\begin{aligned}
+# \frac{\text{change of } E}{\text{change of } w_5} &= \frac{\text{change of } E}{\text{change of } a_{o1}} \\[4pt]
+# &\quad \cdot \frac{\text{change of } a_{o1}}{\text{change of } o_1} \\[4pt]
+# &\quad \cdot \frac{\text{change of } o_1}{\text{change of } w_5}
+# \end{aligned} \tag{2.1}$$
 #
 # ## Three rates without a nudge
 #
@@ -280,22 +283,26 @@ print(f"product {product:.6f}   measured slope {slope('w5'):.6f}")
 # **A weighted sum.** In $o_1 = w_5 a_{h1} + w_6 a_{h2}$, a nudge of $w_5$ adds the nudge times $a_{h1}$. The rate is $a_{h1}$, the number that
 # the weight is multiplied by. It works the other way round, too: a nudge of $a_{h1}$ adds the nudge times $w_5$, so seen from the activation the rate is the weight.
 #
-# **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + h)^2/2 - m^2/2}{h} = m + \dfrac h2$. The rate is the miss itself,
+# **A half squared error.** With $m = a - t$ for the miss, $\dfrac{(m + s)^2/2 - m^2/2}{s} = m + \dfrac s2$. The rate is the miss itself,
 # $a - t$. (Here the half in the error pays off: it cancels a 2.)
 #
-# **A sigmoid.** This one takes a few lines. Write equation (1.1) as $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. First: what does a small nudge $h$ of $x$ do to $u$? Powers multiply, so $u$ becomes
-# $e^{-(x + h)} = u \cdot e^{-h}$. And what is special about the number $e$ is that $e^{-h}$ is very nearly $1 - h$ when $h$ is small:
+# **A sigmoid.** This one takes a few lines. Write equation (1.1) as $a = \dfrac{1}{1 + u}$ with $u = e^{-x}$. First: what does a small nudge $s$ of $x$ do to $u$? Powers multiply, so $u$ becomes
+# $e^{-(x + s)} = u \cdot e^{-s}$. And what is special about the number $e$ is that $e^{-s}$ is very nearly $1 - s$ when $s$ is small:
 
 # %% tags=["core"]
-for h in (0.1, 0.01, 0.001):
-    print(f"h = {h:5}: 1 - h = {1 - h:.7f}, e to the power -h = {math.exp(-h):.7f}")
+for s in (0.1, 0.01, 0.001):
+    print(f"s = {s:5}: 1 - s = {1 - s:.7f}, e to the power -s = {math.exp(-s):.7f}")
 
 # %% [markdown]
-# So $u$ becomes nearly $u - uh$. Second: what does this do to $a$? Subtract the old from the new, over a common denominator:
+# So $u$ becomes nearly $u - su$. Second: what does this do to $a$? Subtract the old from the new, over a common denominator:
 #
-# $$\frac{1}{1 + u - uh} - \frac{1}{1 + u} = \frac{(1 + u) - (1 + u - uh)}{(1 + u - uh)(1 + u)} = \frac{uh}{(1 + u - uh)(1 + u)}$$
+# $$\begin{aligned}
+# & \frac{1}{1 + u - su} - \frac{1}{1 + u} \\[4pt]
+# &= \frac{(1 + u) - (1 + u - su)}{(1 + u - su)(1 + u)} \\[4pt]
+# &= \frac{su}{(1 + u - su)(1 + u)}
+# \end{aligned}$$
 #
-# Third: divide by the nudge $h$, and let it shrink. In the denominator $uh$ shrinks to nothing, and what is left is
+# Third: divide by the nudge $s$, and let it shrink. In the denominator $su$ shrinks to nothing, and what is left is
 #
 # $$\frac{u}{(1 + u)(1 + u)} = \frac{1}{1 + u} \cdot \frac{u}{1 + u} = a \, (1 - a) , \tag{2.2}$$
 #
@@ -327,7 +334,7 @@ print(f"{'product':8} {math.prod(rates.values()):.6f}")
 
 # %% [markdown]
 # The rates agree with the nudged ones to four decimal places, and their product is the settled slope. The small difference that is left comes from the nudge. For the
-# error, the algebra gives $m + \frac h2$ in the place of $m$: the last rate of Table 2.3 is too large by half of the change that reached $a_{o1}$.
+# error, the algebra gives $m + \frac s2$ in the place of $m$: the last rate of Table 2.3 is too large by half of the change that reached $a_{o1}$.
 #
 # ## Where two chains meet
 #
@@ -390,7 +397,7 @@ both.map("{:.10f}".format)
 # <details>
 # <summary>Hint</summary>
 #
-# The algebra above says $2x + h$.
+# The algebra above says $2x + s$.
 # </details>
 # <details>
 # <summary>Solution</summary>
@@ -398,8 +405,8 @@ both.map("{:.10f}".format)
 # The ratios are 10 and a remainder as large as the nudge. They settle at 10, which is $2 \cdot 5$.
 #
 # ```python
-# for h in (0.1, 0.01):
-#     print(h, round(((5 + h) ** 2 - 5**2) / h, 6))
+# for s in (0.1, 0.01):
+#     print(s, round(((5 + s) ** 2 - 5**2) / s, 6))
 # check("02.1", (10.1, 10.01, 10))
 # ```
 #
@@ -497,23 +504,23 @@ both.map("{:.10f}".format)
 #
 # **5.** What does a central difference give for $y = x^3$ at $x = 2$, with nudges of 0.1 and 0.01? First by algebra, then by computer.
 #
-# *Check:* `check("02.5", …)` with a formula in `x` and `h`.
+# *Check:* `check("02.5", …)` with a formula in `x` and `s`.
 #
 # <details>
 # <summary>Hint</summary>
 #
-# $(x + h)^3 = x^3 + 3x^2 h + 3 x h^2 + h^3$. Write down the same for $x - h$ and subtract.
+# $(x + s)^3 = x^3 + 3x^2 s + 3 x s^2 + s^3$. Write down the same for $x - s$ and subtract.
 # </details>
 # <details>
 # <summary>Solution</summary>
 #
-# $\dfrac{(x+h)^3 - (x-h)^3}{2h} = 3x^2 + h^2$. The derivative is 12, and the remainder shrinks with the *square* of the nudge: a nudge ten times
+# $\dfrac{(x+s)^3 - (x-s)^3}{2s} = 3x^2 + s^2$. The derivative is 12, and the remainder shrinks with the *square* of the nudge: a nudge ten times
 # smaller spoils a hundred times less.
 #
 # ```python
-# for h in (0.1, 0.01):
-#     print(h, round(((2 + h) ** 3 - (2 - h) ** 3) / (2 * h), 6))
-# check("02.5", "3x^2 + h^2")
+# for s in (0.1, 0.01):
+#     print(s, round(((2 + s) ** 3 - (2 - s) ** 3) / (2 * s), 6))
+# check("02.5", "3x^2 + s^2")
 # ```
 #
 # ```text

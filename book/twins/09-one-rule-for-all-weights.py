@@ -104,8 +104,8 @@ def multiply(a, b):
 
 
 # %% [markdown]
-# (The *rate* of a step is Part I's word for what a slope is multiplied by when it passes the step.) Two rates are new, and a nudge finds them as it did in *Slopes*. In $(a + h)^2 = a^2 + 2ah + h^2$ the last part is too small to count, so the rate of $a^2$ is $2a$; in $(a + h)^n$ the part with a single $h$ is $n\,a^{n-1}h$, so the rate
-# of $a^n$ is $n\,a^{n-1}$. It holds for $n = -1$ as well, which is how we shall divide. And $e^{x+h} = e^x e^h$, where $e^h$ is nearly $1 + h$ for a small $h$; so $e^x$ grows by $e^x h$: the exponential is its own derivative.
+# (The *rate* of a step is Part I's word for what a slope is multiplied by when it passes the step.) Two rates are new, and a nudge finds them as it did in *Slopes*. In $(a + s)^2 = a^2 + 2as + s^2$ the last part is too small to count, so the rate of $a^2$ is $2a$; in $(a + s)^n$ the part with a single $s$ is $n\,a^{n-1}s$, so the rate
+# of $a^n$ is $n\,a^{n-1}$. It holds for $n = -1$ as well, which is how we shall divide. And $e^{x+s} = e^x e^s$, where $e^s$ is nearly $1 + s$ for a small $s$; so $e^x$ grows by $e^x s$: the exponential is its own derivative.
 
 # %% tags=["core"]
 def power(a, n):

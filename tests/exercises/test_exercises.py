@@ -88,15 +88,15 @@ def test_names_count_in_any_order(answer):
     assert exercises.judge("03.2", answer).right
 
 
-x, h, n = sp.symbols("x h n", real=True)
+x, s, n = sp.symbols("x s n", real=True)
 
 
 @pytest.mark.parametrize(
     ("number", "answer"),
     [
-        ("02.5", 3 * x**2 + h**2),
-        ("02.5", "((x + h)**3 - (x - h)**3) / (2*h)"),
-        ("02.5", "h^2 + 3x^2"),
+        ("02.5", 3 * x**2 + s**2),
+        ("02.5", "((x + s)**3 - (x - s)**3) / (2*s)"),
+        ("02.5", "s^2 + 3x^2"),
         ("03.4", "(d_o1*w5 + d_o2*w7)*a_h1*(1 - a_h1) + d_h2"),
         ("03.4", sum(sp.symbols("delta_h1 delta_h2"))),
         ("03.4", "δ_h1 + δ_h2"),

@@ -29,7 +29,7 @@ def test_secant_and_tangent(weight, browser):
             gradient = network_at(weight, value).gradient()[int(weight[1]) - 1]
             assert asked(tab, "tangent") == pytest.approx(gradient, abs=1e-12)
             for exponent in (0.3, -1, -4):
-                slide(tab, "nudge h", exponent)
+                slide(tab, "nudge s", exponent)
                 nudge, slope = asked(tab, "nudge", "secant")
                 assert nudge == pytest.approx(10**exponent)
                 assert slope == pytest.approx(secant(weight, value, nudge), abs=1e-11)

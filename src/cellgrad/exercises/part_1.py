@@ -211,7 +211,7 @@ CHAPTER_2 = {
                 lambda: (10.1, 10.01, 10.01)
             ),
         },
-        hints=("((x + h)² - x²) / h is 2x + h.", "At x = 5 the ratios are 10 + h. What is left when h goes to zero?"),
+        hints=("((x + s)² - x²) / s is 2x + s.", "At x = 5 the ratios are 10 + s. What is left when s goes to zero?"),
     ),
     "02.2": Numbers(
         asks=r"$\partial E / \partial w_6$",
@@ -259,20 +259,20 @@ CHAPTER_2 = {
         ),
     ),
     "02.5": Expression(
-        asks="a formula in `x` and `h`",
-        answer=lambda: "3*x**2 + h**2",
-        points=lambda: [{"x": 2.0, "h": 0.1}, {"x": -1.3, "h": 0.7}, {"x": 0.4, "h": 2.1}],
+        asks="a formula in `x` and `s`",
+        answer=lambda: "3*x**2 + s**2",
+        points=lambda: [{"x": 2.0, "s": 0.1}, {"x": -1.3, "s": 0.7}, {"x": 0.4, "s": 2.1}],
         mistakes={
-            "That is the derivative, which remains when h goes to zero. What does the nudge add?": "3*x**2",
-            "That is the one-sided ratio, ((x + h)³ - x³) / h. The central one also steps to the left.": (
-                "3*x**2 + 3*x*h + h**2"
+            "That is the derivative, which remains when s goes to zero. What does the nudge add?": "3*x**2",
+            "That is the one-sided ratio, ((x + s)³ - x³) / s. The central one also steps to the left.": (
+                "3*x**2 + 3*x*s + s**2"
             ),
-            "You divided by h. From x - h to x + h the step is 2h.": "6*x**2 + 2*h**2",
-            "Not yet divided by the step, 2h.": "6*x**2*h + 2*h**3",
+            "You divided by s. From x - s to x + s the step is 2s.": "6*x**2 + 2*s**2",
+            "Not yet divided by the step, 2s.": "6*x**2*s + 2*s**3",
         },
         hints=(
-            "Write out (x + h)³ and (x - h)³ and subtract: what cancels?",
-            "The difference is 6x²h + 2h³. Divide by the step.",
+            "Write out (x + s)³ and (x - s)³ and subtract: what cancels?",
+            "The difference is 6x²s + 2s³. Divide by the step.",
         ),
     ),
     "02.6": Numbers(

@@ -41,7 +41,7 @@ function figure(root, data, cg) {
     },
   });
   const nudgeSlider = cg.slider(cg.panel, {
-    label: "nudge h",
+    label: "nudge s",
     min: narrowest,
     max: widest,
     step: 0.05,

@@ -156,6 +156,6 @@ def _errors(losses: Losses, at: float, nudge: float, tangent: float) -> list[str
         _dot(x(np.log10(nudge)), y(off(np.array([nudge]))[0]), PURPLE, "error"),
         *(text(float(x(tick)), 364, _power(tick), 8.5, FAINT) for tick in (0, -5, -10, -15)),
         *(text(236, float(y(tick)) + 3, _power(tick), 8.5, FAINT, text_anchor="end") for tick in (0, -8, -16)),
-        text(315, 376, "nudge h", 10, FAINT),
+        text(315, 376, "nudge s", 10, FAINT),
         text(244, 227, "secant − tangent", 10, PURPLE, text_anchor="start"),
     ]
