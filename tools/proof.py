@@ -25,6 +25,10 @@ TABLE = ROOT / "book" / "survived.md"
 # Tests that stand elsewhere and belong into the table.
 ELSEWHERE = {
     "test_a_dask_worker_killed_in_the_middle_costs_no_trial": ("Trials", "a Dask worker killed in the middle"),
+    "test_a_dask_scheduler_killed_in_the_middle_loses_only_what_was_running": (
+        "Trials",
+        "a Dask scheduler killed in the middle",
+    ),
     "test_a_process_that_dies_does_not_stop_the_rest": ("Trials", "a process that dies, once or every time"),
     "test_control_c_keeps_what_is_finished": ("Trials", "Ctrl-C, also while processes start"),
 }

@@ -528,7 +528,7 @@ def test_control_c_keeps_what_is_finished(start, options, finished):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """The address of a real scheduler on this machine, its two workers, and the file that its trials wait for."""
+    """A real scheduler's address on this machine, it and its two workers, and the file that their trials wait for."""
     file, hold, preload = tmp_path / "scheduler.json", tmp_path / "hold", tmp_path / "held.py"
     preload.write_text(f"HOLD = {str(hold)!r}{HELD}")
     started = []
@@ -543,15 +543,16 @@ def cluster(tmp_path):
     wait_until(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
     address = json.loads(file.read_text())["address"]
     options = ("--no-nanny", "--nthreads", "2", "--preload", str(preload))
-    workers = [start("worker", address, *options) for _ in range(2)]
-    yield address, workers, hold
+    for _ in range(2):
+        start("worker", address, *options)
+    yield address, started, hold
     for process in reversed(started):
         process.kill()
         process.wait()
 
 
 def test_a_dask_worker_killed_in_the_middle_costs_no_trial(cluster, sample):
-    address, workers, hold = cluster
+    address, (_, *workers), hold = cluster
     hold.touch()
     asked = study(TINY, seeds=6)
 
@@ -582,6 +583,28 @@ def test_a_dask_worker_killed_in_the_middle_costs_no_trial(cluster, sample):
         folder="sample",
     )
     assert "of the full data, but here is the sample data" in outcome.failed[0]["error"]
+
+
+def test_a_dask_scheduler_killed_in_the_middle_loses_only_what_was_running(cluster, sample):
+    address, (scheduler, *_), hold = cluster
+    hold.touch()
+    asked = study(TINY, seeds=4)
+
+    def kill():
+        wait_for_lines(1)
+        scheduler.kill()
+        scheduler.wait()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ConnectionError, match="the Dask scheduler is gone"):
+        run(asked, sample, scheduler=address, folder="sample")
+    killer.join()
+    kept = lines()
+    assert kept and all("error" not in record for record in kept)
+    outcome = run(asked, sample)  # without a cluster
+    assert (len(outcome.finished), outcome.failed, outcome.skipped) == (4, [], len(kept))
+    assert every_trial_once(asked)
 
 
 # The command ----------------------------------------------------------------------------------------------------------
