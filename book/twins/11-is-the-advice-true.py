@@ -124,7 +124,7 @@ compare(runs["dropout 0.2"], runs["base"]).verdict
 # That last one is not "there is none". (Of *better* and *worse* there is a weak form: "by less than 0.05".)
 #
 # From here on, each sentence of the advice gets a strip of dots, a row for each network and a dot for each seed, and below it the differences with their intervals. The verdicts wait until all are on the table, at the end of the chapter, because
-# so many comparisons have to be judged together.
+# so many comparisons have to be judged together. Until then we only say where the dots lie: higher, lower, or among those of the base.
 
 # %%
 slow = ["dense only", "dense head", "no batch norm"]
@@ -183,7 +183,7 @@ strip("base", "base, slower", "dense only", "dense head",
 # %% [markdown]
 # *Figure 11.2. Dense layers against convolutions. An arrow at the left edge stands for seeds that lie further out, with their numbers.*
 #
-# Both lie lower. A dense layer learns each place for itself, and that is what it spends its parameters on. The convolutions up front help a lot. But the dense head that was tried is a narrow one, without batch norm and with hardly more units than there are digits to tell apart; a better designed head may do better, and this study does not say by how much.
+# Both lie lower, the dense layers alone by far. A dense layer learns each place for itself, and that is what it spends its parameters on; with the source's three convolutions in front of it, most of the distance is gone. But the dense head that was tried is a narrow one, without batch norm and with hardly more units than there are digits to tell apart; a better designed head may do better, and this study does not say by how much.
 #
 # ## Batch norm
 #
@@ -198,7 +198,7 @@ strip("base", "batch norm before ReLU", "no batch norm, same rate",
 # %% [markdown]
 # *Figure 11.3. Batch norm before and behind the ReLU, and networks without it.*
 #
-# The order hardly shows. Without batch norm, at the base's rate, no seed learns anything: all four read every digit as a 1, which is right for one in nine. At a quarter of the rate three of four train, one does not train at all, and the ones that do are behind. An interval as wide as that of the last line says that
+# With batch norm before the ReLU the dots lie among those of the base. Without batch norm, at the base's rate, no seed learns anything: all four read every digit as a 1, which is right for one in nine. At a quarter of the rate three of four train, one does not train at all, and those that do lie lower. An interval as wide as that of the last line says that
 # a mean is the wrong summary here. With these first weights, PyTorch's own, batch norm is what makes the high learning rate safe. Other first weights were not tried.
 #
 # ## "Eight channels up front"
@@ -250,7 +250,7 @@ costs(*names)
 # %% [markdown]
 # *Table 11.3. Parameters, and millions of multiplications for one digit, with the pool at other places.*
 #
-# No effect of this advice shows; [chapter 7](07-the-receptive-field.ipynb#two-doubts) says why it might not. And an early pool saves work, as Table 11.3 says.
+# All four lie together; [chapter 7](07-the-receptive-field.ipynb#two-doubts) says why this advice might not show. And an early pool saves work, as Table 11.3 says.
 #
 # ## "28 × 28 at the end, more is not needed"
 #
@@ -264,7 +264,7 @@ strip(*names[:2], "base", names[2])
 # %% [markdown]
 # *Figure 11.6. Fields of 12, 20, 28 (the base) and 36 pixels at the end.*
 #
-# The network with the field of 12 is far behind. From 20 on the dots overlap, and those of 20 even lie a little higher. So "more is not needed" is not contradicted, and that as much as 28 *is* needed does not show.
+# The dots of the field of 12 lie far below the others. From 20 on they overlap, and those of 20 even lie a little higher. Nothing here speaks against "more is not needed", and nothing for a need of as much as 28.
 #
 # But look at what else differs between these networks. To see less at the same number of parameters, the rivals have fewer convolutions, and those with the fields 12 and 20 average over places, which the base does not:
 
@@ -292,7 +292,7 @@ strip("base", "average pool")
 # %% [markdown]
 # *Figure 11.7. The source's end, and an average of nine places.*
 #
-# If anything, the average pool came out ahead. Note what was *not* tested: both networks end in a 1 × 1. The sentence "1 × 1 last" would need a rival without one, a 3 × 3 that goes straight to the ten scores. No run of this study says anything about it.
+# The dots of the average pool lie mostly higher. Note what was *not* tested: both networks end in a 1 × 1. The sentence "1 × 1 last" would need a rival without one, a 3 × 3 that goes straight to the ten scores. No run of this study says anything about it.
 #
 # ## The training
 #
@@ -307,8 +307,8 @@ strip("base", "digits as they are", "rotated, scaled, moved",
 # %% [markdown]
 # *Figure 11.8. Other ways to move the digits and the learning rate.*
 #
-# Both constant rates came out lower, and the seeds of the source's rate differ from each other more than those of any other network in this picture. A likely reason for both: a rate that stays high cannot make the fine corrections of a cycle's end, and in so few passes the source's small one does not get far. The study shows the difference, not the reason. Moving the digits does not show a gain here: the base, which
-# shifts them, lies close to the digits as they are, and turned and scaled digits came out lower. But mind that this is an answer about short runs. The longer a network trains, the more often it sees the same digits, and the more it should gain from not seeing
+# Both constant rates lie lower, and the seeds of the source's rate differ from each other more than those of any other network in this picture. A likely reason for both: a rate that stays high cannot make the fine corrections of a cycle's end, and in so few passes the source's small one does not get far. The dots show a difference, not its reason. Moving the digits does not show a gain here: the base, which
+# shifts them, lies close to the digits as they are, and turned and scaled digits lie lower. But mind that this is an answer about short runs. The longer a network trains, the more often it sees the same digits, and the more it should gain from not seeing
 # them twice in the same way; that, too, would have to be tried.
 #
 # ## All of it in one picture
@@ -329,7 +329,7 @@ plotting.plot_intervals(everything, reach=0.9, base="its base")
 plt.show()
 
 # %% [markdown]
-# *Figure 11.9. All differences with their intervals in pairs, before any correction. Orange: zero lies outside of the interval. The grey band: less than 0.05 points. Most are from the base; dense only, dense head and no batch norm are from "base, slower".*
+# *Figure 11.9. All differences with their intervals in pairs, before any correction: more than half of the intervals hold zero (black), the others do not (orange). Arrows stand for what lies further out. The grey band: less than 0.05 points. Most are from the base; dense only, dense head and no batch norm are from "base, slower".*
 #
 # How many seeds would be enough? Move the number of pairs, and draw them anew. Watch when the verdict stops jumping.
 
@@ -339,7 +339,7 @@ from cellgrad import figures
 figures.seeds(records, "average pool", "base", "unseen")
 
 # %% [markdown]
-# What you saw: of the recorded pairs, two or three decide nothing, whichever you draw, because Gosset's factor is so large for so few. Now draw from the bell curve: with four pairs or six one draw says "better" and the next cannot tell, and only with more does the verdict settle. (The bell curve takes the recorded mean for the truth.) So what would a study of this size miss?
+# If you moved it, you saw: of the recorded pairs, two or three decide nothing, whichever you draw, because Gosset's factor is so large for so few. Now draw from the bell curve: with four pairs or six one draw says "better" and the next cannot tell, and only with more does the verdict settle. (The bell curve takes the recorded mean for the truth.) So what would a study of this size miss?
 
 # %% [markdown]
 # ## What the study cannot say
@@ -379,7 +379,7 @@ print("in the middle")
 #
 # ## What stands when all are judged together
 #
-# Each 95 % interval misses the truth once in twenty times. Among twenty such intervals we expect one that does; that there is none has a chance of about a third only, if they are independent ($0.95^{20} = 0.36$). There are several careful remedies. They ask for different assumptions, and so we try three.
+# Each 95 % interval misses the truth once in twenty times. Among twenty such intervals we expect one that does; that there is none has a chance of about a third only, if they are independent ($0.95^{20} = 0.36$). There are several careful remedies. They ask for different assumptions, and so we try three. Some of them speak in [p-values](glossary.md#term-p-value): how often would chance alone set two groups at least so far apart, if there were no difference? A p below 0.05 and a 95 % interval without the zero say the same.
 #
 # **[Bonferroni](glossary.md#term-Bonferroni-correction)**: divide the five percent among all comparisons, and keep the pairs. It assumes nothing about how the comparisons hang together. But each of its intervals goes out so far that it leans on the tails of the bell curve, and with so few pairs it is harsh, since it estimates the spread of each comparison from four numbers. Which verdicts stand?
 
@@ -392,7 +392,7 @@ print(*strict.index[by_bonferroni], sep="\n")
 
 # %% [markdown]
 # **[Dunnett's test](glossary.md#term-Dunnett-test)** is made for many rivals and one control. It gives up the pairs and treats the runs as separate groups with *one common spread*, which all of them together
-# estimate far better; its intervals hold all at once in 95 of 100 studies. (The dense head has another control. For a single rival Dunnett's test is the plain *t*-test, so its p-value has to be multiplied by the number of comparisons, as Bonferroni does. Three networks are so far from any common spread that they cannot take part: dense only, and the two without batch norm.)
+# estimate far better; its intervals hold all at once in 95 of 100 studies. (The dense head has another control. For a single rival Dunnett's test is the plain *t*-test, Gosset's for two groups without pairs, so its p-value has to be multiplied by the number of comparisons, as Bonferroni does. Three networks are so far from any common spread that they cannot take part: dense only, and the two without batch norm.)
 
 # %% tags=["core"]
 def dunnett(groups, control):
@@ -433,7 +433,7 @@ print(f"p = {stats.bartlett(*with_base.values()).pvalue:.4f}")
 # %% [markdown]
 # Hardly: so unlike spreads would be rare by chance, if each group scatters like a bell curve, which Bartlett's test takes for granted and four seeds cannot show. The common spread is too narrow for the group with the largest one, and just this group is among those that Dunnett's test calls worse. So the third remedy gives up the common spread as well.
 #
-# **[Welch's test](glossary.md#term-Welch-test) with [Holm's correction](glossary.md#term-Holm-correction).** Welch's compares two groups, each with a spread of its own, and gives a [p-value](glossary.md#term-p-value): how often chance alone would set two such groups at least so far apart. Holm's correction is a gentler Bonferroni: sort the p-values, multiply the smallest
+# **[Welch's test](glossary.md#term-Welch-test) with [Holm's correction](glossary.md#term-Holm-correction).** Welch's compares two groups, each with a spread of its own, and gives a p-value. Holm's correction is a gentler Bonferroni: sort the p-values, multiply the smallest
 # by their number, the next by one less, and so on, and never let one become smaller than the one before it.
 
 # %% tags=["core"]
@@ -459,24 +459,24 @@ print("no test needed, all seeds alike:", *same)
 p = welch({name: percent[name] for name in percent if name not in same}, control)
 
 # %% [markdown]
-# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since of the three it asks for least that these records contradict (it does assume bell curves, and we chose it after seeing the spreads); for the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies find the difference certain.
+# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since of the three it asks for least that these records contradict (it does assume bell curves, and we chose it after seeing the spreads); for the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies find the difference certain, D for Dunnett's test and B for Bonferroni's correction.
 
 # %%
-table = everything[["difference"]].round(2)
+table = everything[["difference"]].round(2).set_axis(["points"], axis=1)
 table["p"] = p.map("{:.3f}".format)
 certain = (p < 0.05).reindex(table.index, fill_value=True)
-sign = np.where(table["difference"] < 0, "worse", "better")
+sign = np.where(table["points"] < 0, "worse", "better")
 table.insert(0, "verdict", np.where(certain, sign, "undecided"))
-table["Dunnett"] = by_dunnett.reindex(table.index).map({True: "yes", False: "no"})
-table["Bonferroni"] = by_bonferroni.map({True: "yes", False: "no"})
-table.fillna("–").sort_values("difference")
+table["D"] = by_dunnett.reindex(table.index).map({True: "yes", False: "no"})
+table["B"] = by_bonferroni.map({True: "yes", False: "no"})
+table.fillna("–").sort_values("points")
 
 # %% [markdown]
-# *Table 11.6. All variants: the verdict, the difference from the control in points, Welch's p with Holm's correction, and whether Dunnett's test and Bonferroni's correction find the difference certain.*
+# *Table 11.6. All variants: the verdict, the difference from the control in points, Welch's p with Holm's correction, and whether Dunnett's test (D) and Bonferroni's correction (B) find the difference certain. A dash: took no part in this test.*
 #
 # The first rows are what this study has found. Look at *the source's rate*: the largest of the undecided differences but one, called worse by Dunnett's test, and not by Welch's. Its four seeds lie so far from each other that their mean is a poor guess. And look at the *dense head*, whose p-value is only just below the limit.
 # No row of the table reaches "no difference of 0.05 or more"; with four seeds only the narrowest could have, and only with its middle almost at zero. Whoever wants to be
-# certain adds some: `cellgrad trials advice --seeds 10` runs only those that are missing.
+# certain runs more: `cellgrad trials advice --seeds 10`. These are ten new draws of each, beside the recorded four: today's training draws its random numbers in another way, as the next section says.
 #
 # ## One row, live
 #
@@ -519,22 +519,22 @@ print(f"without pairs, twenty seeds each: ± {half:.3f} points")
 # %%
 from cellgrad.trials.sentences import SENTENCES
 
-rows = [(sentence.text, rival.recipe.name, sentence.control.name, rival.expected)
+rows = [(rival.recipe.name, rival.expected, sentence.control.name, sentence.text)
         for sentence in SENTENCES for rival in sentence.rivals]
-columns = ["sentence", "rival", "compared with", "we expect"]
+columns = ["rival", "we expect", "compared with", "sentence"]
 pd.DataFrame(rows, columns=columns).set_index("rival")
 
 # %% [markdown]
-# *Table 11.7. The next study: each rival, the sentence that it tries, its control, and what we expect of it.*
+# *Table 11.7. The next study: each rival, what we expect of it, its control, and the sentence that it tries.*
 #
 # ## Recap
 #
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only what survives a correction for all of them is a finding.
-# - What survived here: the two networks with dense layers that were tried are worse at the same price (they had a quarter of the rate and no batch norm), the one with a dense head only just; the network whose field ends at 12 is worse, whether by its field or by its fewer layers; a constant learning rate of 0.05 is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate.
-# - A verdict may hang on an assumption. The source's small constant rate is worse if all networks have one common spread, which they have not, and undecided without it.
-# - Undecided besides: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, and how far behind a network without it is at a quarter of the rate. Not tested: the 1 × 1 at the end.
+# - What survived here: the two networks with dense layers that were tried are worse at the same price (they had a quarter of the rate and no batch norm), the one with a dense head only just; the network whose field ends at 12 is worse, whether by its field, its fewer layers or its average; a constant learning rate of 0.05 is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate.
+# - A verdict may hang on an assumption. The source's small constant rate is worse if all networks have one common spread, which they hardly have, and undecided without it.
+# - Undecided besides: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, the base at a quarter of its learning rate, and how far behind a network without it is at a quarter of the rate. Not tested: the 1 × 1 at the end.
 #
 # ## Exercises
 #

@@ -82,9 +82,9 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 13.1. The weights of the first convolution.*
+# *Figure 13.1. The weights of the first convolution: red ones want ink, blue ones paper.*
 #
-# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed; the one that is blue nearly everywhere asks for paper. Nobody put edges
+# Several have a red side and a blue side: they answer to an edge in one direction and stay silent for the opposite one. Others are mixed; filter 4, blue nearly everywhere, asks for paper. Nobody put edges
 # into the network; it came to them by going downhill from random weights.
 #
 # ## What a digit becomes
@@ -116,7 +116,7 @@ from cellgrad import figures
 figures.draw(run)
 
 # %% [markdown]
-# What you saw: a small turn or move leaves the answer as it is, a large one can change it, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
+# If you moved it, you saw: a small turn or move leaves the answer as it is, a large one can change it, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
 
 # %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first each map shows the digit with one kind of edge brought out; further on the maps become small and blurred and cannot be recognised."}} tags=["hide-input"]
 shown = ("relu1", "relu3", "relu5", "relu7")
@@ -128,7 +128,7 @@ for row, name in zip(axes, shown, strict=True):
 plt.show()
 
 # %% [markdown]
-# *Figure 13.2. One digit behind four of the convolutions, eight channels of each.*
+# *Figure 13.2. One digit behind four of the convolutions, eight channels of each: at first it can be read, at the end no longer.*
 #
 # Some of these pictures are dark almost everywhere or empty, and that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
 
@@ -186,7 +186,7 @@ plt.ylabel("test digits")
 plt.show()
 
 # %% [markdown]
-# *Figure 13.3. How many test digits are wrong for how many networks.*
+# *Figure 13.3. How many test digits are wrong for how many networks. On the left many digits that few networks miss; on the right four that all of them miss.*
 #
 # Mistakes are not bad luck alone. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
 # (Of some recipes there are more runs than of others, so their share in these counts is larger.) Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So many networks are not as many independent readers: part of an error rate belongs to the digits, part to the run.
@@ -237,7 +237,7 @@ else:
 shown
 
 # %% [markdown]
-# What you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The votes alone do not say why: agreement among the networks may mean a doubtful label, or a mistake that they all make.
+# If you turned some of them, you saw: for some cards the votes are nearly all on one wrong digit, for others they are spread. The votes alone do not say why: agreement among the networks may mean a doubtful label, or a mistake that they all make.
 
 # %% [markdown]
 # How would a person decide? We looked at all of them, one by one, and wrote down what we think. Yours may differ.
@@ -279,7 +279,7 @@ ax.set_yticks(np.arange(10) + 0.5, range(10))
 plt.show()
 
 # %% [markdown]
-# *Figure 13.5. Mistakes of ten networks, by label and answer.*
+# *Figure 13.5. Mistakes of ten networks, by label and answer. The darkest: a 5 read as a 3, and a 9 read as a 4.*
 #
 # Ten networks are not ten independent readers. On how many *different* digits are the largest of these numbers made?
 
@@ -293,7 +293,7 @@ for label, answer in sorted(different, key=lambda pair: -confusion[pair])[:6]:
 
 
 # %% [markdown]
-# On a handful of digits each, which most of the ten get wrong. So the figure says which pairs happen; which of them is the worse it cannot say.
+# On ten digits or fewer each, which several of the ten networks get wrong. So the figure says which pairs happen; which of them is the worse it cannot say.
 #
 # ## Does it know when it does not know?
 #
@@ -343,8 +343,9 @@ calibration.insert(0, "verdict", np.where(outside, direction, "fits"))
 mistakes = calibration[["expected", "found"]].sum()
 print(f"mistakes in all: {mistakes['expected']:.0f} expected,", end=" ")
 print(f"{mistakes['found']:.0f} found")
-shown = calibration.drop(columns=["right", "confidence"])
-shown.astype({"found": int}).round(1).rename_axis("confidence in")
+shown = calibration.drop(columns=["right", "confidence"]).astype({"found": int})
+shown.index = [f"{bin.left:g}" for bin in shown.index]
+shown.round(1).rename_axis("from")
 
 # %% mystnb={"image": {"alt": "The mistakes in each of eight bins of confidence: those found, blue dots with intervals, and those that the confidence says to expect, orange rings. The rings lie within the intervals; from the lowest bin to the highest they rise to about fifteen and fall to nearly none."}} tags=["nbval-ignore-output", "hide-input", "hide-output"]
 figure, ax = plt.subplots(figsize=(6.4, 3.8))
@@ -360,7 +361,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# *Figure 13.6. Mistakes in each bin of confidence: as many as the confidence says to expect, and as many as there were.*
+# *Figure 13.6. Mistakes in each bin of confidence: rings for as many as the confidence says to expect, dots with their intervals for as many as there were.*
 
 # %% tags=["nbval-ignore-output"]
 for limit in (0.9, 0.99, 0.999):
@@ -370,13 +371,13 @@ for limit in (0.9, 0.99, 0.999):
 print(f"wrong in all: {(~right).sum()}{data.note}")
 
 # %% [markdown]
-# The column *verdict* says in which bins the mistakes that the confidence leads to expect lie outside of the interval around those found, from *at least* to *at most*. With all the digits every bin *fits*: no bin shows that the network is too sure or not sure enough. The lower bins hold few digits and have wide intervals, in which much would fit.
+# Each row of the table is a bin, from the confidence at its left up to that of the next row. The column *verdict* says in which bins the mistakes that the confidence leads to expect lie outside of the interval around those found, from *at least* to *at most*. With all the digits every bin *fits*: no bin shows that the network is too sure or not sure enough. The lower bins hold few digits and have wide intervals, in which much would fit.
 # One number often given for all of it, the *expected calibration error*, would be dominated by the last two bins here, which hold nine digits in ten; so we do not give it. What is of use in practice is the last cell: somebody who looks at the few unsure digits by eye
 # finds most of the mistakes.
 #
 # ## Where it breaks
 #
-# The test digits look like the training digits: other people, but of the same two groups, the same size, upright, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which hold more than their share of the mistakes, as the cell shows), a little at first
+# The test digits look like the training digits: other people, but of the same two groups (clerks of the Census Bureau, and pupils), the same size, upright, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which hold more than their share of the mistakes, as the cell shows), a little at first
 # and then more. Five shipped networks take part. They differ in their layers (all but `book` and `source`), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each of five recipes**, so that a difference between two of them may be luck of the seed.
 #
 # A guess before you look: how far can a digit be turned until one in ten is misread?
@@ -443,7 +444,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 13.7. Digits turned, moved and soiled; the thin line is at 90 %. One network of each recipe.*
+# *Figure 13.7. Digits turned, moved and soiled: little is lost near zero, and further out the networks part. The thin line is at 90 %. One network of each recipe.*
 #
 # The answer to the question is where a curve crosses that line, found by straight lines between the measured points:
 
@@ -709,7 +710,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # ## What's next
 #
-# This is the last chapter. From eight weights in a spreadsheet to a few thousand that read handwriting, the rule was the same: let the loss say how it changes with each weight, and take a small step against it.
+# This is the last chapter. From eight weights in a spreadsheet to the thousands that read handwriting, the rule was the same: let the loss say how it changes with each weight, and take a small step against it.
 #
 # What was checked, and held: eight derivatives by formula, by nudges and by two programs; 14,392 of them by ours and by PyTorch's; receptive fields by counting, by a formula and by gradients; a spreadsheet by another one. What did not hold as it was said: that a falling loss shows a right gradient, that one run tells how good a recipe is,
 # and several sentences of good advice, which four seeds could neither confirm nor refute. What is open stands where it came up: how wide a field these digits need, what each piece of advice is worth with twenty seeds, and why the first twenty seeds scatter as they do.
