@@ -151,7 +151,7 @@ strip("base", "dropout 0.2")
 # %% [markdown]
 # *Figure 11.1. A dot for each seed, a bar at their mean; the dashed line is the base's mean. The numbers below the picture are differences and their intervals, in points, as for all figures of this kind; where the control is "base, slower", the line is its mean.*
 #
-# Keep the base's four dots in mind: every comparison below is with the same few runs. If one of them had bad luck, all rivals look better by the same amount. And do not compare the numbers of this chapter with those of *The run*. There the networks trained for longer, and they were
+# Keep the base's four dots in mind: every comparison below is with the same few runs, and one of them, seed 0, lies well below the other three. If it had bad luck, all rivals look better by the same amount. And do not compare the numbers of this chapter with those of *The run*. There the networks trained for longer, and they were
 # measured on test digits alone. Are these easier than the held-out ones? *The run* asked this of ten networks and 5,000 held-out digits, and luck could not be excluded. Here there are more:
 
 # %%
