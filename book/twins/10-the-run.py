@@ -257,7 +257,7 @@ plt.show()
 
 
 # %% [markdown]
-# *Figure 10.5. The run, epoch by epoch. On a logarithmic axis the last epochs can be read as well as the first.*
+# *Figure 10.5. The run, epoch by epoch. Left, the loss falls to the end. Right, for most of the run there are fewer mistakes on the held-out digits than on the training digits, which are shown shifted. On logarithmic axes the last epochs can be read as well as the first.*
 #
 # Why are there fewer mistakes on the held-out digits than on the training digits, for most of the run? Two reasons offer themselves: the training digits are shown shifted, which makes
 # them harder, and their curve is an average over the epoch, while the network was still learning. Both can be tested. Take the finished network and read as many training digits as we hold out, once as they are and once moved:
@@ -298,7 +298,7 @@ print(f"{mistakes} of {len(data.test):,} wrong")
 print("{epochs} epochs, {seconds:.0f} s on {device}".format(**run.record))
 
 # %% [markdown]
-# (The seconds on this page are from a machine that had other work to do.) One run may land a tenth of a point lower than another, as we shall see. So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
+# (The seconds on this page are from a machine that had other work to do.) One run may land a tenth of a point lower than another, as we shall see (a *point* is one percent of the digits: 99.5 % is a tenth of a point above 99.4 %). So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
 
 # %%
 floor = 0.993 if data.kind == "full" else 0.95
@@ -306,18 +306,18 @@ good = "yes" if accuracy > floor else "no"
 print("more than 99.3 % (with the sample 95 %):", good)
 
 # %% [markdown]
-# How sure is this number? Suppose each test digit is right or wrong by the throw of a loaded coin, right with probability $p$. Then the share of right ones among $n$ digits scatters around $p$ with the [standard error](glossary.md#term-standard-error) $\sqrt{p(1-p)/n}$:
+# How sure is this number? Suppose each test digit is right or wrong by the throw of a loaded coin, right with probability $p$. One throw, 1 for right and 0 for wrong, has the variance $p(1-p)$, and a mean of $n$ throws has an $n$-th of that. So the share of right ones among $n$ digits scatters around $p$ with the [standard error](glossary.md#term-standard-error) $\sqrt{p(1-p)/n}$:
 
 # %% tags=["nbval-ignore-output"]
 standard_error = 100 * math.sqrt(accuracy * (1 - accuracy) / len(data.test))
 print(f"{accuracy:.2%}, standard error {standard_error:.2f} points")
 
 # %% [markdown]
-# That is what other digits would change. What another seed would change, with other first weights, another order and other shifts, comes next. Part of it is in this number already, since a seed, too, may suit just these digits; [How small, how fast](12-how-small-how-fast.ipynb#what-one-number-is-worth) takes the two apart.
+# That is what other digits would change. What another seed would change, with other first weights, another order and other shifts, comes next; [How small, how fast](12-how-small-how-fast.ipynb#what-one-number-is-worth) takes the two kinds of luck apart.
 #
 # ## Ten seeds
 #
-# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with ten seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes about half an hour for these ten, so it is not done live; what it measured comes with the book, one line for each run. (Two test numbers of a shorter version had been seen when this recipe was fixed; Table 12.3 lists such things for every recipe.) A record says which version of the training made it. The ten are of an older version, which drew its random numbers in another way; so today's seed 0 is not their seed 0, and our live run is an eleventh draw:
+# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with ten seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes about half an hour for these ten, so it is not done live; what it measured comes with the book, one line for each run. (Two test numbers of a shorter version had been seen when this recipe was fixed; Table 12.3 lists such things for every recipe.) The ten were made by an older version of the training, which drew its random numbers in another way. So today's seed 0 is not their seed 0, and our live run is an eleventh draw. Each record says by which version it was made:
 
 # %%
 records = shipped_records("recipes")
@@ -378,7 +378,7 @@ spread.rename_axis("epoch").loc[[1, 2, 5, 10, 15, 20]].round(2)
 # %% [markdown]
 # *Table 10.2. Accuracy in percent after some of the epochs: of our runs of the source's training, on held-out digits, and of the source's own, on test digits.*
 
-# %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin blue lines for our seeds of the source's recipe on held-out digits, and a thick orange line for the curve that the source recorded on the test digits. They climb together, and the orange line stays among or just above the blue ones. At the right, blue dots for our seeds on the test digits at the end."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Accuracy after each of twenty epochs: thin blue lines for our seeds of the source's recipe on held-out digits, and an orange line for the curve that the source recorded on the test digits. They climb together, the orange line among the blue ones. At the right, blue dots for our seeds on the test digits at the end."}} tags=["hide-input"]
 plt.plot(curves, color=plotting.BLUE, alpha=0.35, linewidth=1)
 plt.plot([], [], color=plotting.BLUE, linewidth=1,
          label="our seeds, held-out digits")
@@ -395,7 +395,7 @@ plt.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# *Figure 10.6. The source's recorded run among ten of ours. The lowest of ours starts below the picture.*
+# *Figure 10.6. The source's recorded run (orange) climbs among ten of ours. The lowest of ours starts below the picture.*
 #
 # How many of its twenty points should lie between our lowest and our highest? Suppose the recorded curve is an eleventh of the same kind. At any epoch, each of the eleven is equally likely to be the highest, and equally likely to be the lowest. So the recorded one is inside with probability $1 - 2/11$:
 
@@ -454,7 +454,7 @@ from cellgrad import figures
 figures.draw()
 
 # %% [markdown]
-# What we saw: the answer holds for small changes and goes wrong, often with confidence, for large ones. Chapter 13 measures how large.
+# If you moved it, you saw: the answer holds for small changes and goes wrong, often with confidence, for large ones. Chapter 13 measures how large.
 
 # %% [markdown]
 # ## What it gets wrong

@@ -124,7 +124,7 @@ compare(runs["dropout 0.2"], runs["base"]).verdict
 # That last one is not "there is none". (Of *better* and *worse* there is a weak form: "by less than 0.05".)
 #
 # From here on, each sentence of the advice gets a strip of dots, a row for each network and a dot for each seed, and below it the differences with their intervals. The verdicts wait until all are on the table, at the end of the chapter, because
-# so many comparisons have to be judged together. Until then we only say where the dots lie: higher, lower, or among those of the base.
+# so many comparisons have to be judged together; there, three words are left: *better*, *worse* and *undecided*. Until then we only say where the dots lie: higher, lower, or among those of the base.
 
 # %%
 slow = ["dense only", "dense head", "no batch norm"]
