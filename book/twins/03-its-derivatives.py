@@ -44,7 +44,7 @@ import sympy as sp
 from IPython.display import Math
 
 from cellgrad import check, plotting
-from cellgrad.toynet import ToyNetwork, latex, latex_equations
+from cellgrad.toynet import ToyNetwork, latex_equations
 
 plotting.use_house_style()
 
@@ -200,7 +200,7 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork())
 
 # %% [markdown]
-# If you pressed it, you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
+# If you moved it, you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
 
 # %% [markdown]
 # Every product on its place in the picture: this is the whole of backpropagation for this network, and a calculator is enough to check it.
@@ -223,7 +223,6 @@ formulas = {}
 for name in dE:
     formula = backward[name].subs({d: backward[d] for d in (d_h1, d_h2)})
     formulas[name] = formula.subs({d: backward[d] for d in (d_o1, d_o2)})
-formulas[dE[0]]
 
 # %% tags=["hide-input"]
 Math(latex_equations(formulas))
@@ -269,7 +268,7 @@ pd.Series(count, name="operations").to_frame()
 #
 # In this tiny network the sharing saves a factor of nearly three. Its worth grows with the network. Nudging takes two forward passes *per
 # weight*. In a large network the walk back costs about as much as two forward passes, however many weights there are: for each weight, one product for its derivative and one to hand the δ
-# down. Here it costs less than one, as the last two rows say, since the inputs need no δ. This is why networks with millions of weights can be trained at all
+# down. Here it costs less than one, as the last two rows say: in so small a network much of the forward pass is sigmoids and errors, which cost more on the way forward than their slopes on the way back, and the inputs need no δ. This is why networks with millions of weights can be trained at all
 # (the argument is old; [Rumelhart, Hinton and Williams](references.md) made it famous).
 #
 # ## Do not take our word for it
@@ -323,12 +322,15 @@ by_autograd = weights.grad.numpy()
 # %%
 columns = {"our walk": gradient, "SymPy": by_sympy, "nudges": by_nudges}
 columns |= {"autograd": by_autograd, "cellgrad": ToyNetwork().gradient()}
-pd.DataFrame(columns).map("{:.9f}".format)
+five = pd.DataFrame(columns)
+widest = (five.max(axis="columns") - five.min(axis="columns")).max()
+print(f"largest difference in a row: {widest:.10f}")
+five.map("{:.6f}".format)
 
 # %% [markdown]
 # *Table 3.2. The derivatives of the loss by the eight weights, found in five ways.*
 #
-# Every row does. But a mistake may hide at one particular network: where two numbers happen to be equal, as our two targets are, a formula with
+# Every row does, and the printed line says: to ten decimal places. But a mistake may hide at one particular network: where two numbers happen to be equal, as our two targets are, a formula with
 # the one in the place of the other gives the same. So compare our walk with the direct derivative once more, at a thousand random networks.
 
 # %% tags=["hide-input", "core"]

@@ -183,6 +183,17 @@ def test_latex_prints_derivatives_as_fractions():
     assert text.count("&=") == 12
 
 
+def test_latex_breaks_a_product_before_each_term_of_its_long_sum():
+    a, b, c, d = sp.symbols("a b c d")
+    text = toynet.latex_equations({a: d * (a * b * c + a * b * d), b: d * (a * b + c)})
+    assert text.splitlines()[1:-1] == [
+        r"a &= d \\[2pt]",
+        r"&\quad \cdot \big(a b c \\[2pt]",
+        r"&\quad \quad {} + a b d \big) \\[2pt]",
+        r"b &= d \left(a b + c\right)",
+    ]
+
+
 def test_part_one_needs_no_torch():
     code = "import sys, cellgrad.toynet; cellgrad.toynet.ToyNetwork().descend(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

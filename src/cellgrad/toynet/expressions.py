@@ -138,9 +138,28 @@ def _saturating_exp(x: float) -> float:
 
 
 def latex_equations(definitions: Mapping[sp.Symbol, sp.Expr]) -> str:
-    """Print definitions as aligned LaTeX equations, one a line, ready for `IPython.display.Math`."""
-    lines = [rf"{latex(symbol)} &= {latex(definition)}" for symbol, definition in definitions.items()]
+    """Print definitions as aligned LaTeX equations, ready for `IPython.display.Math`.
+
+    Each has a line; where one is a product with a long sum in it, the terms of the sum have lines of their own, so that
+    a phone has room for them.
+    """
+    lines = []
+    for symbol, definition in definitions.items():
+        first, *more = _lines(definition)
+        lines += [rf"{latex(symbol)} &= {first}", *(rf"&\quad {line}" for line in more)]
     return "\\begin{aligned}\n" + " \\\\[2pt]\n".join(lines) + "\n\\end{aligned}"
+
+
+def _lines(definition: sp.Expr) -> list[str]:
+    """The LaTeX of a definition, in one line or more."""
+    factors = sp.Mul.make_args(definition)
+    long = [f for f in factors if f.is_Add and all(term.is_Mul and len(term.args) > 2 for term in f.args)]
+    if len(long) != 1 or len(factors) == 1:
+        return [latex(definition)]
+    others = sp.Mul(*(factor for factor in factors if factor not in long))
+    first, *rest = (latex(term) for term in long[0].args)
+    terms = [rf"\cdot \big({first}", *(rf"\quad {{}} + {term}" for term in rest)]
+    return [latex(others), *terms[:-1], rf"{terms[-1]} \big)"]
 
 
 def latex(expression: sp.Expr) -> str:
