@@ -190,7 +190,7 @@ def test_latex_breaks_a_product_before_each_term_of_its_long_sum():
         r"a &= d \\[2pt]",
         r"&\quad \cdot \big(a b c \\[2pt]",
         r"&\quad \quad {} + a b d \big) \\[2pt]",
-        r"b &= d \left(a b + c\right)",
+        r"b &= d \left(c + a b\right)",
     ]
 
 
