@@ -152,7 +152,7 @@ two_rows["share / rate"] = two_rows["share removed"] / two_rows.index
 two_rows.map("{:.5g}".format)
 
 # %% [markdown]
-# *Table 5.1. The loss in the last two rows for each learning rate, the share of it that the update removes, and that share divided by the rate.*
+# *Table 5.1. The loss in the last two rows for each learning rate, the share of it that the update removes, and that share divided by the rate. (The e stands for a power of ten: 3.4e-08 is $3.4 \cdot 10^{-8}$.)*
 #
 # Nearly proportional, but not quite: the last column drifts. Where does its size come from, and where the drift?
 #
@@ -261,24 +261,16 @@ for rate in rates:
 columns = ["row", "miss before", "miss", "λ", "predicted"]
 settled = pd.DataFrame(rows, columns=columns, index=rates)
 settled["measured"] = settled["miss"] / settled["miss before"]
-shown = ["predicted", "measured", "λ", "miss before", "miss", "row"]
+one = settled.loc[1.0]
+print(f"rate 1, two rows: misses {one['miss before']:.4e}, {one['miss']:.4e}")
+apart = (settled["measured"] - settled["predicted"]).abs().max()
+print(f"largest difference in the table: {apart:.7f}")
+shown = ["predicted", "measured", "λ", "row"]
 settled[shown].rename_axis("rate").map("{:.6g}".format)
 
 # %% [markdown]
-# *Table 5.2. The factor for the miss at each learning rate, predicted and measured, and what both come from: λ, and two misses with their row.*
-
-# %% mystnb={"image": {"alt": "The factor by which an update multiplies the miss, against the learning rate from 0 to 2.2. A straight line, the prediction one minus eta lambda, falls from 1 to about 0.93; the six measured points lie on it."}} tags=["hide-input"]
-eta = np.linspace(0, 2.2, 50)
-figure, ax = plt.subplots(figsize=(6.4, 3.6))
-predicted = 1 - eta * settled["λ"].iloc[-1]
-ax.plot(eta, predicted, color=plotting.FAINT, label="predicted, 1 − ηλ")
-ax.plot(settled["measured"], "o", color=plotting.RED, label="measured")
-ax.set(xlabel="learning rate η", ylabel="factor for the miss, per update")
-ax.legend()
-plt.show()
-
-# %% [markdown]
-# *Figure 5.3. Six rates, six points on the line.*
+# *Table 5.2. The factor for the miss at each learning rate, predicted and measured, with the λ of the one and the row of the other.*
+#
 #
 # They differ by less than a millionth in all six rows. One side was measured in two rows of a table; the other was computed from two activations with a pencil.
 #
@@ -319,7 +311,7 @@ axes[1].set_title("a trough")
 plt.show()
 
 # %% [markdown]
-# *Figure 5.4. The same loss over two pairs of weights, the others held at the end of the descent; square: start, dot: end. In the trough, every point of
+# *Figure 5.3. The same loss over two pairs of weights, the others held at the end of the descent; square: start, dot: end. In the trough, every point of
 # the floor is a minimum, and the descent ends where it first meets the floor.*
 #
 # There are eight weights, but only two demands, one for each output. Each demand takes away one way of turning the weights: turned that way, the output leaves its target, and the loss rises along a curve. Six ways of turning several weights together are left that change neither output. Along these the floor is flat: its curvature is zero.
@@ -336,12 +328,38 @@ limit = 2 / curvature
 print(f"1/λ = {1 / curvature:.1f}, 2/λ = {limit:.1f}")
 
 # %% [markdown]
-# That is far above all six rates of the exercise. Start next to the place where rate 1 ended, once a little below the limit and once above it. The first output should
-# jump from one side of the target to the other in both cases:
+# That is far above all six rates of the exercise. Does the prediction hold out there? Start next to the place where rate 1 ended, with each weight a ten-thousandth away, make one update at rates up to 70, and divide the new miss by the old. Do you expect the points on the line $1 - \eta\lambda$?
 
 # %% tags=["core"]
 ended = descend(given, 1.0, 500).loc[500]
 nudged = given | {weight: ended[str(weight)] + 1e-4 for weight in WEIGHTS}
+further = pd.Series(dtype=float)
+for rate in (10, 20, 30, 40, 50, 60, 70):
+    miss = descend(nudged, rate, 1)["a_o1"] - 0.5
+    further[rate] = miss[1] / miss[0]
+
+# %% mystnb={"image": {"alt": "The factor by which an update multiplies the miss, against the learning rate from 0 to 72. A straight line, the prediction one minus eta lambda, falls from 1 through 0 at 1/lambda = 31 to minus 1 at 2/lambda = 62 and further. The exercise's six points crowd at its upper left end; seven more, at rates from 10 to 70, lie on it too. Between 1 and minus 1 the ground is shaded: there the miss shrinks."}} tags=["hide-input"]
+eta = np.array([0, 72])
+figure, ax = plt.subplots(figsize=(6.4, 4))
+ax.axhspan(-1, 1, color=plotting.GREEN, alpha=0.12, linewidth=0)
+ax.text(3, -0.93, "the miss shrinks", va="bottom")
+ax.plot(eta, 1 - eta * curvature, color=plotting.FAINT, label="predicted, 1 − ηλ")
+ax.plot(settled["measured"], "o", color=plotting.RED, label="the exercise's six rates")
+ax.plot(further, "s", color=plotting.BLUE, label="seven larger rates")
+for rate, height, name in ((1 / curvature, 0, "1/λ"), (limit, -1, "2/λ")):
+    ax.annotate(name, (rate, height), (6, 5), textcoords="offset points")
+    ax.plot(rate, height, "|", color=plotting.INK, markersize=14)
+ax.set(xlabel="learning rate η", ylabel="factor for the miss, per update")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Figure 5.4. One update's factor for the miss, from slow to too far. The line is the pencil's, from the two hidden activations where the descent at rate 1 ended. At 1/λ it passes 0, and at 2/λ it leaves the range in which a miss shrinks.*
+#
+# They lie on it, far outside of the rates that we had seen. And what comes of many updates close to the limit? From the same place, once a little below it and once above, the first output should
+# jump from one side of the target to the other in both cases:
+
+# %% tags=["core"]
 runs = {share: descend(nudged, share * limit, 500) for share in (0.98, 1.02)}
 for share, run in runs.items():
     miss = run["a_o1"][:5] - 0.5
