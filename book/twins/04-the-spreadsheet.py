@@ -493,8 +493,9 @@ both.sort_values(ascending=False, kind="stable").reset_index()
 # %% tags=["hide-input"]
 row_0 = follow(network, given)
 most = max(public, key=lambda row: row["workbooks"])
+common_slip = most["derivatives"]["dE_dw3"]
 print(most["workbooks"], "letter for letter:")
-print(most["derivatives"]["dE_dw3"].replace("+(", "\n +(").replace("w8)*", "w8)\n  *"))
+print(common_slip.replace("+(", "\n +(").replace("w8)*", "w8)\n  *"))
 for a in (a_h1, a_h2):
     print(f"{a} (1 - {a}) = {row_0[a] * (1 - row_0[a]):.5f}")
 
