@@ -344,8 +344,9 @@ figure, ax = plt.subplots(figsize=(6.4, 4))
 ax.axhspan(-1, 1, color=plotting.GREEN, alpha=0.12, linewidth=0)
 ax.text(3, -0.93, "the miss shrinks", va="bottom")
 ax.plot(eta, 1 - eta * curvature, color=plotting.FAINT, label="predicted, 1 − ηλ")
-ax.plot(settled["measured"], "o", color=plotting.RED, label="the exercise's six rates")
-ax.plot(further, "s", color=plotting.BLUE, label="seven larger rates")
+six, seven = "the exercise's six rates", "seven larger rates"
+ax.plot(settled["measured"], "o", color=plotting.RED, label=six)
+ax.plot(further, "s", color=plotting.BLUE, label=seven)
 for rate, height, name in ((1 / curvature, 0, "1/λ"), (limit, -1, "2/λ")):
     ax.annotate(name, (rate, height), (6, 5), textcoords="offset points")
     ax.plot(rate, height, "|", color=plotting.INK, markersize=14)
