@@ -669,7 +669,7 @@ print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
 # <details>
 # <summary>Hint</summary>
 #
-# A mean of 128 losses is the mean of two means of 64. But does the loss of a digit depend on the digit alone? Compare the slopes of the first convolution, relative to the largest of them.
+# A mean of 128 losses is the mean of two means of 64. But does the loss of a digit depend on the digit alone? Compare the slopes of the first convolution, relative to the largest of them. `mnist.normalise` makes images ready for the network.
 # </details>
 #
 # <details>
