@@ -258,7 +258,7 @@ from cellgrad import figures
 figures.window()
 
 # %% [markdown]
-# What you saw: products and one sum made each number of the output, nine products for a kernel of 3 × 3. The size says how many there are; stride, padding and dilation only choose which pixels take part.
+# If you moved it, you saw: products and one sum make each number of the output, nine products for a kernel of 3 × 3. The size says how many there are; stride, padding and dilation only choose which pixels take part.
 
 # %% [markdown]
 # ## ReLU and pooling
@@ -381,35 +381,16 @@ convolved = F.conv2d(torch.tensor(features)[None], torch.tensor(one_by_one))[0]
 same = np.isclose(convolved.numpy(), pixel_by_pixel)
 print(same.sum(), "of", same.size, "numbers are the same")
 
-# %% [markdown]
-# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* a dense layer. The network that this book starts from ends like this: of the 32 numbers that are left of the image it makes ten, a *score* for each of the digits 0 to 9, and the largest score is its answer.
-#
-# ## The source's sentences
-#
-# That network was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and reads more than 99.4 % of the test
-# digits, and its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
-# the first max-pool and of about 28 × 28 at the end; more is not needed, since the data set has no partially hidden digits. Use a 1 × 1 convolution last. What a
-# receptive field is fills [the next chapter](07-the-receptive-field.ipynb). The first sentence we can check now: what if one used a dense layer early, say after a first convolution of eight channels?
-
-# %%
-early_dense = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
-columns = ["layer", "input_size", "output_size", "parameters"]
-table = layer_table(early_dense)[columns]
-table[table["parameters"] > 0].set_index("layer")
-
-# %%
-print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
-
 
 # %% [markdown]
-# That one dense layer costs more than twice the budget of 20,000, and the convolution next to it almost nothing.
+# It mixes channels and changes their number. Where an image has shrunk to a single pixel, it *is* a dense layer. The network that this part of the book takes apart ends like this: of the 32 numbers that are left of the image it makes ten, a *score* for each of the digits 0 to 9, and the largest score is its answer.
 #
 # ## Batch norm
 #
-# Between the convolutions stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short (Ioffe and Szegedy, 2015). The reason its inventors gave: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
+# Between the convolutions of that network stands [batch normalisation](glossary.md#term-batch-normalisation), batch norm for short ([Ioffe and Szegedy, 2015](references.md)). The reason its inventors gave: while a network learns, every layer keeps changing what the next one gets to see, larger numbers
 # today, smaller ones tomorrow, and a learning rate that was right is right no longer. Batch norm takes this out. (That it helps is seldom doubted; whether it helps for this reason is still debated.) For each channel it computes the mean and the variance (the mean of the squared distances from the mean) over the whole [batch](glossary.md#term-batch), that is over all
 # pixels of all the images that are looked at together, and shifts and scales the channel to mean 0 and variance 1. Then it multiplies by a number $\gamma$ and adds a number $\beta$, both
-# learned, in case another scale is better. In the source it stands *after* the ReLU; most papers put it before, and chapter 11 tries both.
+# learned, in case another scale is better. In that network it stands *after* the ReLU; most papers put it before, and [chapter 11](11-is-the-advice-true.ipynb) tries both.
 
 # %% tags=["core"]
 def normalise_batch(batch, gamma, beta, tiny=1e-5):
@@ -436,56 +417,29 @@ print(np.isclose(ours, theirs).sum(), "of", ours.size, "numbers as in PyTorch")
 print("learned:", {name: tuple(p.shape) for name, p in norm.named_parameters()})
 print("kept:", {name: tuple(b.shape) for name, b in norm.named_buffers()})
 
-
 # %% [markdown]
 # (PyTorch calls $\gamma$ *weight* and $\beta$ *bias*. The fifth entry, without an axis, counts batches.)
 #
-# ### What batch norm costs once the network is trained
+# Once the network is trained, the four numbers stay as they are. What batch norm still costs then, we shall see in [chapter 8](08-designing-under-a-budget.ipynb#batch-norm-once-trained), where costs are the subject.
 #
-# Then the four numbers are fixed, and together they are one multiplication and one addition for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
-# $a$, and a bias that collects what all the $b$ add up to. (Padding puts zeros around what batch norm has already shifted: at the border some of the $b$ are missing, and no single bias can be right for all places.)
-
-# %% tags=["core"]
-def swallow(kernels, gamma, beta, mean, variance, tiny=1e-5):
-    a = gamma / np.sqrt(variance + tiny)
-    b = beta - a * mean
-    biases = np.einsum("ocij,c->o", kernels, b)
-    return kernels * a[:, None, None], biases
-
+# ## The source's sentences
+#
+# The network with the ten scores was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and reads more than 99.4 % of the test
+# digits, and its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
+# the first max-pool and of about 28 × 28 at the end; more is not needed, since the data set has no partially hidden digits. Use a 1 × 1 convolution last. What a
+# receptive field is fills [the next chapter](07-the-receptive-field.ipynb). The first sentence we can check now: what if one used a dense layer early, say after a first convolution of eight channels?
 
 # %%
-norm.eval()  # from now on it uses its running averages
-after = torch.nn.Conv2d(8, 16, 3, bias=False).double()
-parts = (after.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
-kernels, biases = swallow(*(part.detach().numpy() for part in parts))
-at_once = F.conv2d(torch.tensor(batch), torch.tensor(kernels), torch.tensor(biases))
-one_after_the_other = after(norm(torch.tensor(batch)))
-same = torch.isclose(at_once, one_after_the_other)
-print(int(same.sum()), "of", same.numel(), "numbers are the same")
-
-# %% [markdown]
-# So there batch norm costs nothing any more. In the source's network one batch norm is followed not by a convolution but by the max-pool. Can it be moved behind the pool, and then be swallowed? The largest of $ax + b$ is $a$ times the
-# largest $x$, plus $b$, if $a$ is not negative. With a negative $a$ the *smallest* $x$ becomes the largest. We try both:
+early_dense = [conv(8, 3, name="convolution"), flatten, linear(10, name="dense")]
+columns = ["layer", "input_size", "output_size", "parameters"]
+table = layer_table(early_dense)[columns]
+table[table["parameters"] > 0].set_index("layer")
 
 # %%
-image = torch.tensor(batch[:1])
-for a in (0.5, -0.5):
-    before = F.max_pool2d(a * image + 1, 2)
-    behind = a * F.max_pool2d(image, 2) + 1
-    same = torch.isclose(before, behind)
-    print(f"a = {a}: {int(same.sum())} of {same.numel()} numbers are the same")
+print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
 
 # %% [markdown]
-# It works exactly where $\gamma \geq 0$. Does that hold in a network that was really trained? The book ships the weights of the source's network, trained by its own recipe:
-
-# %%
-from cellgrad.training.saving import shipped_run
-
-gamma = shipped_run("source").model.batch_norm3.weight.detach()
-print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
-
-# %% [markdown]
-# All of them are positive, so in this network all of batch norm could be taken into the convolutions.
+# That one dense layer costs more than twice the budget of 20,000, and the convolution next to it almost nothing.
 #
 # ## Recap
 #
@@ -493,7 +447,7 @@ print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
 # - Its weights: kernel height × kernel width × channels in × channels out, whatever the size of the image; plus a bias for each channel out, if it has one.
 # - Padding, stride and dilation set the size of the output by one formula, equation (6.1).
 # - A 1 × 1 convolution is a small dense layer at every pixel.
-# - Batch norm learns two numbers a channel. Once trained it can be taken into a convolution that follows without padding, and past a max-pool where its scale is not negative.
+# - Batch norm brings each channel to mean 0 and variance 1 over the batch. It learns two numbers a channel, and keeps two averages for later, when there is no batch.
 #
 # ## Exercises
 #

@@ -231,7 +231,7 @@ plt.show()
 #
 # $$\text{size} \leftarrow \text{size} + (k - 1) \cdot \text{jump} \tag{7.1}$$
 #
-# (read: the new size is the old size plus $k - 1$ times the *old* jump, the one of the layer below). And neighbours in this layer look at windows that begin $s$ units of the layer below apart, and there each unit is one old jump further on:
+# (read: the new size is the old size plus $k - 1$ times the *old* jump, the one of the layer below; where a jump is larger than the field, or taps are pulled apart, pixels between them are left out, and the size counts from the first to the last). And neighbours in this layer look at windows that begin $s$ units of the layer below apart, and there each unit is one old jump further on:
 #
 # $$\text{jump} \leftarrow \text{jump} \cdot s \tag{7.2}$$
 #
@@ -396,7 +396,7 @@ from cellgrad.layers import SOURCE
 figures.field(SOURCE)
 
 # %% [markdown]
-# What you saw: each layer widened the square, and behind the pool the squares of neighbours stood two pixels apart instead of one. That distance is the jump.
+# If you moved it, you saw: each layer widens the square, and behind the pool the squares of neighbours stand two pixels apart instead of one. That distance is the jump.
 
 # %% [markdown]
 # ## In closed form

@@ -17,7 +17,7 @@
 #
 # 20,000 parameters, and a unit at the end that can see the whole digit. The source solved this with a few sentences of advice. In this chapter we
 # treat it as a small optimisation problem. We count what each choice costs, list all networks of the source's kind that
-# meet the constraints, and see what is left to decide. At the end stands a table of the source's sentences, each with the place where it is explained, pictured and checked.
+# meet the constraints, and see what is left to decide. At the end stands a table of the source's sentences: what has become of each, and what only training can tell.
 #
 # **You will be able to** say where a network's parameters go, trade channels against depth under a budget, and judge a design before training it.
 #
@@ -40,6 +40,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional as F
 
 from cellgrad import check, mnist, plotting
 from cellgrad.layers import (
@@ -117,7 +118,7 @@ plt.show()
 #
 # ### Memory
 #
-# What a layer gives out must be kept somewhere, four bytes a number. How much memory that takes depends on what one does. To *train*, all outputs have to be kept until the way back, those of ReLUs and batch norms included. To *use* the network, a layer needs its own input and output, and nothing older.
+# What a layer gives out must be kept somewhere, four bytes a number. How much memory that takes depends on what one does. To *train*, all outputs have to be kept until the backward walk of Part I has used them, those of ReLUs and batch norms included. To *use* the network, a layer needs its own input and output, and nothing older.
 
 # %% tags=["core"]
 def memory(numbers):
@@ -137,9 +138,57 @@ print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
 # %% [markdown]
 # Memory, like work, is a matter of the large images before the pool.
 #
+# ### Batch norm, once trained
+#
+# Batch norm has four numbers for each channel, as [chapter 6](06-convolutions-and-their-cost.ipynb#batch-norm) has shown: two learned, and two kept by averaging. Once the network is trained they are fixed, and together they are one multiplication and one addition for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
+# $a$, and a bias that collects what all the $b$ add up to. (Padding puts zeros around what batch norm has already shifted: at the border some of the $b$ are missing, and no single bias can be right for all places.)
+
+# %% tags=["core"]
+def swallow(kernels, gamma, beta, mean, variance, tiny=1e-5):
+    a = gamma / np.sqrt(variance + tiny)
+    b = beta - a * mean
+    biases = np.einsum("ocij,c->o", kernels, b)
+    return kernels * a[:, None, None], biases
+
+
+# %% [markdown]
+# The book ships the weights of the source's network, trained by its own recipe. Its second convolution swallows the batch norm in front of it, and gets what the first layer made of 100 digits:
+
+# %%
+trained = shipped_run("source").model.double().eval()  # eval: use the kept averages
+arriving = trained[:2](mnist.normalise(mnist.sample().train.images[:100]).double())
+norm, after = trained.batch_norm1, trained.conv2
+parts = (after.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
+kernels, biases = swallow(*(part.detach().numpy() for part in parts))
+at_once = F.conv2d(arriving, torch.tensor(kernels), torch.tensor(biases))
+same = torch.isclose(at_once, after(norm(arriving)))
+print(f"{int(same.sum()):,} of {same.numel():,} numbers are the same")
+
+# %% [markdown]
+# So there batch norm costs nothing any more. One of the seven is followed not by a convolution but by the pool. Can it be moved behind the pool, and then be swallowed? The largest of $ax + b$ is $a$ times the
+# largest $x$, plus $b$, if $a$ is not negative. With a negative $a$ the *smallest* $x$ becomes the largest. We try both:
+
+# %%
+for a in (0.5, -0.5):
+    in_front = F.max_pool2d(a * arriving + 1, 2)
+    moved_behind = a * F.max_pool2d(arriving, 2) + 1
+    share = torch.isclose(in_front, moved_behind).double().mean()
+    print(f"a = {a}: {share:.0%} of the numbers are the same")
+
+# %% [markdown]
+# (With the negative $a$ they are the same only where all four numbers in the window are.) It works where $a$, and so $\gamma$, is not negative. Is that so in the trained network?
+
+# %%
+gamma = trained.batch_norm3.weight.detach()
+print(f"γ before the pool: from {gamma.min():.2f} to {gamma.max():.2f}")
+
+
+# %% [markdown]
+# All of them are positive, so in this network all of batch norm can be taken into the convolutions.
+#
 # ## What a head costs
 #
-# The [head](glossary.md#term-head) turns what the rest of the network, its *body*, has found, the *features*, into ten scores. (The head called *average* keeps of each channel only its mean over all places.) We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool. The body
+# The [head](glossary.md#term-head) turns what the rest of the network, its *body*, has found, the *features*, into ten scores. We put three kinds of heads on the same body, with 8, 16 or 32 channels up front and twice as many behind the pool: two dense layers with 32 units between them; the average, which keeps of each channel only its mean over all places, and one dense layer; and the source's own, a 3 × 3 and a 1 × 1 convolution. The body
 # stops at 3 × 3 pixels here, so that a dense head has more than a single pixel to work on. Expect the dense head to be the dearest. Which of the nine fit into the budget?
 
 # %% tags=["hide-output"]
@@ -446,30 +495,33 @@ from cellgrad.layers import SOURCE
 figures.field(SOURCE, layer="conv8")
 
 # %% [markdown]
-# What you saw: the bar and the message said what each layer cost, and why one of them no longer fitted.
+# If you built one, you saw: the bar and the message say what each layer costs, and why one of them no longer fits.
 
 # %% [markdown]
 # ## The source's sentences, one by one
 #
-# Part II began from a few sentences. Here is where each one is explained, where you can see it on a digit, and where it is checked. What chapter 11 checks is checked by training, with several seeds.
+# Part II began from a few sentences. What has become of them? In bold stands what counting and looking can say; the links lead to where a sentence is explained, seen on a digit and checked.
 #
-# | the source says | explained | on a digit | checked |
-# |---|---|---|---|
-# | Only convolutions, as they take fewer parameters than dense layers | [06: look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer) | [06: edges, figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand) | [06: an early dense layer](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), [08: heads](08-designing-under-a-budget.ipynb#what-a-head-costs), [11](11-is-the-advice-true.ipynb) |
-# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | [07: the whole digit](07-the-receptive-field.ipynb#the-whole-digit) | [07: half covered, figure 7.2](07-the-receptive-field.ipynb#the-whole-digit) | [07: ink boxes](07-the-receptive-field.ipynb#the-whole-digit) and [measured fields](07-the-receptive-field.ipynb#measured), [11](11-is-the-advice-true.ipynb); argued: 20 may do |
-# | 8 channels up front | [08: why eight](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: eight views, figure 8.2](08-designing-under-a-budget.ipynb#why-eight-channels) | [08: what they cost](08-designing-under-a-budget.ipynb#why-eight-channels), [11](11-is-the-advice-true.ipynb) |
-# | 7 × 7 before the max-pool, enough for MNIST | [07: how much must a unit see](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: crops, figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see) | [07: the step](07-the-receptive-field.ipynb#the-source-s-network), [11](11-is-the-advice-true.ipynb); argued: may not show |
-# | The pool then increases the field further | [07: why the jump matters](07-the-receptive-field.ipynb#why-the-jump-matters) | [07: figures 7.5 and 7.6](07-the-receptive-field.ipynb#where-the-field-lies) | [07: with and without](07-the-receptive-field.ipynb#why-the-jump-matters) |
-# | A 1 × 1 convolution last, for the scores | [06: 1 × 1](06-convolutions-and-their-cost.ipynb#the-1-1-convolution) | [08: 32 features, figure 8.3](08-designing-under-a-budget.ipynb#why-eight-channels) | [06: pixel by pixel](06-convolutions-and-their-cost.ipynb#the-1-1-convolution), [11](11-is-the-advice-true.ipynb) |
-# | Fewer than 20,000 parameters | [08: counting](08-designing-under-a-budget.ipynb#counting-by-hand) | | [08: 14,392](08-designing-under-a-budget.ipynb#counting-by-hand) |
-# | More than 99.4 % of the test digits | | | [10: the run](10-the-run.ipynb) |
+# | the source says | what Part II finds |
+# |---|---|
+# | Only convolutions, as they take fewer parameters than dense layers | **True in front, not at the end.** [In front](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), one dense layer breaks the budget; [as a head](08-designing-under-a-budget.ipynb#what-a-head-costs) on 3 × 3 places it costs the same but for its biases. Why: [look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer); on a digit: [figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand). Which of them reads better: [chapter 11](11-is-the-advice-true.ipynb). |
+# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | **None is hidden, and less may do.** No [ink box](07-the-receptive-field.ipynb#the-whole-digit) is larger than 20 × 20; what hidden digits would be like: [figure 7.2](07-the-receptive-field.ipynb#the-whole-digit). The source's field is 28, [measured](07-the-receptive-field.ipynb#measured). Smaller ones: [chapter 11](11-is-the-advice-true.ipynb). |
+# | 8 channels up front | **Within the budget, as 12 and 16 are** with the same 16 behind the pool: [table 8.2](08-designing-under-a-budget.ipynb#all-networks-of-this-kind). [An argument](08-designing-under-a-budget.ipynb#why-eight-channels) says that more than nine may add little; on a digit: [figure 8.2](08-designing-under-a-budget.ipynb#why-eight-channels). Fewer and more: [chapter 11](11-is-the-advice-true.ipynb). |
+# | 7 × 7 before the max-pool, enough for MNIST | **Seven pixels hold a stroke with its bend**: [figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see). Three convolutions see seven, by [the step](07-the-receptive-field.ipynb#the-source-s-network). [A doubt](07-the-receptive-field.ipynb#two-doubts): other sizes may do as well. Trained: [chapter 11](11-is-the-advice-true.ipynb). |
+# | The pool then increases the field further | **True.** Behind it every convolution [adds twice as much](07-the-receptive-field.ipynb#why-the-jump-matters), and the field ends at 28 in place of 17; on a digit: [figures 7.5 and 7.6](07-the-receptive-field.ipynb#where-the-field-lies). |
+# | A 1 × 1 convolution last, for the scores | **On a single pixel it is a dense layer**, [number by number](06-convolutions-and-their-cost.ipynb#the-1-1-convolution); on a digit: [figure 8.3](08-designing-under-a-budget.ipynb#why-eight-channels). |
+# | Fewer than 20,000 parameters | **True: 14,392**, [counted by hand](08-designing-under-a-budget.ipynb#counting-by-hand). |
+# | More than 99.4 % of the test digits | **No counting can tell.** [Chapter 10](10-the-run.ipynb) trains the network. |
 #
-# *Table 8.4. The source's sentences, and where this book explains, shows and checks each; the numbers before the colons are chapters.*
+# *Table 8.4. The source's sentences, and what has become of each before any training.*
+#
+# So what the source says about sizes holds as it stands, and what it says about cost holds in front; a pencil is enough to see both. What it says a network *needs*, eight channels, 7 × 7 and 28 × 28 pixels, no pencil can prove, and each of the three leaves a doubt. That is what training is for.
 #
 # ## Recap
 #
 # - Parameters sit at the end of a network, work and memory at its beginning.
 # - Twice the channels cost three to four times the parameters.
+# - Once trained, batch norm can be taken into a convolution that follows without padding, and past a max-pool where its scale is not negative.
 # - With 3 × 3 convolutions without padding and one pool, ending on one pixel means seeing exactly 28 pixels. With one to seven convolutions on each side, four shapes can do it, and the source's is one of them.
 # - Pooling early, folding and separating are other ways to spend the same budget.
 #

@@ -517,7 +517,7 @@ from cellgrad import figures
 figures.window(kernel=[[0] * 3] * 3)
 
 # %% [markdown]
-# What you saw: every place added its share to one derivative, and going downhill, the kernel came close to one that answers to upright edges.
+# If you let it run, you saw: every place adds its share to one derivative, and going downhill, the kernel comes close to one that answers to upright edges.
 
 # %% [markdown]
 # ## ReLU
@@ -684,7 +684,7 @@ doubt(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 #
 # $$E = -\ln p_c = -z_c + \ln\sum_j e^{z_j}$$
 #
-# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm, and the rate of $\ln u$ is $1/u$, since the logarithm undoes the exponential, whose rate is $u$. By the chain rule we get
+# How does $E$ change with one score $z_k$? The first term gives $-1$ if $k$ is the right class and nothing otherwise. The second is a logarithm, and the rate of $\ln u$ is $1/u$: if $v$ grows a little, $u = e^v$ grows $u$ times as much; so on the way back, from $u$ to $v = \ln u$, it is $1/u$ times as much. By the chain rule we get
 # $1 / \sum_j e^{z_j}$ times the derivative of the sum by $z_k$, which is $e^{z_k}$: together $e^{z_k} / \sum_j e^{z_j}$, which is $p_k$ again. Write $y_k$ for 1 at the right class and 0 elsewhere:
 #
 # $$\frac{\partial E}{\partial z_k} = p_k - y_k \tag{9.4}$$
@@ -948,7 +948,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 #
 # Give your answers to `check` in a cell of your own. It says whether one is right, and gives a hint where it is not yet.
 #
-# **1.** On paper: $E = (2w)(3w)$ at $w = 1$. Treat the two uses of $w$ as two different numbers, find the slope of each, and add up. Which number do you expect? Does the program say the same?
+# **1.** *On paper.* Let $E = (2w)(3w)$ at $w = 1$. Treat the two uses of $w$ as two different numbers, find the slope of each, and add up. Which number do you expect? Does the program say the same?
 #
 # *Check:* `check("09.1", …)` with the slope of $w$.
 #

@@ -97,7 +97,7 @@ def test_batch_norm_and_what_swallows_it_are_pytorchs(typed):
     assert ours == pytest.approx(theirs)
     norm.eval()
     parts = (after.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    swallowed = chapter["swallow"](*(part.detach().numpy() for part in parts))
+    swallowed = typed("08")["swallow"](*(part.detach().numpy() for part in parts))
     at_once = F.conv2d(batch, *map(torch.tensor, swallowed))
     assert at_once.numpy() == pytest.approx(after(norm(batch)).detach().numpy())
 
