@@ -161,5 +161,25 @@ REFUSED = {
         [],
         ["lightning_that_is_not_there is not installed"],
     ),
+    "an import that failed, needed when it is made": (
+        "from helpers_that_are_not_there import head\n"
+        + HEAD
+        + BODY.format(returned="x").replace("super(Net, self).__init__()", "super().__init__(); head()"),
+        "Net",
+        [],
+        ["it needs head", "helpers_that_are_not_there is not installed"],
+    ),
+    "an import that failed, needed when it runs": (
+        "import helpers_that_are_not_there as helpers\n" + HEAD + BODY.format(returned="helpers.head(x)"),
+        "Net",
+        [],
+        ["it needs helpers", "helpers_that_are_not_there is not installed"],
+    ),
+    "an import of everything that failed": (
+        "from helpers_that_are_not_there import *\n" + HEAD + BODY.format(returned="head(x)"),
+        "Net",
+        [],
+        ["it needs head", "helpers_that_are_not_there is not installed"],
+    ),
     "no Python": ("class Net(:\n", "Net", [], ["line 1"]),
 }

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cellgrad.networks.loading import NetworkError, quietly
+from cellgrad.networks.loading import NetworkError, in_a_line, quietly
 
 LOGITS, LOG_PROBABILITIES, PROBABILITIES = "logits", "log-probabilities", "probabilities"
 
@@ -38,7 +38,7 @@ def make(thing: object, settings: Mapping[str, object] | None = None, name: str 
             made = thing(**settings)
             made = made.cpu() if isinstance(made, nn.Module) else made
     except Exception as error:  # whatever somebody's code raises
-        raise NetworkError(f"{name} cannot be made: {_in_a_line(error)}") from None
+        raise NetworkError(f"{name} cannot be made: {in_a_line(error)}") from None
     if not isinstance(made, nn.Module):
         raise NetworkError(f"{name} makes a {type(made).__name__}; expected a torch.nn.Module")
     return made
@@ -59,11 +59,6 @@ def _check_arguments(thing: Callable, settings: Mapping[str, object], name: str)
     if missing:
         wanted = " ".join(f"--set {argument}=…" for argument in missing)
         raise NetworkError(f"{name} needs {' and '.join(missing)}: {wanted}")
-
-
-def _in_a_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
         if "CUDA" in str(error) or "cuda" in str(error):
             advice = "; its forward asks for a graphics processor: use x.device in it"
         raise NetworkError(
-            f"{name}: given {len(images)} images of {size}, it fails: {_in_a_line(error)}{advice}"
+            f"{name}: given {len(images)} images of {size}, it fails: {in_a_line(error)}{advice}"
         ) from None
 
 

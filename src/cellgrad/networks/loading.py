@@ -97,6 +97,7 @@ class Definitions:
         self.path = path
         self.namespace: dict[str, object] = {"__name__": path.stem, "__file__": str(path), "__builtins__": builtins}
         self.missing: dict[str, str] = {}  # name: why it is not to be had
+        self.namespace["__missing__"] = self.missing
         self._assigned: dict[str, tuple[ast.stmt, str]] = {}  # name: the statement that would make it, and where
 
     def read(self, source: str, where: str, strict: bool = True) -> None:
@@ -199,15 +200,7 @@ class Definitions:
             with quietly():
                 exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
         except Exception as error:  # whatever somebody's code raises
-            self.missing |= dict.fromkeys(names, self.explain(error))
-
-    def explain(self, error: Exception) -> str:
-        """An error of somebody's code in one line; where a name is missing, why it is."""
-        name = getattr(error, "name", None)
-        if isinstance(error, NameError) and name in self.missing:
-            return f"it needs {name}, but {self.missing[name]}"
-        lines = str(error).strip().splitlines()
-        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+            self.missing |= dict.fromkeys(names, in_a_line(error))
 
     def complete(self) -> None:
         """Run the harmless assignments, which functions and classes may need when they are used."""
@@ -305,6 +298,19 @@ def _is_harmless(statement: ast.stmt) -> bool:
             if name not in _HARMLESS_CALLS and not layer:
                 return False
     return True
+
+
+def in_a_line(error: Exception) -> str:
+    """An error of somebody's code in one line; where it is a name whose import failed, that in place of the error."""
+    if type(error) is NameError:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        missing = trace.tb_frame.f_globals.get("__missing__", {}) if trace else {}
+        if error.name in missing or "*" in missing:
+            return f"it needs {error.name}, but {missing.get(error.name) or missing['*']}"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def setting(text: str) -> tuple[str, object]:
