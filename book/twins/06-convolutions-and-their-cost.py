@@ -232,7 +232,7 @@ plt.show()
 #
 # $$\left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1 \tag{6.1}$$
 #
-# The half brackets say: round down, because a step that does not fit is not made.
+# The half brackets say: round down, because a step that does not fit is not made. Two cases are worth knowing by heart. A 3 × 3 kernel with padding 1 and stride 1 leaves the size as it is, and a 2 × 2 window with stride 2 halves it.
 
 # %% tags=["core"]
 def output_size(n, kernel, stride=1, padding=0, dilation=1):

@@ -490,10 +490,30 @@ class Shortcut(torch.nn.Module):
 fields = receptive_field(Shortcut(), (1, 28, 28))
 fields.set_index("layer")[["kind", "size", "jump"]].rename_axis(None)
 
+
 # %% [markdown]
 # *Table 7.8. Size and jump of the field, in pixels, at each step of our module.*
 #
-# The sum sees what either branch sees, so the wider one decides. *Aligned* says that the two fields have the same centre.
+# The sum sees what either branch sees, so the wider one decides. *Aligned* says that the two fields have the same centre. That is not always so. Here both branches move by two, one with a padded convolution, the other with a pool:
+
+# %%
+class Halved(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.moving = torch.nn.Conv2d(1, 8, 3, stride=2, padding=1)
+        self.pool = torch.nn.MaxPool2d(2)
+        self.one = torch.nn.Conv2d(1, 8, 1)
+
+    def forward(self, x):
+        return self.moving(x) + self.one(self.pool(x))
+
+
+for row in receptive_field(Halved(), (1, 28, 28)).itertuples():
+    print(f"{row.layer}: size {row.size}, jump {row.jump},", end=" ")
+    print(f"start {row.start} ({row.kind})")
+
+# %% [markdown]
+# The starts say it: the convolution's first field has its centre in the middle of pixel 0, the pool's between the pixels 0 and 1. So each sum adds up what was seen half a pixel apart. It is no error, and no message would tell.
 #
 # ## How little of it is used
 #
