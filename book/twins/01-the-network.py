@@ -210,12 +210,12 @@ row = ToyNetwork().row()
 table = pd.DataFrame({"typed here": shown, "cellgrad": row}, index=list(shown))
 largest = (table["typed here"] - table["cellgrad"]).abs().max()
 print(f"largest difference of the eleven: {largest:.12f}")
-table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.12f}".format)
+table.loc[["a_h1", "a_o1", "a_o2", "E_total"]].map("{:.6f}".format)
 
 # %% [markdown]
 # *Table 1.2. Four of the eleven numbers, from our definitions and from the package's.*
 #
-# All eleven are the same to twelve decimal places. From here on you can use either, and change either.
+# All eleven are the same to twelve decimal places, as the printed line says. From here on you can use either, and change either.
 #
 # ## Turn a knob
 #
@@ -400,8 +400,10 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # ```python
 # w9, w10, w11, w12, h3, a_h3 = sp.symbols("w9 w10 w11 w12 h3 a_h3")
 # third = {h3: w9 * i1 + w10 * i2, a_h3: sigmoid(h3)}
-# wider = third | network | {o1: network[o1] + w11 * a_h3, o2: network[o2] + w12 * a_h3}
-# weights = {s for d in wider.values() for s in d.free_symbols if str(s)[0] == "w"}
+# longer = {o1: network[o1] + w11 * a_h3, o2: network[o2] + w12 * a_h3}
+# wider = third | network | longer
+# letters = set().union(*(d.free_symbols for d in wider.values()))
+# weights = [letter for letter in letters if str(letter)[0] == "w"]
 # print(len(weights), "weights,", len(wider), "definitions")
 # check("01.4", (len(weights), len(wider)))
 # ```
@@ -429,7 +431,8 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # target. A sigmoid starts near one half by itself.
 #
 # ```python
-# bent = {a: sp.tanh(x) for x, a in ((h1, a_h1), (h2, a_h2), (o1, a_o1), (o2, a_o2))}
+# bent = {a_h1: sp.tanh(h1), a_h2: sp.tanh(h2)}
+# bent |= {a_o1: sp.tanh(o1), a_o2: sp.tanh(o2)}
 # known = dict(given)
 # for name, definition in (network | bent).items():
 #     known[name] = float(definition.subs(known))
@@ -459,7 +462,8 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # and never zero. In a computer's arithmetic it can: for large enough sums $\sigma$ is *rounded* to 1, and far enough on the other side it is too small for the 64 bits in which a computer keeps a number, and becomes 0.
 #
 # ```python
-# print(ToyNetwork(targets=(0, 1), weights=(0.15, 0.2, 0.25, 0.3, -800, -800, 800, 800)).loss())
+# far_out = (0.15, 0.2, 0.25, 0.3, -800, -800, 800, 800)
+# print(ToyNetwork(targets=(0, 1), weights=far_out).loss())
 # check("01.6", "no")
 # ```
 #
@@ -484,9 +488,11 @@ for name in (a_o1, a_o2, E1, E2, E_total):
 # With equal weights $w$, the sum is $w \, (a_{h1} + a_{h2})$. So $w = \ln \frac{a}{1 - a} / (a_{h1} + a_{h2})$.
 #
 # ```python
-# down, up = (math.log(a / (1 - a)) / (numbers[a_h1] + numbers[a_h2]) for a in (0.01, 0.99))
+# both = numbers[a_h1] + numbers[a_h2]
+# down, up = (math.log(a / (1 - a)) / both for a in (0.01, 0.99))
 # reached = forward(given | {w5: down, w6: down, w7: up, w8: up})
-# print(f"weights {down:.4f} and {up:.4f}: outputs {reached[a_o1]:.4f} and {reached[a_o2]:.4f}")
+# print(f"weights {down:.4f} and {up:.4f}:", end=" ")
+# print(f"outputs {reached[a_o1]:.4f} and {reached[a_o2]:.4f}")
 # check("01.7", (down, down, up, up))
 # ```
 #

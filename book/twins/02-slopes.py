@@ -489,7 +489,8 @@ both.map("{:.10f}".format)
 # ```python
 # for w5 in (0.0, -0.4, -0.45, -0.4533):
 #     rise = (loss(w5=w5 + 1e-5) - loss(w5=w5 - 1e-5)) / 2e-5
-#     print(f"w5 {w5:7}  slope {rise:+.6f}  output {along_the_chain(w5)['a_o1']:.4f}")
+#     output = along_the_chain(w5)["a_o1"]
+#     print(f"w5 {w5:7}  slope {rise:+.6f}  output {output:.4f}")
 # check("02.4", -0.4533)
 # ```
 #
@@ -549,7 +550,8 @@ both.map("{:.10f}".format)
 # ```python
 # exact = ToyNetwork().gradient()[4]
 # for k in range(1, 13):
-#     print(f"nudge 1e-{k:02}   error below 1e{math.ceil(math.log10(abs(slope('w5', 10.0**-k) - exact)))}")
+#     error = abs(slope("w5", 10.0**-k) - exact)
+#     print(f"nudge 1e-{k:02}   error below 1e{math.ceil(math.log10(error))}")
 # check("02.6", 5)
 # ```
 #
@@ -587,8 +589,9 @@ both.map("{:.10f}".format)
 # curved: as the outputs come closer to their targets, the slopes shrink.
 #
 # ```python
-# moved = {name: value - 0.1 * np.sign(gradient[name]) for name, value in weights.items()}
-# forecast, measured = -0.1 * gradient.abs().sum(), loss(**moved) - loss()
+# turn = -0.1 * np.sign(gradient)
+# moved = {name: value + turn[name] for name, value in weights.items()}
+# forecast, measured = (gradient * turn).sum(), loss(**moved) - loss()
 # print(f"forecast {forecast:+.5f}   measured {measured:+.5f}")
 # check("02.7", (forecast, measured))
 # ```

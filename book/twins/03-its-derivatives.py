@@ -376,7 +376,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ```python
 # by_hand = 0.1305 * 0.6305 * 0.3695
-# print(f"{by_hand:.4f} and {by_hand * 0.5069:.5f}; with all digits {numbers[dE[6]]:.5f}")
+# print(f"{by_hand:.4f} and {by_hand * 0.5069:.5f};", end=" ")
+# print(f"with all digits {numbers[dE[6]]:.5f}")
 # check("03.1", (by_hand, by_hand * 0.5069))
 # ```
 #
@@ -462,7 +463,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ```python
 # up, down = (ToyNetwork(biases=(b, 0)).loss() for b in (1e-5, -1e-5))
-# print(f"deltas {numbers[d_h1] + numbers[d_h2]:.8f}   nudges {(up - down) / 2e-5:.8f}")
+# print(f"deltas {numbers[d_h1] + numbers[d_h2]:.8f}", end="   ")
+# print(f"nudges {(up - down) / 2e-5:.8f}")
 # check("03.4", d_h1 + d_h2)
 # ```
 #
@@ -488,12 +490,14 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 #
 # ```python
 # bent = network | {a_h1: sp.tanh(h1), a_h2: sp.tanh(h2)}
-# lines = {d_h1: (d_o1 * w5 + d_o2 * w7) * (1 - a_h1**2), d_h2: (d_o1 * w6 + d_o2 * w8) * (1 - a_h2**2)}
+# lines = {d_h1: (d_o1 * w5 + d_o2 * w7) * (1 - a_h1**2)}
+# lines |= {d_h2: (d_o1 * w6 + d_o2 * w8) * (1 - a_h2**2)}
 # ours = follow(backward | lines, follow(bent, given))[dE[0]]
 # loss_bent = E_total
 # for name, definition in reversed(bent.items()):
 #     loss_bent = loss_bent.subs(name, definition)
-# print(f"walk {ours:.10f}   SymPy {float(sp.diff(loss_bent, w1).subs(given)):.10f}")
+# by_sympy_bent = float(sp.diff(loss_bent, w1).subs(given))
+# print(f"walk {ours:.10f}   SymPy {by_sympy_bent:.10f}")
 # check("03.5", lines)
 # ```
 #
@@ -549,7 +553,8 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # def judge(gradient_of, networks=5, generator=np.random.default_rng(1)):
 #     for weights in generator.normal(size=(networks, 8)):
 #         numeric = np.array(central_differences(weights))
-#         if np.abs(gradient_of(weights) - numeric).max() > 1e-6 * np.abs(numeric).max():
+#         gap = np.abs(gradient_of(weights) - numeric).max()
+#         if gap > 1e-6 * np.abs(numeric).max():
 #             return False
 #     return True
 #

@@ -172,12 +172,14 @@ table.loc[:3, ["w5", "a_o1", "a_o2", "E_total", "dE_dw5"]].round(5)
 # %%
 package = ToyNetwork().descend(learning_rate=1.0, updates=100)
 last = pd.DataFrame({"typed here": table.loc[100], "cellgrad": package.loc[100]})
-last.loc[["w1", "w5", "a_o1", "E_total", "dE_dw5"]].map("{:.12f}".format)
+largest = (last["typed here"] - last["cellgrad"]).abs().max()
+print(f"largest difference of the 31: {largest:.12f}")
+last.loc[["w1", "w5", "a_o1", "E_total", "dE_dw5"]].map("{:.8f}".format)
 
 # %% [markdown]
 # *Table 4.2. Five numbers after 100 updates, from our loop and from the package's.*
 #
-# They do, to twelve decimal places. As a spreadsheet, the table has 31 columns: the 12 given numbers, the eleven definitions and the eight derivatives. (The four δ have no columns of their own there: they are written out
+# They do: the printed line compares all columns, to twelve decimal places. As a spreadsheet, the table has 31 columns: the 12 given numbers, the eleven definitions and the eight derivatives. (The four δ have no columns of their own there: they are written out
 # inside the formulas for the derivatives.) This is how they lie side by side:
 
 # %% mystnb={"image": {"alt": "Three rows of a spreadsheet as coloured cells, with arrows from the derivatives at the right end of each row to the two groups of weights in the next row. Below, a key: columns B to C targets, D to E inputs, F to I weights into the hidden units, J to M hidden units, N to Q weights into the outputs, R to U outputs, V to X errors and loss, Y to AF derivatives."}} tags=["hide-input"]
@@ -644,7 +646,8 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 # $0.5 - 2 \times 0.01541 = 0.46918$ and $0.15 - 2 \times 0.00032 = 0.14936$. (The sheet has one more in the last digit of $w_1$, because 0.00032 is itself rounded.)
 #
 # ```python
-# print(descend(sheet, given, 2.0, updates=1).loc[1, ["w7", "w1"]].round(5).to_dict())
+# row = descend(sheet, given, 2.0, updates=1).loc[1]
+# print(row[["w7", "w1"]].round(5).to_dict())
 # check("04.1", (0.5 - 2 * 0.01541, 0.15 - 2 * 0.00032))
 # ```
 #
@@ -674,12 +677,12 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 # for update in range(2000):
 #     weights = np.array(climbing.weights) + 1.0 * climbing.gradient()
 #     climbing = ToyNetwork(weights=weights)
-# print(f"{climbing.loss():.4f}, and it can never exceed {2 * 0.5 * 0.5**2}")
+# print(f"{climbing.loss():.4f}, and can never exceed {2 * 0.5 * 0.5**2}")
 # check("04.2", 0.25)
 # ```
 #
 # ```text
-# 0.2484, and it can never exceed 0.25
+# 0.2484, and can never exceed 0.25
 # Right.
 # ```
 # </details>
@@ -733,7 +736,8 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 # frozen = sheet | {name: sp.Integer(0) for name in dE[:4]}
 # alone = descend(frozen, given, 1.0, updates=100)["E_total"][100]
 # ratio = alone / table["E_total"][100]
-# print(f"all eight {table['E_total'][100]:.4e}   only the last four {alone:.4e}   ratio {ratio:.4f}")
+# print(f"all eight {table['E_total'][100]:.4e}", end="   ")
+# print(f"only the last four {alone:.4e}   ratio {ratio:.4f}")
 # check("04.4", ratio)
 # ```
 #
@@ -764,7 +768,8 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 # cell = planted["Descent"][f"{letter['dE_dw3']}40"]
 # cell.value = f"{cell.value}*1.001"
 # planted.save(folder / "planted.xlsx")
-# print([f.cells for t in audit(folder / "planted.xlsx").tables for f in t.findings])
+# tables = audit(folder / "planted.xlsx").tables
+# print([found.cells for table in tables for found in table.findings])
 # ```
 #
 # ```text
@@ -823,7 +828,8 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 #     angles.append(angle(right, wrong))
 #     if angles[-1] == max(angles):
 #         worst = ToyNetwork(inputs=start[:2], weights=start[2:]), wrong
-# print(f"largest angle {max(angles):.0f}°, above 90° at {sum(a > 90 for a in angles)} of 300 starts")
+# above = sum(a > 90 for a in angles)
+# print(f"largest angle {max(angles):.0f}°, above 90° at {above} of 300 starts")
 # check("04.7", worst)
 # ```
 #

@@ -343,7 +343,8 @@ eta = np.array([0, 72])
 figure, ax = plt.subplots(figsize=(6.4, 4))
 ax.axhspan(-1, 1, color=plotting.GREEN, alpha=0.12, linewidth=0)
 ax.text(3, -0.93, "the miss shrinks", va="bottom")
-ax.plot(eta, 1 - eta * curvature, color=plotting.FAINT, label="predicted, 1 − ηλ")
+line = 1 - eta * curvature
+ax.plot(eta, line, color=plotting.FAINT, label="predicted, 1 − ηλ")
 six, seven = "the exercise's six rates", "seven larger rates"
 ax.plot(settled["measured"], "o", color=plotting.RED, label=six)
 ax.plot(further, "s", color=plotting.BLUE, label=seven)
