@@ -111,9 +111,9 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
 
 
 def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.Module:
-    """A copy to look at, evaluating, its lazy layers made; the module itself stays as it is."""
+    """A copy to look at, on the processor, evaluating, its lazy layers made; the module itself stays as it is."""
     with contextlib.suppress(Exception):  # what cannot be copied, some parametrizations, comes to no harm here
-        module = copy.deepcopy(module)
+        module = copy.deepcopy(module).cpu()
     module = module.eval()
     with torch.no_grad():
         _run(module, torch.zeros(2, *input_size), name)
