@@ -164,20 +164,19 @@ class Layout:
 
 def find_tables(sheet: Sheet) -> Iterator[Layout]:
     """The tables of a sheet, from the top down; one with headings only has its last row above its first."""
-    heads = [
-        (row, columns)
-        for row, cells in enumerate(sheet.rows, start=1)
-        if any(isinstance(cell, str) for cell in cells)
-        for columns in _heads(cells)
-    ]
-    for heading, columns in heads:
-        below = [row for row, others in heads if row > heading and {*others.values()} & {*columns.values()}]
+    heads = []
+    for row, cells in enumerate(sheet.rows, start=1):
+        if any(isinstance(cell, str) for cell in cells):
+            from_0 = _from_0(cells)
+            heads += [(row, columns, from_0) for columns in _heads(cells, from_0)]
+    for heading, columns, from_0 in heads:
+        below = [row for row, others, _ in heads if row > heading and {*others.values()} & {*columns.values()}]
         end = min(below, default=len(sheet.rows) + 1)
         body = _body(sheet, heading, end, columns)
         first, full = min(body, default=heading + 1), max(body, default=heading)
         beside = _beside(sheet, first, full, columns)
         tail = _tail(sheet, full + 1, beside | columns) if body and full + 1 < end else frozenset()
-        yield Layout(sheet, heading, first, full, columns, beside, tail, _from_0(sheet.rows[heading - 1]))
+        yield Layout(sheet, heading, first, full, columns, beside, tail, from_0)
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -228,10 +227,9 @@ def _beside(sheet: Sheet, first: int, last: int, columns: dict[str, int]) -> dic
     return found
 
 
-def _heads(cells: list[Cell]) -> list[dict[str, int]]:
+def _heads(cells: list[Cell], from_0: frozenset[str]) -> list[dict[str, int]]:
     """The tables whose headings stand side by side in one row: a new one begins where most headings come again."""
     tables: list[dict[str, int]] = [{}]
-    from_0 = _from_0(cells)
     for column, value in enumerate(cells, start=1):
         name = _column_name(value, from_0)
         if name in tables[-1]:
