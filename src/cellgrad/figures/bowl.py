@@ -57,66 +57,64 @@ def bowl(curvature: float = 1.0, flat: float = 0.05, learning_rate: float | None
 
 
 def _picture(curvature: float, rate: float) -> str:
-    (left, right), (bottom, top) = _BOWL["x"], _BOWL["y"]
-    middle, wide = (left + right) / 2, (right - left) / (2 * _REACH)
-    tall = (bottom - top - 6) / (curvature * _REACH**2 / 2)
     places = (1 - rate * curvature) ** np.arange(_UPDATES + 1)
-    losses = curvature * places**2 / 2
-
-    def path(points: list[tuple[float, float]]) -> str:
-        return "M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-    outside = np.flatnonzero(np.abs(places) > _REACH)
-    seen = places[: outside[0] if len(outside) else None]
-    points = [(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in seen]
-    curve = np.linspace(-_REACH, _REACH, 77)
-    low, high = _EXPONENTS
-    steps = (_LOSS["x"][1] - _LOSS["x"][0]) / _UPDATES
-    unit = (_LOSS["y"][0] - _LOSS["y"][1]) / (high - low)
-    exponents = np.log10(np.maximum(losses, 1e-300))
-    falling = [
-        (36 + steps * k, _LOSS["y"][0] - unit * (exponent - low))
-        for k, exponent in enumerate(exponents)
-        if low <= exponent <= high
-    ]
-
-    def line(d: str, name: str, stroke: str, width: float = 2, **more: object) -> str:
-        return tag("path", d=d, fill="none", stroke=stroke, stroke_width=width, data_part=name, **more)
-
-    valley = path([(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in curve])
-    dots = "".join(f"M{x - 2.5:.1f},{y:.1f}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" for x, y in points)
-    parts = [
-        frame(_BOWL),
-        tag("g", data_part="contours"),
-        line(valley, "curve", INK),
-        line(path(points), "path", RED, 1.2),
-        tag("path", d=dots, fill=RED, data_part="dots"),
-        tag(
-            "circle", cx=points[0][0], cy=points[0][1], r=7, fill=BLUE, stroke=PAPER, stroke_width=1.5, data_part="ball"
-        ),
-        text(40, 16, "loss E", 10, FAINT, text_anchor="start", data_part="up"),
-        text(213, 206, "distance from the bottom e", 10, FAINT, data_part="along"),
-        text(213, 36, f"ηλ = {number(rate * curvature, 3)}", 12, RED, data_part="said"),
-        frame(_LOSS, "lower"),
-        line("", "second", FAINT, 1.4, stroke_dasharray="4 3"),
-        line(path(falling), "loss", RED),
-        text(40, 237, "loss E, logarithmic", 10, FAINT, text_anchor="start"),
-        text(213, 378, "update", 10, FAINT),
-        *(text(36 + steps * k, 365, str(k), 9, FAINT) for k in range(0, _UPDATES + 1, 10)),
-        *(
-            text(
-                32,
-                _LOSS["y"][0] - unit * (tick - low) + 3,
-                f"1e{tick}".replace("-", "−"),
-                8.5,
-                FAINT,
-                text_anchor="end",
-            )
-            for tick in (low, -4, high)
-        ),
-    ]
     description = (
         f"A ball in a bowl. With learning rate {number(rate)} and curvature {number(curvature)} each update multiplies "
         f"the distance by {number(1 - rate * curvature)}; below, the loss after each of {_UPDATES} updates."
     )
-    return svg(384, description, *parts)
+    return svg(384, description, *_rolling(curvature, rate, places), *_falling(curvature * places**2 / 2))
+
+
+def _rolling(curvature: float, rate: float, places: np.ndarray) -> list[str]:
+    """The bowl, and the ball's places in it as long as it stays inside."""
+    (left, right), (bottom, top) = _BOWL["x"], _BOWL["y"]
+    middle, wide = (left + right) / 2, (right - left) / (2 * _REACH)
+    tall = (bottom - top - 6) / (curvature * _REACH**2 / 2)
+
+    def on_the_bowl(distances: np.ndarray) -> list[tuple[float, float]]:
+        return [(middle + wide * e, bottom - 6 - tall * curvature * e**2 / 2) for e in distances]
+
+    outside = np.flatnonzero(np.abs(places) > _REACH)
+    points = on_the_bowl(places[: outside[0] if len(outside) else None])
+    dots = "".join(f"M{x - 2.5:.1f},{y:.1f}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" for x, y in points)
+    x, y = points[0]
+    return [
+        frame(_BOWL),
+        tag("g", data_part="contours"),
+        _line(_path(on_the_bowl(np.linspace(-_REACH, _REACH, 77))), "curve", INK),
+        _line(_path(points), "path", RED, 1.2),
+        tag("path", d=dots, fill=RED, data_part="dots"),
+        tag("circle", cx=x, cy=y, r=7, fill=BLUE, stroke=PAPER, stroke_width=1.5, data_part="ball"),
+        text(40, 16, "loss E", 10, FAINT, text_anchor="start", data_part="up"),
+        text(213, 206, "distance from the bottom e", 10, FAINT, data_part="along"),
+        text(213, 36, f"ηλ = {number(rate * curvature, 3)}", 12, RED, data_part="said"),
+    ]
+
+
+def _falling(losses: np.ndarray) -> list[str]:
+    """The loss after each update, on an axis of powers of ten."""
+    (left, right), (bottom, top) = _LOSS["x"], _LOSS["y"]
+    low, high = _EXPONENTS
+    step, unit = (right - left) / _UPDATES, (bottom - top) / (high - low)
+    exponents = np.log10(np.maximum(losses, 1e-300))
+    points = [(left + step * k, bottom - unit * (e - low)) for k, e in enumerate(exponents) if low <= e <= high]
+    return [
+        frame(_LOSS, "lower"),
+        _line("", "second", FAINT, 1.4, stroke_dasharray="4 3"),
+        _line(_path(points), "loss", RED),
+        text(40, 237, "loss E, logarithmic", 10, FAINT, text_anchor="start"),
+        text(213, 378, "update", 10, FAINT),
+        *(text(left + step * k, 365, str(k), 9, FAINT) for k in range(0, _UPDATES + 1, 10)),
+        *(
+            text(32, bottom - unit * (e - low) + 3, f"1e{e}".replace("-", "−"), 8.5, FAINT, text_anchor="end")
+            for e in (low, -4, high)
+        ),
+    ]
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return "M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _line(d: str, name: str, stroke: str, width: float = 2, **more: object) -> str:
+    return tag("path", d=d, fill="none", stroke=stroke, stroke_width=width, data_part=name, **more)

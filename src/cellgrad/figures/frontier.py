@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -86,15 +86,8 @@ def _short(layer: Mapping[str, object]) -> str:
     )
 
 
-def _picture(points: list[dict[str, object]], axis: list[float], lowest: float, highest: float) -> str:
-    (left, right), (bottom, top) = _PANEL["x"], _PANEL["y"]
-
-    def x(parameters: float) -> float:
-        return float(left + (np.log10(parameters) - axis[0]) / (axis[1] - axis[0]) * (right - left))
-
-    def y(accuracy: float) -> float:
-        return float(bottom - (100 * accuracy - lowest) / (highest - lowest) * (bottom - top))
-
+def _marks(points: list[dict[str, object]], x: Callable[[float], float], y: Callable[[float], float]) -> list[str]:
+    """Each network as a dot at its mean, its seeds' spread as a line, and its name on the side where there is room."""
     marks = []
     for index, point in enumerate(points):
         reading, at = point["readings"]["test_accuracy"], x(point["parameters"])
@@ -116,11 +109,24 @@ def _picture(points: list[dict[str, object]], axis: list[float], lowest: float, 
             )
         )
         crowded = (
-            any(0 < at - x(other["parameters"]) < 45 for other in points) and at + 10 + 6 * len(point["name"]) < right
+            any(0 < at - x(other["parameters"]) < 45 for other in points)
+            and at + 10 + 6 * len(point["name"]) < _PANEL["x"][1]
         )
         side = {"text_anchor": "start"} if crowded else {"text_anchor": "end"}
         height = y(reading["mean"]) + 4
         marks.append(text(at + (10 if crowded else -10), height, point["name"], 10.5, INK, data_name=index, **side))
+    return marks
+
+
+def _picture(points: list[dict[str, object]], axis: list[float], lowest: float, highest: float) -> str:
+    (left, right), (bottom, top) = _PANEL["x"], _PANEL["y"]
+
+    def x(parameters: float) -> float:
+        return float(left + (np.log10(parameters) - axis[0]) / (axis[1] - axis[0]) * (right - left))
+
+    def y(accuracy: float) -> float:
+        return float(bottom - (100 * accuracy - lowest) / (highest - lowest) * (bottom - top))
+
     ticks = [
         n
         for power in range(2, 7)
@@ -135,7 +141,7 @@ def _picture(points: list[dict[str, object]], axis: list[float], lowest: float, 
         *(text(x(n), bottom + 13, f"{n:,}", 9, FAINT) for n in ticks),
         text((left + right) / 2, bottom + 29, "parameters", 10, FAINT),
         text(left, 16, "test accuracy in percent", 10, FAINT, text_anchor="start"),
-        *marks,
+        *_marks(points, x, y),
         tag("circle", cx=0, cy=-20, r=10, fill="none", stroke=RED, stroke_width=2, data_part="ring"),
     ]
     best = max(points, key=lambda point: point["readings"]["test_accuracy"]["mean"])

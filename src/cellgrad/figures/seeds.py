@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -47,14 +49,36 @@ def seeds(records: pd.DataFrame, ours: str, base: str, column: str = "test_accur
         f"“{ours}” against “{base}”: the mean difference and its 95 % interval after 2, 3, … pairs of runs that share "
         f"a seed, taken in one order. Dots are the pairs. The band is {matters:g} points each way. Below, how often "
         "each verdict falls when the pairs are drawn anew many times.",
-        _picture(runs[ours], runs[base], shared, differences, reach, matters),
+        _picture(runs[ours][shared], runs[base][shared], differences, reach, matters),
         data,
     )
 
 
-def _picture(
-    ours: pd.Series, base: pd.Series, shared: list[int], differences: list[float], reach: float, matters: float
-) -> str:
+def _marks(
+    ours: pd.Series,
+    base: pd.Series,
+    differences: list[float],
+    matters: float,
+    x: Callable[[int], float],
+    y: Callable[[float], float],
+) -> list[str]:
+    """Each pair's difference, and from the second on the interval of all pairs so far, in its verdict's colour."""
+    marks = []
+    for n, difference in enumerate(differences, start=1):
+        marks.append(tag("circle", cx=x(n), cy=y(difference), r=2.2, fill=FAINT))
+        if n > 1:
+            found = compare(ours.head(n), base.head(n), matters)
+            colour = GREEN if found.low > 0 else RED if found.high < 0 else BLUE
+            marks.append(
+                tag("line", x1=x(n), x2=x(n), y1=y(found.low), y2=y(found.high), stroke=colour, stroke_width=4)
+            )
+            marks.append(
+                tag("circle", cx=x(n), cy=y(found.difference), r=3.4, fill=PAPER, stroke=colour, stroke_width=2)
+            )
+    return marks
+
+
+def _picture(ours: pd.Series, base: pd.Series, differences: list[float], reach: float, matters: float) -> str:
     (left, right), (bottom, top) = _PANEL["x"], _PANEL["y"]
 
     def y(value: float) -> float:
@@ -63,18 +87,6 @@ def _picture(
     def x(n: int) -> float:
         return left + (right - left) * (n - 0.5) / _MOST
 
-    marks = []
-    for n, difference in enumerate(differences, start=1):
-        marks.append(tag("circle", cx=x(n), cy=y(difference), r=2.2, fill=FAINT))
-        if n > 1:
-            found = compare(ours[shared[:n]], base[shared[:n]], matters)
-            colour = GREEN if found.low > 0 else RED if found.high < 0 else BLUE
-            marks.append(
-                tag("line", x1=x(n), x2=x(n), y1=y(found.low), y2=y(found.high), stroke=colour, stroke_width=4)
-            )
-            marks.append(
-                tag("circle", cx=x(n), cy=y(found.difference), r=3.4, fill=PAPER, stroke=colour, stroke_width=2)
-            )
     parts = [
         frame(_PANEL),
         tag("rect", x=left, y=y(matters), width=right - left, height=y(-matters) - y(matters), fill=LINE, opacity=0.5),
@@ -90,7 +102,7 @@ def _picture(
             visibility="hidden",
             data_part="mark",
         ),
-        tag("g", *marks, data_part="marks"),
+        tag("g", *_marks(ours, base, differences, matters, x, y), data_part="marks"),
         *(
             text(left - 4, y(v) + 3, f"{v:+.2f}".replace("-", "−"), 9, FAINT, text_anchor="end")
             for v in (-reach, -reach / 2, reach / 2, reach)
@@ -102,7 +114,7 @@ def _picture(
         tag("g", data_part="shares"),
         text(left, 272, "", 10, FAINT, text_anchor="start", data_part="often"),
     ]
-    found = compare(ours[shared], base[shared], matters)
+    found = compare(ours, base, matters)
     description = (
         f"After {found.pairs} pairs the mean difference is {found.difference:.3f} points, between {found.low:.3f} and "
         f"{found.high:.3f}: {found.verdict}."

@@ -88,6 +88,21 @@ def convolve(pixels: np.ndarray, weights: np.ndarray, stride: int, padding: int,
     return np.einsum("ijab,ab->ij", windows[::stride, ::stride, ::dilation, ::dilation], weights)
 
 
+def _box(x: float, y: float, side: float, stroke: str, **more: object) -> str:
+    return tag("rect", x=float(x), y=float(y), width=float(side), height=float(side), stroke=stroke, **more)
+
+
+def _tables(under: np.ndarray, weights: np.ndarray) -> list[str]:
+    """The pixels under the kernel, its weights and their products, three tables side by side."""
+    side, tables = _TABLE_SIDE / len(weights), []
+    for left, values, colour in zip(_TABLES, (under, weights, under * weights), (INK, GREEN, RED), strict=True):
+        for (i, j), value in np.ndenumerate(values):
+            x, y = left + side * j, _TABLES_TOP + side * i
+            tables.append(_box(x, y, side, LINE, fill="none"))
+            tables.append(text(x + side / 2, y + side / 2 + 4, number(value), 11, colour))
+    return tables
+
+
 def _picture(
     pixels: np.ndarray,
     weights: np.ndarray,
@@ -103,30 +118,17 @@ def _picture(
     taps = [(row + dilation * i, column + dilation * j) for i in range(len(weights)) for j in range(len(weights))]
     under = np.pad(pixels, padding)[*zip(*taps, strict=True)].reshape(weights.shape)
     inner, inset = _SIDE - 2 * padding * cell, padding * cell
-
-    def box(x: float, y: float, side: float, stroke: str, **more: object) -> str:
-        return tag("rect", x=float(x), y=float(y), width=float(side), height=float(side), stroke=stroke, **more)
-
-    squares = [box(left + cell * j, top + cell * i, cell, GREEN, fill="none", stroke_width=1.4) for i, j in taps]
-    kernel_size = len(weights)
-    tables = []
-    for x0, values, colour in zip(_TABLES, (under, weights, under * weights), (INK, GREEN, RED), strict=True):
-        side = _TABLE_SIDE / kernel_size
-        for i in range(kernel_size):
-            for j in range(kernel_size):
-                x, y = x0 + side * j, _TABLES_TOP + side * i
-                tables.append(box(x, y, side, LINE, fill="none"))
-                tables.append(text(x + side / 2, y + side / 2 + 4, number(values[i, j]), 11, colour))
+    squares = [_box(left + cell * j, top + cell * i, cell, GREEN, fill="none", stroke_width=1.4) for i, j in taps]
     parts = [
         text(left, 16, "input", 10, FAINT, text_anchor="start", data_part="above-input"),
         text(right, 16, "output", 10, FAINT, text_anchor="start", data_part="above-output"),
-        box(left, top, _SIDE, LINE, fill=PAPER, data_part="input"),
+        _box(left, top, _SIDE, LINE, fill=PAPER, data_part="input"),
         image(ink(pixels), left + inset, top + inset, inner, inner, data_part="digit", class_="cg-ink"),
-        box(left + inset, top + inset, inner, FAINT, fill="none", stroke_dasharray="3 3", data_part="edge"),
+        _box(left + inset, top + inset, inner, FAINT, fill="none", stroke_dasharray="3 3", data_part="edge"),
         tag("g", *squares, data_part="window"),
-        box(right, top, _SIDE, LINE, fill=PAPER, data_part="output"),
+        _box(right, top, _SIDE, LINE, fill=PAPER, data_part="output"),
         tag("g", image(signed(output), right, top, _SIDE, _SIDE), data_part="answers", shape_rendering="crispEdges"),
-        box(
+        _box(
             right + answer * place[1],
             top + answer * place[0],
             answer,
@@ -139,11 +141,11 @@ def _picture(
             text(x, _TABLES_TOP - 8, words, 10, FAINT, text_anchor="start", data_part=f"head{k}")
             for k, (x, words) in enumerate(zip(_TABLES, ("pixels", "times weights", "are products"), strict=True))
         ),
-        tag("g", *tables, data_part="tables"),
+        tag("g", *_tables(under, weights), data_part="tables"),
         text(392, 366, f"their sum: {number(output[place], 6)}", 12, RED, text_anchor="end", data_part="sum"),
     ]
     description = (
-        f"A kernel of {kernel_size} by {kernel_size} weights over a digit, at row {place[0] + 1} and column "
+        f"A kernel of {len(weights)} by {len(weights)} weights over a digit, at row {place[0] + 1} and column "
         f"{place[1] + 1} of {len(output)} by {len(output)} places; the sum of its products is {number(output[place])}."
     )
     return svg(376, description, *parts)
