@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from cellgrad.receptive.operations import Geometry, Operations, Several, Together, UntraceableError
-from cellgrad.receptive.rules import Constant, find_rule, module_rule
+from cellgrad.receptive.rules import Constant, Rule, find_rule, module_rule
 from cellgrad.receptive.rules.windows import misfit
 
 # What moves numbers about is not what a layer of several operations is known for.
@@ -292,20 +292,12 @@ class Walk(TorchFunctionMode):
             return self._asked(function, name, real_args, real_kwargs)
         _check_axes(name, args)
         in_place = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-        if in_place:
-            real = args[0]
-        else:
-            if "inplace" in real_kwargs:
-                real_kwargs["inplace"] = False
-            try:
-                if rule.kind == "batch_norm" and args and _fits_norm(*real_args, **real_kwargs):
-                    real = torch.empty_like(real_args[0])
-                else:
-                    real = function(*real_args, **real_kwargs)
-            except NotImplementedError as error:
-                raise UntraceableError(f"{name} cannot run without memory") from error
-            except (RuntimeError, ValueError) as error:
-                raise ValueError(misfit(args, kwargs, rule) or _first_line(error)) from error
+        try:
+            real = args[0] if in_place else _real(function, rule, real_args, real_kwargs)
+        except NotImplementedError as error:
+            raise UntraceableError(f"{name} cannot run without memory") from error
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(misfit(args, kwargs, rule) or _first_line(error)) from error
         if isinstance(real, torch.Tensor) and real.numel() == 0:
             # No numbers, as where a network has no class tokens: they depend on nothing.
             real._cellgrad_mark = Mark()
@@ -320,6 +312,11 @@ class Walk(TorchFunctionMode):
             # Other names for the same memory no longer say what they said.
             torch.autograd.graph.increment_version(real)
         sources = frozenset().union(*(mark.sources for mark in flowing))
+        self._keep_all(name.strip("_"), rule.kind, real, result, sources)
+        return None if name == "__setitem__" else real
+
+    def _keep_all(self, name: str, kind: str, real: Any, result: Any, sources: frozenset[int]) -> None:
+        """What a function gave, one tensor or several, marked; of several that are one layer, the first is its step."""
         several = isinstance(result, list | tuple)
         pairs = zip(tree_leaves(real), result, strict=True) if several else [(real, result)]
         for tensor, value in pairs:
@@ -331,14 +328,13 @@ class Walk(TorchFunctionMode):
                 raise UntraceableError(
                     f"its rule gives the shape {tuple(value.shape)}, but torch {tuple(tensor.shape)}; please report it"
                 )
-            if (several and rule.kind in _PIECES) or not rule.kind:
+            if (several and kind in _PIECES) or not kind:
                 tensor._cellgrad_mark = Mark(value, sources, _version(tensor))
             else:
-                self._keep(name.strip("_"), rule.kind, tensor, Mark(value, sources))
+                self._keep(name, kind, tensor, Mark(value, sources))
                 sources = _mark(tensor).sources
                 if several:
-                    rule = replace(rule, kind="")
-        return None if name == "__setitem__" else real
+                    kind = ""
 
     def _asked(self, function: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         """A function without a rule: fine if it asks only for what a shape can answer."""
@@ -369,6 +365,15 @@ class Walk(TorchFunctionMode):
         note, geometry = operations.note, operations.geometry
         self.steps.append(Step(name, kind, mark.value, mark.sources, geometry, note, call))
         tensor._cellgrad_mark = Mark(mark.value, frozenset([len(self.steps) - 1]), _version(tensor))
+
+
+def _real(function: Callable, rule: Rule, args: tuple, kwargs: dict) -> Any:
+    """What torch gives, on tensors without memory; never in place, and without work where the shape is known."""
+    if "inplace" in kwargs:
+        kwargs = kwargs | {"inplace": False}
+    if rule.kind == "batch_norm" and args and _fits_norm(*args, **kwargs):
+        return torch.empty_like(args[0])
+    return function(*args, **kwargs)
 
 
 def _put_back(target: torch.Tensor, index: Any, value: Any) -> None:

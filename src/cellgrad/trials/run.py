@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -77,14 +77,19 @@ def run_study(
             records = dask().in_processes(todo, data, device, workers)
         else:
             records = in_this_process(todo, data, device)
-        bar = tqdm(total=len(asked), initial=len(asked) - len(todo), disable=not progress, unit="trial", smoothing=0)
-        with bar, closing(records):
-            for record in records:
-                append(path, record)
-                if "error" in record and progress:
-                    bar.write(checks.visible(f"failed: {failure(record)}"), file=sys.stderr)
-                bar.update()
+        _keep(path, records, len(asked), len(asked) - len(todo), progress)
     return _outcome(path, asked, len(asked) - len(todo))
+
+
+def _keep(path: Path, records: Iterator[Record], total: int, finished: int, progress: bool) -> None:
+    """Append each record as it comes in; the bar counts what was finished before, too."""
+    bar = tqdm(total=total, initial=finished, disable=not progress, unit="trial", smoothing=0)
+    with bar, closing(records):
+        for record in records:
+            append(path, record)
+            if "error" in record and progress:
+                bar.write(checks.visible(f"failed: {failure(record)}"), file=sys.stderr)
+            bar.update()
 
 
 def _only_writer(path: Path) -> AcquireReturnProxy:
