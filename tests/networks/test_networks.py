@@ -1,5 +1,6 @@
 """Other people's networks, as they write them: each way once through the command, and what cannot be used refused."""
 
+import copy
 import json
 import re
 import sys
@@ -14,6 +15,7 @@ from torch import nn  # noqa: E402
 from cellgrad import layers  # noqa: E402
 from cellgrad.cli import main  # noqa: E402
 from cellgrad.networks import NetworkError, describe, examine, find_network  # noqa: E402
+from cellgrad.networks.examination import costs_by_call  # noqa: E402
 from cellgrad.networks.loading import load_definitions, split  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -289,3 +291,14 @@ def test_a_run_goes_on_only_with_the_same_network(tmp_path, capsys):
     )
     code, _, err = command(capsys, *asked, "--resume")
     assert code == 2 and len(err.strip().splitlines()) == 1
+
+
+def test_a_network_that_cannot_be_copied_keeps_no_hooks():
+    layer = nn.Conv2d(1, 2, 3)
+    network = nn.Sequential(layer)
+    layer.kept = layer.weight * 2  # PyTorch copies no results of computations
+    with pytest.raises(RuntimeError):
+        copy.deepcopy(network)
+    (name, parameters, _, size) = costs_by_call(network, (1, 28, 28))[0]
+    assert (name, parameters, size) == ("0", 20, (2, 26, 26))
+    assert not layer._forward_hooks and not layer._forward_pre_hooks

@@ -252,8 +252,12 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[st
     for name, child in module.named_modules():
         if not any(True for _ in child.children()):
             handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
-    with counter, torch.no_grad():
-        _run(module, torch.zeros(1, *input_size), "it")
+    try:
+        with counter, torch.no_grad():
+            _run(module, torch.zeros(1, *input_size), "it")
+    finally:  # what cannot be copied is the reader's own
+        for handle in handles:
+            handle.remove()
     return calls
 
 
