@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from cellgrad import mnist, training  # noqa: E402
 from cellgrad.layers import SOURCE, build  # noqa: E402
 from cellgrad.training import batches, randomness, saving  # noqa: E402
-from cellgrad.trials.comparison import against_all, compare  # noqa: E402
+from cellgrad.trials.comparison import compare  # noqa: E402
 
 
 def core(chapter: str, **known: object) -> dict:
@@ -104,15 +104,21 @@ def test_the_typed_interval_is_compares(records):
         assert ours == pytest.approx((theirs.difference, theirs.low, theirs.high), abs=1e-12)
 
 
-def test_the_typed_dunnett_is_the_packages(records):
-    typed = core("11", np=np, pd=pd, stats=stats)
-    groups = {name: 100 * group["test_accuracy"].to_numpy() for name, group in records.groupby("variant")}
-    theirs = against_all(records, "base", paired=False)
-    ours = typed["dunnett"](groups, "base").loc[theirs.index]
-    for column in ("difference", "low", "high"):
-        assert ours[column].to_numpy() == pytest.approx(theirs[column].to_numpy(), abs=0.01), (
-            column
-        )  # ends are simulated
+def test_the_typed_dunnett_gives_dunnetts_own_example():
+    """Blood counts of animals under two drugs and none: Dunnett 1955."""
+    none = np.array([7.40, 8.50, 7.20, 8.24, 9.84, 8.32])
+    drugs = {"A": np.array([9.76, 8.80, 7.68, 9.36]), "B": np.array([12.80, 9.68, 12.16, 9.20, 10.55])}
+    table = core("11", np=np, pd=pd, stats=stats)["dunnett"](drugs | {"none": none}, "none").loc[["A", "B"]]
+    assert table["difference"].tolist() == pytest.approx([0.65, 2.628], abs=1e-9)
+    assert table["low"]["A"] < 0 < table["low"]["B"]  # SciPy documents p = 0.62 and 0.006
+    # By hand: one spread for all, 12 degrees of freedom, and how often both of two studentised differences are inside.
+    squares = sum(((group - group.mean()) ** 2).sum() for group in (none, *drugs.values()))
+    errors = np.sqrt(squares / 12 * np.array([1 / len(group) + 1 / len(none) for group in drugs.values()]))
+    limit = ((table["high"] - table["low"]) / 2 / errors).to_numpy()
+    assert limit[0] == pytest.approx(limit[1], abs=1e-6)
+    together = np.sqrt(np.prod([len(group) / (len(group) + len(none)) for group in drugs.values()]))
+    both = stats.multivariate_t(shape=[[1, together], [together, 1]], df=12, seed=0)
+    assert both.cdf(limit, lower_limit=-limit) == pytest.approx(0.95, abs=1e-3)
 
 
 def test_the_typed_corrections_are_holms_and_welchs():

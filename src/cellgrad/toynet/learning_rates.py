@@ -176,43 +176,6 @@ def _share_of_steepest(network: ToyNetwork, minimum: ToyNetwork) -> float:
     return float((steepest @ errors) ** 2 / (errors @ errors)) if errors.any() else np.nan
 
 
-def outcomes(network: ToyNetwork, learning_rates: Iterable[float], updates: int = 3000) -> pd.DataFrame:
-    """What becomes of the descent at each learning rate, small or far too large.
-
-    A row a rate: the first, highest and last `loss`; `rises`, the number of updates that made the loss larger;
-    `last_rise`, the last of them (0 for none); `sharpness`, η·λ_max at the end (below 2 where descent can rest);
-    and the `outcome`: "settles" (the loss fell to a trillionth of the first, or less), "stalls" (over the last tenth
-    of the updates it moved by less than one part in a hundred), "oscillates" (it rose in that tenth) or "falls".
-    """
-    rates = checks.numbers("learning_rates", learning_rates)
-    rows = []
-    for rate in rates:
-        table = descend(network, rate, checks.whole_number("updates", updates, least=10))
-        losses = table["E_total"].to_numpy()
-        rises = np.flatnonzero(np.diff(losses) > _LEAST_LOSS) + 1  # smaller ones are rounding
-        rows.append(
-            {
-                "first": losses[0],
-                "highest": losses.max(),
-                "last": losses[-1],
-                "rises": len(rises),
-                "last_rise": rises.max(initial=0),
-                "sharpness": rate * float(np.linalg.eigvalsh(hessian(at_update(network, table, updates)))[-1]),
-                "outcome": _outcome(losses, rises),
-            }
-        )
-    return pd.DataFrame(rows, index=pd.Index(rates, name="learning_rate"))
-
-
-def _outcome(losses: np.ndarray, rises: np.ndarray) -> str:
-    if losses[-1] <= 1e-12 * losses[0]:
-        return "settles"
-    late = losses[-len(losses) // 10 :]
-    if np.ptp(late) < 0.01 * late.max():
-        return "stalls"
-    return "oscillates" if rises.max(initial=0) > len(losses) - len(late) else "falls"
-
-
 def loss_surface(network: ToyNetwork, pair: tuple[str, str], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """E_total for each pair of values of two weights, e.g. ("w5", "w7"), all other weights as they are.
 
@@ -223,21 +186,6 @@ def loss_surface(network: ToyNetwork, pair: tuple[str, str], x: np.ndarray, y: n
     x, y = checks.array("x", x), checks.array("y", y)
     values = dict(zip(map(str, PARAMETERS), network.parameters, strict=True))
     return evaluate(["E_total"], **values | {pair[0]: x[None, :], pair[1]: y[:, None]})[0]
-
-
-def descent_paths(
-    network: ToyNetwork, pair: tuple[str, str], learning_rates: Iterable[float], updates: int = 200
-) -> pd.DataFrame:
-    """The ways of two weights during descent, one row an update and rate: learning_rate, update, x, y, E_total.
-
-    All eight weights move, so a path leaves the slice that `loss_surface` shows; E_total is the loss really reached.
-    """
-    _check_pair(pair)
-    paths = []
-    for rate in checks.numbers("learning_rates", learning_rates):
-        path = descend(network, rate, updates).reset_index()[["update", *pair, "E_total"]]
-        paths.append(path.set_axis(["update", "x", "y", "E_total"], axis=1).assign(learning_rate=rate))
-    return pd.concat(paths, ignore_index=True)[["learning_rate", "update", "x", "y", "E_total"]]
 
 
 def _check_pair(pair: tuple[str, str]) -> None:

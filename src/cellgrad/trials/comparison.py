@@ -5,14 +5,11 @@ Accuracies are fractions, differences and intervals in percentage points.
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
-from cellgrad.checks import positive, whole_number
 from cellgrad.trials.records import require_alike
 
 
@@ -76,103 +73,3 @@ def against(
         if variant != base
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("variant")
-
-
-def against_all(
-    records: pd.DataFrame,
-    base: str,
-    column: str = "test_accuracy",
-    *,
-    matters: float = 0.05,
-    confidence: float = 0.95,
-    paired: bool = True,
-) -> pd.DataFrame:
-    """Every variant of `records` against the one named `base`, with intervals that hold for all of them at once.
-
-    Of a hundred such tables, 95 have no interval that misses its true difference, so a table may be searched for what
-    stands out. paired: all variants share seeds, and with them a base run each; then the limit is that of the largest
-    studentised difference when the signs of all of a seed's deviations are flipped together, which keeps how the
-    comparisons hang together (Westfall and Young, Resampling-based multiple testing, 1993; Romano and Wolf, Exact and
-    approximate stepdown methods, JASA 2005; at least `FEWEST_PAIRS` seeds). Not paired: Dunnett's, whose runs share no
-    seeds but one variance (Dunnett, A multiple comparison procedure, JASA 1955).
-    Returns a row for each variant: its mean in percent, seeds, difference and interval (points), the p-value for all
-    comparisons together, verdict, and whether it settles the question (a difference, or that there is none of `matters`
-    or more). Raises ValueError as `against` does, and with too few seeds.
-    """
-    require_alike(records, "the trials to compare")
-    runs = records.pivot(index="seed", columns="variant", values=column)[list(records["variant"].unique())]
-    if base not in runs:
-        raise ValueError(f"base: no run of {base!r} among {', '.join(runs)}")
-    compared = _paired if paired else _unpaired
-    table = compared(100 * runs, base, confidence)
-    table["verdict"] = [verdict(low, high, matters) for low, high in zip(table["low"], table["high"], strict=True)]
-    table["settled"] = ~table["verdict"].str.startswith(UNDECIDED)
-    return table.rename_axis("variant")
-
-
-FEWEST_PAIRS = 6  # fewer have no 20 ways to flip their signs, so that nothing is as rare as one in 20
-_FLIPS = 20_000
-
-
-def _paired(percent: pd.DataFrame, base: str, confidence: float) -> pd.DataFrame:
-    shared = percent.dropna()
-    if len(shared) < FEWEST_PAIRS:
-        raise ValueError(f"{len(shared)} seeds that all variants share are too few; run {FEWEST_PAIRS} or more of each")
-    differences = shared.drop(columns=base).sub(shared[base], axis=0)
-    mean, error = differences.mean(), differences.sem()
-    limits = _largest_by_chance((differences - mean).to_numpy())
-    reach = np.quantile(limits, confidence) * error
-    p = [(1 + (limits >= t).sum()) / (1 + len(limits)) for t in (mean / error).abs()]
-    return pd.DataFrame(
-        {
-            "mean": shared.mean()[mean.index],
-            "seeds": len(shared),
-            "difference": mean,
-            "low": mean - reach,
-            "high": mean + reach,
-            "p": p,
-        }
-    )
-
-
-def _largest_by_chance(deviations: np.ndarray) -> np.ndarray:
-    """The largest |t| among all columns, for many ways to flip the signs of whole rows (seeds × variants)."""
-    n = len(deviations)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(_FLIPS, n))
-    mean = signs @ deviations / n
-    variance = ((deviations**2).sum(0) - n * mean**2) / (n - 1)
-    return np.abs(mean / np.sqrt(np.maximum(variance, 1e-12) / n)).max(axis=1)
-
-
-def _unpaired(percent: pd.DataFrame, base: str, confidence: float) -> pd.DataFrame:
-    samples = {name: column.dropna().to_numpy() for name, column in percent.items()}
-    control = samples.pop(base)
-    if min(map(len, [control, *samples.values()])) < 2:
-        raise ValueError("a variant with one seed has no spread; run at least two of each")
-    found = stats.dunnett(*samples.values(), control=control, rng=np.random.default_rng(0))
-    interval = found.confidence_interval(confidence)
-    means = {name: values.mean() for name, values in samples.items()}
-    return pd.DataFrame(
-        {
-            "mean": means,
-            "seeds": {name: len(values) for name, values in samples.items()},
-            "difference": {name: mean - control.mean() for name, mean in means.items()},
-            "low": dict(zip(samples, interval.low, strict=True)),
-            "high": dict(zip(samples, interval.high, strict=True)),
-            "p": dict(zip(samples, found.pvalue, strict=True)),
-        }
-    )
-
-
-def seeds_needed(deviation: float, comparisons: int = 1, *, matters: float = 0.05, confidence: float = 0.95) -> int:
-    """How many seeds make each interval reach less than `matters` to either side, so that "no difference" can be said.
-
-    deviation: the standard deviation of a pair's difference, in points. comparisons: how many hold at once, each with
-    its share of the error (Bonferroni: a few seeds more than `against_all` needs). Raises ValueError out of range.
-    """
-    deviation, matters = positive("deviation", deviation), positive("matters", matters)
-    comparisons = whole_number("comparisons", comparisons, least=1)
-    for seeds in itertools.count(2):
-        limit = stats.t.ppf(1 - (1 - confidence) / (2 * comparisons), seeds - 1)
-        if limit * deviation / seeds**0.5 < matters:
-            return seeds
