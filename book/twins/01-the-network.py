@@ -17,7 +17,7 @@
 #
 # A neural network is a long formula with knobs. This chapter has one so short that you can hold all of it in your
 # head: two inputs, two units in the middle, two outputs and eight knobs, the [weights](glossary.md#term-weight). It comes from a class
-# exercise that trains it in a spreadsheet. What a large network does when it learns, this one does too.
+# exercise that trains it in a spreadsheet ([Bharadwaj](references.md) has published his). What a large network does when it learns, this one does too.
 #
 # **You will be able to** read the picture of a small network as a formula, compute every number that passes through
 # it, and say what its loss measures.

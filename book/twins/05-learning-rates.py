@@ -393,7 +393,7 @@ for update in (0, 200, 500):
           f"a_h1 {row['a_h1']:.3f}, ηλ = {1.02 * limit * walls:.3f}")
 
 # %% [markdown]
-# The swing of $w_5$ has come and gone; what it did to $w_1$ remains. Before, $\eta\lambda$ was above 2; after, it is below. The descent has moved on to flatter ground.
+# The swing of $w_5$ has come and gone; what it did to $w_1$ remains. Before, $\eta\lambda$ was above 2; after, it is below. The descent has moved on to flatter ground. Much larger networks can do the same at a rate above their limit: the loss is thrown up, and the descent ends where the curvature is smaller ([Lewkowycz, Bahri, Dyer, Sohl-Dickstein and Gur-Ari, 2020](references.md), who call it a *catapult*).
 #
 # ## Much too far
 #
