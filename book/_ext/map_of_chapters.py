@@ -7,6 +7,7 @@ It is read from the chapters themselves: from the links in the paragraph that be
 import json
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 WIDTH, HEIGHT, ACROSS, DOWN = 106, 52, 117, 76
+APART = 18  # what lies between two arrows at one side of a chapter
+Place = tuple[int, int]  # column and row
 COLOURS = ("#0072b2", "#e69f00", "#009e73")
 
 
@@ -45,18 +48,33 @@ def direct(needs: dict[str, set[str]]) -> set[tuple[str, str]]:
     }
 
 
-def places(needs: dict[str, set[str]], parts: dict[str, int]) -> dict[str, tuple[int, int]]:
+def places(needs: dict[str, set[str]], parts: dict[str, int]) -> dict[str, Place]:
     """Column and row of each chapter: below all that it needs, in the column of its part or, if taken, the nearest."""
 
     def depth(name: str) -> int:
         return 1 + max(map(depth, needs[name]), default=-1)
 
-    taken: dict[tuple[int, int], str] = {}
+    taken: dict[Place, str] = {}
     for name in sorted(needs, key=lambda name: parts[name]):
         row = depth(name)
         free = (column for column in range(len(needs)) if (column, row) not in taken)
         taken[min(free, key=lambda column: abs(column - parts[name])), row] = name
     return {name: place for place, name in taken.items()}
+
+
+def arrows(pairs: set[tuple[str, str]], where: dict[str, Place]) -> Iterator[tuple[Place, Place, float, float]]:
+    """Where each arrow begins and ends, and how far beside the middle of a side, so that no two of them meet there."""
+
+    def beside(own: tuple[str, str], others: list[tuple[str, str]]) -> float:
+        return APART * (others.index(own) - (len(others) - 1) / 2)
+
+    for one, other in sorted(pairs):
+        begin, end = where[one], where[other]
+        right = [pair for pair in pairs if pair[0] == one and where[pair[1]][0] > begin[0]]
+        right.sort(key=lambda pair: -where[pair[1]][0])  # the farther, the higher
+        into = sorted((pair for pair in pairs if pair[1] == other), key=lambda pair: where[pair[0]])
+        leaves = beside((one, other), right) if end[0] > begin[0] else 0
+        yield begin, end, leaves, beside((one, other), into)
 
 
 def drawing(found: dict[str, tuple[str, set[str]]], parts: dict[str, int]) -> str:
@@ -66,14 +84,15 @@ def drawing(found: dict[str, tuple[str, set[str]]], parts: dict[str, int]) -> st
     wide = (max(x for x, _ in where.values()) + 1) * ACROSS
     high = (max(y for _, y in where.values()) + 1) * DOWN
     shapes = []
-    for one, other in sorted(direct(needs)):
-        (x, y), (u, v) = where[one], where[other]
-        start, end = (x * ACROSS + WIDTH / 2, y * DOWN + HEIGHT), (u * ACROSS + WIDTH / 2, v * DOWN - 3)
-        bend = (end[1] - start[1]) / 2
-        leave = start[0], start[1] + bend
+    for (x, y), (u, v), leaves, arrives in arrows(direct(needs), where):
+        end = u * ACROSS + WIDTH / 2 + arrives, v * DOWN - 3
+        bend = (v * DOWN - y * DOWN - HEIGHT) / 2
         if u > x:  # out at the side, clear of what stands below
-            start = x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2
+            start = x * ACROSS + WIDTH, y * DOWN + HEIGHT / 2 + leaves
             leave = end[0], start[1]
+        else:
+            start = (end[0] if u == x else x * ACROSS + WIDTH / 2 - 2 * APART), y * DOWN + HEIGHT
+            leave = start[0], start[1] + bend
         curve = f"M{start[0]} {start[1]}C{leave[0]} {leave[1]} {end[0]} {end[1] - bend} {end[0]} {end[1]}"
         shapes.append(f'<path fill="none" stroke="#777" d="{curve}" marker-end="url(#arrow)"/>')
     for name, (title, _) in found.items():

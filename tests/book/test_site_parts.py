@@ -117,6 +117,16 @@ def test_the_map_shows_only_arrows_that_do_not_follow_from_others():
     assert where == {"a": (0, 0), "b": (0, 1), "c": (0, 2), "d": (1, 1)}
 
 
+def test_no_two_arrows_of_the_map_meet_at_their_ends():
+    found = map_of_chapters.chapters(BOOK)
+    parts = {name: sum(int(name[:2]) >= first for first in (6, 9)) for name in found}
+    svg = map_of_chapters.drawing(found, parts)
+    ends = re.findall(r' d="M([\d. ]+)C[-\d. ]+ ([-\d.]+ [-\d.]+)"', svg)
+    assert len(ends) == svg.count("url(#arrow)") > len(found)
+    places = [tuple(map(float, place.split())) for pair in ends for place in pair]
+    assert all(abs(x - u) + abs(y - v) > 10 for n, (x, y) in enumerate(places) for u, v in places[:n])
+
+
 def test_every_chapter_is_on_the_map_and_needs_what_it_says(site):
     html = article(site / "what-needs-what.html")
     assert {f"{chapter.stem}.html" for chapter in CHAPTERS} <= set(re.findall(r'<a href="([^"]+)"', html))
