@@ -26,18 +26,49 @@ if (location.protocol === "file:") {
 const toggle = document.querySelector(".primary-toggle");
 toggle?.addEventListener("click", () => setTimeout(() => toggle.focus()));
 
-// A formula, table or listing that is wider than its place can be moved by the keyboard.
+// A formula, table or listing that is wider than its place: if smaller letters suffice, it gets them; else the keyboard
+// can move it, and it is called what it is.
+const SMALLEST = { formula: 0.7, table: 0.86 };
+const over = (box) => box.scrollWidth > box.clientWidth + 1;
+
+function shrink(box, letters, least) {
+  letters.style.fontSize = "";
+  if (!over(box) || !box.clientWidth) return;
+  const size = parseFloat(getComputedStyle(letters).fontSize);
+  const share = (0.99 * box.clientWidth) / box.scrollWidth;
+  letters.style.fontSize = `${size * Math.max(share, least)}px`;
+  if (over(box)) letters.style.fontSize = `${size * least}px`; // what is between letters does not shrink with them
+  if (over(box)) letters.style.fontSize = "";
+}
+
+function called(box) {
+  if (box.matches("pre")) return "Code";
+  if (box.matches(".formula")) return `Formula ${box.querySelector(".number")?.textContent ?? ""}`.trim();
+  const below = (box.closest(".cell") ?? box).nextElementSibling;
+  const number = below?.matches(".caption") && below.querySelector(".number")?.textContent;
+  return number ? number.replace(/\.$/, "") : box.querySelector("table") ? "Table" : "Output";
+}
+
 function reach() {
-  for (const wide of document.querySelectorAll(".formula, .cell_output, .cell_output .output, article pre")) {
-    if (wide.scrollWidth > wide.clientWidth + 1) {
-      wide.tabIndex = 0;
+  const wide = ".formula, .cell_output, .cell_output .output, .pst-scrollable-table-container, article pre";
+  for (const box of document.querySelectorAll(wide)) {
+    const formula = box.matches(".formula") && box.querySelector("math");
+    const table = !formula && box.querySelector(":scope > table, :scope > div > table");
+    if (formula) shrink(box, formula, SMALLEST.formula);
+    else if (table) shrink(box, table, SMALLEST.table);
+    box.onscroll = () => box.classList.toggle("moved", box.scrollLeft > 1);
+    if (over(box)) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", `${called(box)}, wider than the page`);
     } else {
-      wide.removeAttribute("tabindex");
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }
 }
 addEventListener("load", () => setTimeout(reach));
 addEventListener("resize", reach);
+addEventListener("toggle", reach, true);
 
 // A link to what is inside a closed fold opens it.
 function open() {

@@ -59,6 +59,29 @@ def test_formulas_are_set_in_the_book_s_own_typeface(site, tab):
     assert used == {"STIX Two Math"}
 
 
+def test_a_wide_table_has_a_name_and_keeps_its_first_column_and_what_nearly_fits_is_smaller(site, tab):
+    try:
+        tab.set_viewport_size({"width": 360, "height": 800})
+        tab.goto((site / "08-designing-under-a-budget.html").as_uri())
+        wide = tab.locator("article [role=group][tabindex='0']:has(> table)").first
+        assert re.match(r"Table 8\.\d+, wider than the page", wide.get_attribute("aria-label"))
+        first = wide.locator("tbody tr > :first-child").first
+        before = first.bounding_box()["x"]
+        wide.evaluate("box => { box.scrollLeft = 90; }")
+        assert first.bounding_box()["x"] == before
+        tab.wait_for_selector("article .moved")
+        for theme in ("light", "dark"):
+            tab.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            assert wide.evaluate("box => getComputedStyle(box).backgroundImage").count("linear-gradient") == 4
+        tab.goto((site / "01-the-network.html").as_uri())
+        tab.wait_for_function("[...document.querySelectorAll('.formula math')].some(one => one.style.fontSize)")
+        assert tab.evaluate(
+            "[...document.querySelectorAll('.formula')].every(one => one.scrollWidth < one.clientWidth + 2)"
+        )
+    finally:
+        tab.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_print_is_light_with_the_solutions_at_the_end_and_undone_afterwards(site, tab):
     tab.goto((site / "03-its-derivatives.html").as_uri())
     text = "document.querySelector('#exercises').textContent.replace(/\\s+/g, ' ')"
