@@ -22,9 +22,18 @@ if (location.protocol === "file:") {
   }
 }
 
-// Hiding the chapters' list must not lose the keyboard's place; a list that is hidden is not walked through.
-const toggle = document.querySelector(".primary-toggle");
-toggle?.addEventListener("click", () => setTimeout(() => toggle.focus()));
+// The theme takes the keyboard's place from a button that is pressed; it gets it back, or when what it opened is closed.
+const BUTTONS = ".primary-toggle, .secondary-toggle, .theme-switch-button, .search-button";
+function giveBack({ target }) {
+  const button = target.closest(BUTTONS);
+  if (!button) return;
+  setTimeout(() => {
+    const opened = document.querySelector("dialog[open]");
+    if (opened) opened.addEventListener("close", () => setTimeout(() => button.focus()), { once: true });
+    else button.focus();
+  });
+}
+document.addEventListener("click", giveBack, true); // before the theme stops the event
 
 // A formula, table or listing that is wider than its place: if smaller letters suffice, it gets them; else the keyboard
 // can move it, and it is called what it is.

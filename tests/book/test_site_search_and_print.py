@@ -59,6 +59,21 @@ def test_formulas_are_set_in_the_book_s_own_typeface(site, tab):
     assert used == {"STIX Two Math"}
 
 
+def test_a_pressed_button_keeps_the_keyboard_or_gets_it_back(site, tab):
+    try:
+        for width, button, opens in ((1280, "primary-toggle", False), (400, "primary-toggle", True)):
+            tab.set_viewport_size({"width": width, "height": 800})
+            tab.goto((site / "09-one-rule-for-all-weights.html").as_uri(), wait_until="load")
+            tab.locator(f".{button}:visible").first.focus()
+            tab.keyboard.press("Enter")
+            if opens:
+                tab.wait_for_selector("dialog[open]")
+                tab.keyboard.press("Escape")
+            tab.wait_for_function(f"document.activeElement.classList.contains('{button}')")
+    finally:
+        tab.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_a_wide_table_has_a_name_and_keeps_its_first_column_and_what_nearly_fits_is_smaller(site, tab):
     try:
         tab.set_viewport_size({"width": 360, "height": 800})
