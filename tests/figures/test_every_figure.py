@@ -83,6 +83,16 @@ def test_a_phone_needs_no_sideways_scrolling_and_targets_are_large_enough(name, 
         assert paper == {"light": "rgb(252, 252, 250)", "dark": "rgb(27, 29, 32)"}[theme]
 
 
+@names
+def test_letters_of_a_picture_can_be_read_on_a_phone(name, browser):
+    with opened(browser, made(name), width=360) as tab:
+        sizes = tab.evaluate(
+            """[...document.querySelectorAll('.cg-picture > svg text')].filter(e => e.textContent)
+            .map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)"""
+        )
+        assert sizes and min(sizes) >= 9  # pixels
+
+
 def painted(tab):
     """What stands on each canvas, as a PNG, which loses nothing: a list of its numbers takes seconds to come here."""
     wait_until_drawn(tab)

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from pages import asked, drag_on, opened, press
+from pages import asked, drag_on, opened, press, wait_until_drawn
 
 from cellgrad import figures, layers
 from cellgrad.figures.field import written
@@ -218,3 +218,14 @@ def test_bad_input_is_named():
         figures.field(layer="conv9")
     with pytest.raises(ValueError, match="window"):
         figures.field([conv(8, 30)])
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_the_table_of_layers_ends_below_a_whole_row(browser, width):
+    with opened(browser, figures.field(), width=width) as tab:
+        wait_until_drawn(tab)
+        cut = """() => { const box = document.querySelector('.cg-tall'), end = box.getBoundingClientRect().top
+            + box.clientHeight; return [...box.querySelectorAll('tbody tr')].map(r => r.getBoundingClientRect())
+            .map(r => Math.min(end - r.top, r.bottom - end)).filter(part => part > 1.5).length; }"""
+        assert tab.evaluate(cut) == 0
+        assert tab.evaluate("e => e.scrollHeight > e.clientHeight", tab.query_selector(".cg-tall"))

@@ -331,6 +331,13 @@ function figure(root, data, cg) {
   const body = cg.add(sheet, "tbody");
   let cells = [];
 
+  // The box of the table ends below a whole row, however high the rows are here.
+  new ResizeObserver(() => {
+    const last = [...body.rows].slice(0, 9).pop();
+    const bar = scroll.offsetHeight - scroll.clientHeight;
+    scroll.style.maxHeight = last ? `${last.offsetTop + last.offsetHeight + bar}px` : "";
+  }).observe(sheet);
+
   const asText = (extent) => (Array.isArray(extent) ? extent.join("×") : String(extent));
   function parsed(text, least) {
     const numbers = text.split(/[×x,]/).map((one) => Number(one.trim()));
