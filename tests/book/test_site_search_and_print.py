@@ -88,11 +88,14 @@ def test_a_wide_table_has_a_name_and_keeps_its_first_column_and_what_nearly_fits
         for theme in ("light", "dark"):
             tab.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             assert wide.evaluate("box => getComputedStyle(box).backgroundImage").count("linear-gradient") == 4
-        tab.goto((site / "01-the-network.html").as_uri())
-        tab.wait_for_function("[...document.querySelectorAll('.formula math')].some(one => one.style.fontSize)")
-        assert tab.evaluate(
-            "[...document.querySelectorAll('.formula')].every(one => one.scrollWidth < one.clientWidth + 2)"
-        )
+        narrower = """share => { const box = document.querySelector('.formula:not(.numbered)');
+            Object.assign(box.style, { minWidth: 0, width: "1px" });
+            box.style.width = `${share * box.scrollWidth}px`; dispatchEvent(new Event('resize'));
+            return [box.querySelector('math').style.fontSize !== '', box.tabIndex === 0]; }"""
+        tab.set_viewport_size({"width": 1280, "height": 720})
+        for share, smaller, moved in ((1.1, False, False), (0.85, True, False), (0.5, False, True)):
+            tab.goto((site / "02-slopes.html").as_uri(), wait_until="load")
+            assert tab.evaluate(narrower, share) == [smaller, moved], share
     finally:
         tab.set_viewport_size({"width": 1280, "height": 720})
 
