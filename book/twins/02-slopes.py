@@ -178,7 +178,7 @@ settling["both sides"] = [slope("w5", nudge) for nudge in settling.index]
 settling[["ratio", "both sides"]].map("{:.9f}".format)
 
 # %% [markdown]
-# *Table 2.2. The derivative by $w_5$, measured by a nudge to one side (the ratio) and to both sides, for nudges of four sizes.*
+# *Table 2.2. The derivative with respect to $w_5$, measured by a nudge to one side (the ratio) and to both sides, for nudges of four sizes.*
 #
 # With a nudge of 0.01 the new column is already right to six decimal places; one nudge to one side needs a much smaller nudge for that. A
 # central difference needs nothing but the forward pass. It works for every weight of every network, and so
@@ -372,7 +372,7 @@ both = gradient.to_frame("nudged").assign(formula=ToyNetwork().gradient())
 both.map("{:.10f}".format)
 
 # %% [markdown]
-# *Table 2.4. The derivatives of the loss by the eight weights, nudged and by the package's formulas.*
+# *Table 2.4. The derivatives of the loss with respect to the eight weights, nudged and by the package's formulas.*
 #
 # Ten decimal places, and no difference to be seen.
 #

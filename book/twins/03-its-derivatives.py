@@ -328,7 +328,7 @@ print(f"largest difference in a row: {widest:.10f}")
 five.map("{:.6f}".format)
 
 # %% [markdown]
-# *Table 3.2. The derivatives of the loss by the eight weights, found in five ways.*
+# *Table 3.2. The derivatives of the loss with respect to the eight weights, found in five ways.*
 #
 # Every row does, and the printed line says: to ten decimal places. But a mistake may hide at one particular network: where two numbers happen to be equal, as our two targets are, a formula with
 # the one in the place of the other gives the same. So compare our walk with the direct derivative once more, at a thousand random networks.

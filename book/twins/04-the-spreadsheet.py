@@ -161,7 +161,7 @@ table = descend(sheet, given, learning_rate=1.0, updates=100)
 table.loc[:3, ["w5", "a_o1", "a_o2", "E_total", "dE_dw5"]].round(5)
 
 # %% [markdown]
-# *Table 4.1. The first rows of the sheet, one for each update: one weight, both outputs, the loss, and the derivative by that weight.*
+# *Table 4.1. The first rows of the sheet, one for each update: one weight, both outputs, the loss, and the derivative with respect to that weight.*
 #
 # Read along a row: weights give outputs, outputs give the loss, and the derivatives make the next row's weights. The value of $w_5$ in row 1 is the one that we
 # computed by hand.
@@ -370,7 +370,7 @@ off = pd.DataFrame(rows, columns=["angle (°)", "w1 off by", "w1 ratio"])
 off.set_axis([0, 10, 50, 100]).rename_axis("update").round(6)
 
 # %% [markdown]
-# *Table 4.3. How far the mistaken gradient is from the right one at four of the updates: the angle between them, and the difference and the ratio of their derivatives by $w_1$.*
+# *Table 4.3. How far the mistaken gradient is from the right one at four of the updates: the angle between them, and the difference and the ratio of their derivatives with respect to $w_1$.*
 #
 # Hardly any angle, since the last four derivatives are right and much larger. The derivative of $w_1$ is wrong at every update. Its difference from the right one grows at first and
 # then shrinks with the whole gradient. The ratio explodes, but this means less than it seems to: late in the descent $w_5$ and
