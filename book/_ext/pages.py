@@ -47,6 +47,7 @@ def complete(app: Sphinx, pagename: str, templatename: str, context: dict, doctr
         "docstitle": name,
         "page_title": escape(name) if home or not title else f"{title} · {escape(name)}",
         "description": description(doctree),
+        "default_mode": "light",  # of a page without scripts; layout.html asks for the reader's
         "html_baseurl": app.config.html_baseurl,
         "repository_url": repository,
         "book_version": cellgrad.__version__,
