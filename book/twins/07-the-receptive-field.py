@@ -246,6 +246,8 @@ plt.show()
 #
 # *Table 7.3. Size and jump in pixels, layer by layer, each with the sum or the product that gives it.*
 #
+# (A mistake that is often made is to double the *size* at a pool. What doubles is the jump; the size grows by a single old jump.)
+#
 # In code:
 
 # %% tags=["core"]

@@ -77,3 +77,20 @@ def test_a_reduction_of_the_channels_leaves_the_pixels_apart(reduce):
 def test_the_norm_of_everything_sees_everything():
     """2 is the power here, not the dimension."""
     assert receptive_field(Reduced(lambda x: x.norm(2)), (1, 28, 28))["size"].iloc[-1] == 28
+
+
+def test_an_output_whose_batch_is_squeezed_away_keeps_its_channels():
+    module = Reduced(lambda x: torch.relu(x.squeeze()))
+    assert receptive_field(module, (1, 3, 3))["output_size"].tolist() == [(4, 1, 1), (4,), (4,)]
+    assert receptive_field(Reduced(lambda x: x[0]), (1, 28, 28))["output_size"].iloc[-1] == (4, 26, 26)
+
+
+def test_tiles_that_overlap_by_the_size_less_the_jump_make_the_whole():
+    """As the docstring of `context` says."""
+    module = nn.Sequential(nn.Conv2d(1, 2, 5, stride=2), nn.MaxPool2d(2), nn.Conv2d(2, 1, 3))
+    size, jump = receptive_field(module, (1, 81, 81)).iloc[-1][["size", "jump"]]
+    image, units = torch.randn(1, 1, 81, 81), 7
+    tile = size + (units - 1) * jump
+    starts = range(0, 81 - tile + 1, tile - (size - jump))
+    tiles = torch.cat([module(image[..., start : start + tile, :]) for start in starts], dim=2)
+    assert len(starts) == 2 and torch.allclose(tiles, module(image)[..., : tiles.shape[2], :], atol=1e-6)

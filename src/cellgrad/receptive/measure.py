@@ -278,6 +278,7 @@ def context(module: Module, input_size: Sequence[int], layer: str | None = None)
 
     Unit t has its place at t times the jump. For streaming, right is what must be waited for; it is negative where even
     the unit's own place is not seen. A pair for each axis where there are several; (None, None) where all is seen.
+    Tiles of a large image, read one by one without padding, have to overlap by the size less the jump.
     """
     from cellgrad.receptive.table import receptive_field
 

@@ -112,12 +112,17 @@ def _row(step: Step, own: Step, whole: Sequence[bool], begins: bool) -> dict[str
         "stride": agree(geometry.stride),
         "padding": agree([a if a == b else (a, b) for a, b in geometry.padding]),
         "dilation": agree(geometry.dilation),
-        "output_size": tuple(step.result.shape[1:]),
+        "output_size": _of_one_image(step.result.shape),
         "size": _unless(whole, field["size"], WHOLE),
         "jump": _unless(whole, field["jump"], None),
         "start": _unless(whole, field["start"], None),
         "local": local["size"],
     }
+
+
+def _of_one_image(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without the batch, which is of one image here; all of it where the batch has been squeezed away."""
+    return tuple(shape[1:] if shape[:1] == (1,) else shape)
 
 
 def _unless(whole: Sequence[bool], value: Any, instead: Any) -> Any:
