@@ -486,6 +486,7 @@ plt.show()
 
 # %% tags=["hide-input"]
 import tempfile
+import textwrap
 from pathlib import Path
 
 from cellgrad.networks import describe, find_network, own_network
@@ -543,7 +544,8 @@ pd.Series({size: f"{right(size):.1%}" for size in (1000, 100, 20, 5, 1)},
 # It is Part III's counterpart of the spreadsheet's mistake: the curve falls, the number looks good, and it is wrong. The command finds it before it says anything else:
 
 # %%
-print(str(describe(find_network(f"{file}:Net"))).splitlines()[0])
+said = str(describe(find_network(f"{file}:Net"))).splitlines()[0]
+print(textwrap.fill(said, 80))
 
 # %% [markdown]
 # ## Recap

@@ -425,7 +425,8 @@ together[by_dunnett[together.index]].sort_values("difference").round(2)
 
 # %%
 spread = pd.Series({name: group.std() for name, group in with_base.items()})
-print(*(f"{value:.3f}" for value in spread.sort_values()))
+print(*spread.sort_values().map("{:.3f}".format)[:10])
+print(*spread.sort_values().map("{:.3f}".format)[10:])
 print("the largest:", spread.idxmax())
 print(f"p = {stats.bartlett(*with_base.values()).pvalue:.4f}")
 

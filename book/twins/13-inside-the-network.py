@@ -222,7 +222,9 @@ table
 # %% tags=["nbval-ignore-output", "hide-output"]
 if data.kind == "full":
     labels = data.test.labels[hardest].tolist()
-    print("labels:", *(f"{n}: {label}" for n, label in enumerate(labels, start=1)))
+    cards = [f"{n}: {label}" for n, label in enumerate(labels, start=1)]
+    print("labels:", *cards[:12])
+    print("       ", *cards[12:])
 
 # %% [markdown]
 # The same digits as cards: choose one, say what you read, then see the label and how the networks voted. How often do you side with the label?
@@ -389,7 +391,7 @@ generator = torch.Generator().manual_seed(0)
 few = data.test[torch.randperm(len(data.test), generator=generator)[:2000]]
 shares = [counts[counts.index < n].sum() / counts.sum() for n in (2000, 5000)]
 print(f"of all networks' mistakes, {shares[0]:.0%} are in the first 2,000",
-      f"test digits, {shares[1]:.0%} in the first 5,000")
+      f"test digits, {shares[1]:.0%} in the first 5,000", sep="\n")
 
 
 def accuracies(change, amounts):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cellgrad.toynet import ToyNetwork
 
 # Okabe and Ito's palette, told apart by colour-blind readers; sky blue and yellow left out, too pale for lines.
-BLUE, ORANGE, GREEN, RED, PURPLE, INK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#A6558B", "#2B2B2B"
-PAPER, FAINT = "#FCFCFA", "#B9B9B4"
+BLUE, ORANGE, GREEN, RED, PURPLE, INK = "#0072B2", "#B87A00", "#009E73", "#D55E00", "#A6558B", "#2B2B2B"
+PAPER, FAINT = "#FCFCFA", "#8C8C86"
 INK_ON_PAPER = LinearSegmentedColormap.from_list("ink on paper", [PAPER, "#000000"])
 
 
