@@ -30,8 +30,8 @@ def change_version(new: str) -> dict[str, str]:
     old = re.escape(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
     return {
         rf'(?m)^((?:__)?version(?:__)? = ")({old})"$': rf'\g<1>{new}"',  # pyproject.toml, src/cellgrad/__init__.py
-        rf"(?m)^version: {old}$": f"version: {new}",  # CITATION.cff
-        r'(?m)^date-released: "[\d-]+"$': f'date-released: "{datetime.date.today()}"',
+        rf'(?m)^version: {old}$(?:\ndate-released: "[\d-]+")?':  # CITATION.cff
+        f'version: {new}\ndate-released: "{datetime.date.today()}"',
         rf"(?m)^  branch: v{old}$": f"  branch: v{new}",  # _config.yml
         rf"@v{old}\b": f"@v{new}",  # the chapters' first cells
     }

@@ -137,6 +137,8 @@ def print_pdf(target: Path) -> int:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page()
             page.set_default_timeout(0)
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto(source.as_uri())
             page.wait_for_function("[...document.images].every(image => image.complete)")
             page.evaluate("document.fonts.ready.then(() => null)")
@@ -153,6 +155,8 @@ def print_pdf(target: Path) -> int:
             )
             page.pdf(**options, margin=margin)
             browser.close()
+            if errors:  # what the script did not do, such as opening the solutions, would be missing on paper
+                sys.exit(f"the document's script failed: {errors[0]}")
     finally:
         source.unlink()
     writer = PdfWriter(clone_from=target)

@@ -13,8 +13,9 @@ for (const block of document.querySelectorAll(".cell_input .highlight, article s
   block.append(button);
 }
 
-// A page opened as a file may not ask for its typeface in advance, and would do without it; here it may come late.
-if (location.protocol === "file:") {
+// A page opened as a file may not ask for its typeface in advance, and would do without it; here it may come late. The
+// whole book as one document has its style, and so its typeface, inside.
+if (location.protocol === "file:" && document.querySelector("link[rel=stylesheet]")) {
   const sheet = document.querySelector("link[rel=stylesheet]").href;
   for (const [file, style] of [["text", "normal"], ["text-italic", "italic"]]) {
     const source = `url("${new URL(`fonts/${file}.woff2`, sheet)}")`;
@@ -56,6 +57,12 @@ function called(box) {
   const below = (box.closest(".cell") ?? box).nextElementSibling;
   const number = below?.matches(".caption") && below.querySelector(".number")?.textContent;
   return number ? number.replace(/\.$/, "") : box.querySelector("table") ? "Table" : "Output";
+}
+
+// Three lines or more with wide gaps inside: what is printed stands in columns, and its lines must not break.
+for (const printed of document.querySelectorAll(".cell_output pre")) {
+  const gaps = printed.textContent.split("\n").filter((line) => /\S {2,}\S/.test(line));
+  printed.classList.toggle("columns", gaps.length > 2);
 }
 
 function reach() {

@@ -77,9 +77,9 @@ def test_a_pressed_button_keeps_the_keyboard_or_gets_it_back(site, tab):
 def test_a_wide_table_has_a_name_and_keeps_its_first_column_and_what_nearly_fits_is_smaller(site, tab):
     try:
         tab.set_viewport_size({"width": 360, "height": 800})
-        tab.goto((site / "08-designing-under-a-budget.html").as_uri())
-        wide = tab.locator("article [role=group][tabindex='0']:has(> table)").first
-        assert re.match(r"Table 8\.\d+, wider than the page", wide.get_attribute("aria-label"))
+        tab.goto((site / "11-is-the-advice-true.html").as_uri())
+        wide = tab.locator("article .output[role=group][tabindex='0']:has(table)").first
+        assert re.match(r"Table 11\.\d+, wider than the page", wide.get_attribute("aria-label", timeout=20_000))
         first = wide.locator("tbody tr > :first-child").first
         before = first.bounding_box()["x"]
         wide.evaluate("box => { box.scrollLeft = 90; }")
@@ -128,3 +128,20 @@ def test_every_link_of_the_one_document_leads_inside_it(site, monkeypatch):
     assert not wanted - set(names)
     assert not {name for name in wanted if names.count(name) > 1}
     assert not re.findall(r'href="(?!#|https?:|mailto:|_static/site\.css)[^"]*"', html)
+
+
+def test_the_one_document_is_printed_with_the_solutions_of_each_chapter_at_its_end(site, tab, monkeypatch):
+    sys.path.append(str(ROOT / "tools"))
+    whole_book = pytest.importorskip("whole_book")
+    monkeypatch.setattr(whole_book, "SITE", site)
+    source = site / "one-document.htm"  # other tests take all .html for pages of the site
+    source.write_text(whole_book.document(), encoding="utf-8")
+    errors = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto(source.as_uri())
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    source.unlink()
+    assert not errors
+    for article in tab.locator("article").filter(has=tab.locator(".exercise")).all():
+        exercises = article.locator(".exercise").count()
+        assert article.locator("> section.solutions > details[open]").count() == exercises >= 5
