@@ -115,7 +115,8 @@ def _label(cell: nodes.container) -> str:
     shown = "".join(output.astext() for output in outputs)
     pictures = any(True for output in outputs for _ in output.findall(nodes.image))
     if not shown and not pictures and sum(line.startswith(("import ", "from ")) for line in lines) * 2 >= len(lines):
-        return "Set-up: what this chapter imports"
+        deep = len([node for node in _above(cell) if isinstance(node, nodes.section)]) > 1
+        return f"Set-up: what this {'section' if deep else 'chapter'} imports"
     if pictures or "<svg" in shown or 'class="cg' in shown:
         return "Code of the figure"
     if "<table" in shown:

@@ -405,7 +405,7 @@ compare(right, wrong)
 # So a falling loss proves little. With inputs of 0.05 and 0.1, the mistake had no chance to show.
 
 # %% [markdown]
-# Try it yourself: *Update* adds a row to the sheet, and under *Derivatives by* you can choose the right formulas or ones with a mistake. Go first from the book's start, and then from the start where the mistake fails.
+# Try it yourself: *Update* adds a row to the sheet, and under *Derivatives by* you can choose the right formulas or ones with a mistake. Go first from the book's start; and once a mistake is chosen that has one, a second button offers a start where it fails.
 
 # %% tags=["hide-input"]
 from cellgrad import figures

@@ -291,7 +291,7 @@ def show_pixels(
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
     for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
-        dark = abs(value) > 0.6 * look["vmax"]
+        dark = abs(value) > (0.6 if signed else 0.48) * look["vmax"]
         place = {"ha": "center", "va": "center", "fontsize": min(12, 100 / width), "color": PAPER if dark else INK}
         ax.text(column + 0.5, row + 0.5, short(value), **place)
     return ax

@@ -190,7 +190,7 @@ function figure(root, data, cg) {
     const now = cg.clamp(state.steep, -data.reach, data.reach).toFixed(6);
     cg.dress(part.ball, { cx: x, cy: y, "aria-valuenow": now, "aria-valuetext": first });
     part.up.textContent = state.trough ? "steep direction" : "loss E";
-    part.along.textContent = state.trough ? "flat direction" : "distance from the bottom e";
+    part.along.textContent = state.trough ? "flat direction" : "distance from the bottom d";
     part.said.textContent =
       `ηλ = ${number(product, 3)}` + (state.trough ? `  and  ${number(state.rate * flat, 3)}` : "");
     part.loss.setAttribute("d", cg.path(losses.slice(0, shown).map((loss, i) => [lossX(i), lossHeight(loss)])));

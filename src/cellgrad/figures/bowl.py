@@ -86,7 +86,7 @@ def _rolling(curvature: float, rate: float, places: np.ndarray) -> list[str]:
         tag("path", d=dots, fill=RED, data_part="dots"),
         tag("circle", cx=x, cy=y, r=7, fill=BLUE, stroke=PAPER, stroke_width=1.5, data_part="ball"),
         text(40, 16, "loss E", 10, FAINT, text_anchor="start", data_part="up"),
-        text(213, 206, "distance from the bottom e", 10, FAINT, data_part="along"),
+        text(213, 206, "distance from the bottom d", 10, FAINT, data_part="along"),
         text(213, 36, f"ηλ = {number(rate * curvature, 3)}", 12, RED, data_part="said"),
     ]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cellgrad.training import Run
 
 _DRAWING, _SEEN = (8, 24, 160), (180, 24, 112)  # left, top and side of the two squares
-_BARS = (316, 362, 24, 16.2)  # left, right, top, and the height of a row
+_BARS = (316, 354, 24, 16.2)  # left, right, top, and the height of a row
 _EACH = 2  # test digits of each label to pick from
 
 

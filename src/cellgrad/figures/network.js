@@ -161,9 +161,9 @@ function figure(root, data, cg) {
 
     for (const [name, part] of Object.entries(weightText)) cg.put(part, `${shownAs(name)} ${number(values[name])}`);
     for (const [name, part] of Object.entries(slopeText)) {
-      cg.put(part, seen.has(`dE_d${name}`) ? `∂ ${number(values[`dE_d${name}`], 3)}` : "");
+      cg.put(part, seen.has(`dE_d${name}`) ? `∂ ${number(values[`dE_d${name}`], 2)}` : "");
     }
-    for (const [name, part] of Object.entries(valueText)) cg.put(part, say(name, 3));
+    for (const [name, part] of Object.entries(valueText)) cg.put(part, say(name, name === "E1" || name === "E2" ? 2 : 3));
     for (const [name, part] of Object.entries(sumText)) cg.put(part, `${shownAs(name)} = ${say(name)}`);
     for (const [name, part] of Object.entries(deltaText)) {
       const delta = `delta_${name}`;

@@ -201,7 +201,7 @@ def _picture(network: ToyNetwork, learning_rate: float, backwards: bool) -> str:
             x, y = x0 + near * (x1 - x0), y0 + near * (y1 - y0)
             halo = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
             labels.append(text(x, y - 3, f"{pretty(name)} {number(values[name])}", 10.5, data_weight=name, **halo))
-            slope = f"∂ {number(values[f'dE_d{name}'], 3)}" if backwards else ""
+            slope = f"∂ {number(values[f'dE_d{name}'], 2)}" if backwards else ""
             labels.append(text(x, y + 10, slope, 9.5, PURPLE, data_slope=name, **halo))
     deltas = {str(unit): _delta(unit, values) for unit in DELTAS} if backwards else {}
     nodes = [_node(name, values, deltas) for name in _PLACES]
@@ -249,17 +249,18 @@ def _node(name: str, values: Mapping[str, float], deltas: Mapping[str, float]) -
     colour = {"i": BLUE, "h": ORANGE, "o": GREEN, "E": RED}[name[0]]
     shown = f"a_{name}" if f"a_{name}" in values else name
     radius = 21
+    halo = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
     parts = [
         tag(
             "circle", cx=x, cy=y, r=radius, fill=PAPER, stroke=colour, stroke_width=2, data_node=name, class_="cg-glide"
         ),
         text(x, y - 3, pretty(shown), 11),
-        text(x, y + 9, number(values[shown], 3), 9 if name[0] != "E" else 8.5, data_value=shown),
+        text(x, y + 9, number(values[shown], 2 if name in ("E1", "E2") else 3), 9, data_value=shown),
     ]
     if name[0] in "ho":
-        parts.append(text(x, y - 26, f"{pretty(name)} = {number(values[name])}", 9.5, FAINT, data_sum=name))
+        parts.append(text(x, y - 26, f"{pretty(name)} = {number(values[name])}", 9.5, FAINT, data_sum=name, **halo))
         delta = f"{pretty(f'delta_{name}')} = {number(deltas[name], 3)}" if deltas else ""
-        parts.append(text(x, y + 33, delta, 10, PURPLE, data_delta=name))
+        parts.append(text(x, y + 33, delta, 10, PURPLE, data_delta=name, **halo))
     if name[0] == "o":
         target = f"t{name[1]}"
         parts.append(text(x, y + 46, f"{pretty(target)} = {number(values[target])}", 9.5, FAINT, data_target=target))

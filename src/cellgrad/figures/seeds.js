@@ -129,8 +129,8 @@ function figure(root, data, cg) {
       intervals = [];
     part.marks.textContent = "";
     state.values.forEach((value, place) => {
-      cg.draw(part.marks, "circle", { cx: x(place + 1), cy: y(value), r: 2.2, fill: colours.faint });
-      if (place < 1) return;
+      const dot = { cx: x(place + 1), cy: y(value), r: 2.4, fill: colours.ink, stroke: colours.paper, "stroke-width": 0.8 };
+      if (place < 1) return void cg.draw(part.marks, "circle", dot);
       const found = interval(state.values.slice(0, place + 1)),
         colour = colourOf(found);
       intervals.push(found);
@@ -150,6 +150,7 @@ function figure(root, data, cg) {
         stroke: colour,
         "stroke-width": 2,
       });
+      cg.draw(part.marks, "circle", dot);
     });
     cg.dress(part.mark, { x: x(n) - 8, visibility: "visible" });
     const found = intervals[n - 2];

@@ -65,7 +65,6 @@ def _marks(
     """Each pair's difference, and from the second on the interval of all pairs so far, in its verdict's colour."""
     marks = []
     for n, difference in enumerate(differences, start=1):
-        marks.append(tag("circle", cx=x(n), cy=y(difference), r=2.2, fill=FAINT))
         if n > 1:
             found = compare(ours.head(n), base.head(n), matters)
             colour = GREEN if found.low > 0 else RED if found.high < 0 else BLUE
@@ -75,6 +74,7 @@ def _marks(
             marks.append(
                 tag("circle", cx=x(n), cy=y(found.difference), r=3.4, fill=PAPER, stroke=colour, stroke_width=2)
             )
+        marks.append(tag("circle", cx=x(n), cy=y(difference), r=2.4, fill=INK, stroke=PAPER, stroke_width=0.8))
     return marks
 
 
