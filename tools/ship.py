@@ -27,6 +27,9 @@ def chosen_records(study: Study, found: dict[str, Record]) -> list[Record]:
         for version in range(1, VERSION + 1):
             tasks = study_tasks(study, "full", seeds=seeds, only=[variant.name], version=version)
             finished = {task.seed: found[task.key] for task in tasks if "error" not in found.get(task.key, ["error"])}
+            # From seed 0 on, with none left out: who could leave one out could choose.
+            gap = next(seed for seed in range(seeds + 1) if seed not in finished)
+            finished = {seed: finished[seed] for seed in range(gap)}
             if len(finished) >= len(best.get(variant.name, ())):
                 best[variant.name] = finished
     return [finished[seed] for seed in range(seeds) for finished in best.values() if seed in finished]
