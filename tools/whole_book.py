@@ -24,6 +24,8 @@ OFFER = "<!-- the whole book -->"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STYLE = """
 .whole article, .whole .contents { break-before: page; }
+/* The room below what is last would now and then take an empty page of its own. */
+.whole article > :last-child, .whole article > :last-child :last-child { margin-bottom: 0; padding-bottom: 0; }
 .whole .cover { padding-top: 60mm; }
 .whole .cover h1 { font-size: 4rem; margin-top: 2rem; }
 .contents ul { list-style: none; padding: 0; }
