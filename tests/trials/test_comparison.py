@@ -44,10 +44,22 @@ def test_intervals_hold_what_they_promise(true_difference):
         (-0.02, 0.04, "no difference of 0.05 or more"),
         (-0.02, 0.08, "no difference we could measure; 0.08 could hide"),
         (-0.31, 0.01, "no difference we could measure; 0.31 could hide"),
+        # An interval that ends at zero holds zero; one that ends at what matters holds a difference that does.
+        (0.0, 0.09, "no difference we could measure; 0.09 could hide"),
+        (-0.09, 0.0, "no difference we could measure; 0.09 could hide"),
+        (0.01, 0.05, "better"),
+        (-0.05, -0.01, "worse"),
+        (-0.02, 0.05, "no difference we could measure; 0.05 could hide"),
     ],
 )
 def test_intervals_in_words(low, high, said):
     assert verdict(low, high) == said
+
+
+def test_what_matters_decides_what_a_small_difference_is_called():
+    ours, base = accuracies([0.9903, 0.9904, 0.9905]), accuracies([0.9901, 0.9902, 0.9903])  # 0.02 points each
+    assert compare(ours, base).verdict == "better, by less than 0.05"
+    assert compare(ours, base, matters=0.01).verdict == "better"
 
 
 def test_only_shared_seeds_are_compared():
@@ -68,9 +80,17 @@ def test_a_table_against_the_base():
     table = against(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "base")
     assert table.index.tolist() == ["good", "poor"]
     assert table["verdict"].tolist() == ["better", "worse"] and table["pairs"].tolist() == [5, 4]
-    assert table["mean"].tolist() == pytest.approx([99.224, 90])
+    assert table["mean"].tolist() == pytest.approx([99.224, 90]) and table.index.name == "variant"
     with pytest.raises(ValueError, match="no run of 'bose' among base, good, poor"):
         against(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "bose")
+
+
+def test_a_table_keeps_the_order_of_the_trials_and_takes_the_confidence_asked_for():
+    rows = [(v, s, 0.99 + s / 1e4 + k * (1 + s % 2) / 1e4) for k, v in enumerate("bca") for s in range(4)]
+    trials = pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"])
+    assert against(trials, "b").index.tolist() == ["c", "a"]
+    wide, narrow = (against(trials, "b", confidence=c) for c in (0.95, 0.5))
+    assert (wide["low"] < narrow["low"]).all() and (narrow["high"] < wide["high"]).all()
 
 
 @pytest.mark.parametrize("condition", [{"data": "sample"}, {"validation": 5000}, {"training_version": 1}])
