@@ -39,8 +39,20 @@ def test_each_row_follows_from_the_one_above_it():
         assert np.array_equal(table[f"w{k}"].iloc[1:], expected.iloc[:-1])
 
 
+def test_unless_told_otherwise_a_descent_is_a_hundred_updates_at_rate_1():
+    network = ToyNetwork()
+    table = network.descend(1.0, 100)
+    assert table.index.name == "update" and table.shape == (101, 31)
+    assert table.equals(network.descend()) and table.equals(descend(network))
+    assert compare_learning_rates(network, [1.0])[1.0].equals(table["E_total"])
+
+
 def test_no_updates_is_one_row():
     assert len(descend(ToyNetwork(), 1.0, 0)) == 1
+
+
+def test_the_largest_weights_that_a_network_may_have_are_no_reason_to_refuse():
+    assert len(descend(ToyNetwork(weights=(1e100,) * 8), 1.0, 1)) == 2
 
 
 def test_an_absurd_learning_rate_stays_finite():

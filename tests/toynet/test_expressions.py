@@ -25,6 +25,7 @@ networks = st.builds(
 def test_every_number_of_the_forward_pass():
     row = ToyNetwork().row()
     assert {name: row[name] for name in FORWARD} == pytest.approx(FORWARD, abs=1e-15)
+    assert {type(number) for number in row.values()} == {float}  # which print as numbers, not as np.float64(…)
 
 
 @pytest.mark.parametrize(("targets", "gradient"), [((0.5, 0.5), GRADIENT), ((0.01, 0.99), SPREAD_GRADIENT)])

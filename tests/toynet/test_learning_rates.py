@@ -138,6 +138,7 @@ def test_given_time_every_rate_settles_into_the_steeper_curvature():
     np.testing.assert_allclose(study["measured"], study["predicted"], rtol=0, atol=1e-7)
     np.testing.assert_allclose(study["lambda_now"], study["lambda_1"], rtol=1e-5)
     assert (study["lambda_1"] > study["lambda_2"]).all()
+    assert study["lambda"].equals(study["lambda_1"].rename("lambda")) and study.index.name == "learning_rate"
     assert study["share_1"].between(0.98, 0.99).all()
     assert (study["loss"] > 1e-22).all()
     np.testing.assert_allclose(study["predicted"], 1 - study.index.to_numpy() * study["lambda_1"])
@@ -206,6 +207,17 @@ def test_a_pair_must_be_two_weights(pair):
         loss_surface(EVEN, pair, [0.0], [0.0])
 
 
+def test_a_surface_names_the_axis_that_is_no_numbers():
+    with pytest.raises(ValueError, match=r"^x: "):
+        loss_surface(EVEN, ("w5", "w7"), "wide", [0.0])
+    with pytest.raises(ValueError, match=r"^y: "):
+        loss_surface(EVEN, ("w5", "w7"), [0.0], "wide")
+
+
+def test_unless_told_otherwise_the_last_20_of_200_updates_are_measured():
+    assert settle(EVEN, (1.0,)).equals(settle(EVEN, (1.0,), updates=200, window=20))
+
+
 def test_rates_are_checked():
     with pytest.raises(ValueError, match="learning_rate"):
         settle(EVEN, (1.0, 0.0))
@@ -213,3 +225,5 @@ def test_rates_are_checked():
         settle(EVEN, ())
     with pytest.raises(ValueError, match="updates"):
         settle(EVEN, (1.0,), -1)
+    with pytest.raises(ValueError, match=r"^window: "):
+        settle(EVEN, (1.0,), window=0)
