@@ -34,7 +34,7 @@ def test_random_modules(tries):
             assert measured_boxes(module, size) == theory
             assert last(theory) == boxes_by_nan(module, size)
 
-    for number in tries("Networks", "random modules: measured, or refused", few=3, most=100, share=0.15, each=10):
+    for number in tries("Networks", "random modules: measured, or refused", few=3, most=150, share=0.2, each=10):
         seed(number)(field_is_measured)()
     assert judged
 

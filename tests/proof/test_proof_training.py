@@ -67,7 +67,7 @@ def test_killed_at_a_random_moment(start, whole, tmp_path, tries):
     start(dying.run, tmp_path / "timed").join()
     duration = time.monotonic() - begun
     what = "SIGKILL at a random moment; resumed to the same weights"
-    for number in tries("Training", what, few=3, most=50, share=0.05):
+    for number in tries("Training", what, few=3, most=50, share=0.1):
         process = start(dying.run, tmp_path / str(number))
         process.join(random.Random(number).uniform(0, duration))
         process.kill()

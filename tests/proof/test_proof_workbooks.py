@@ -1,4 +1,7 @@
-"""Workbooks that are damaged, fuzzed or wrong: a report or one line, in seconds, within bounds."""
+"""Workbooks that are damaged, fuzzed or wrong: a report or one line, in seconds, within bounds.
+
+Their shares are three quarters of the time: an hour of the 80 minutes of `make proof`, on a core of their own.
+"""
 
 import random
 import signal
@@ -75,7 +78,7 @@ def _damaged_bytes(content, draw):
 
 def test_damaged_workbooks(right, tmp_path, tries):
     path = tmp_path / "damaged.xlsx"
-    for number in tries("Workbooks", "damaged workbooks: a report, or one line", few=12, most=400, share=0.1):
+    for number in tries("Workbooks", "damaged workbooks: a report, or one line", few=12, most=20_000, share=0.12):
         path.write_bytes(damaged(right, random.Random(number)))
         with no_longer_than(SECONDS):
             try:
@@ -115,7 +118,7 @@ PIECES += [
 
 def test_fuzzed_formulas(tries):
     what = "fuzzed formulas: read, or refused in half a sentence"
-    for number in tries("Workbooks", what, few=300, most=1_000_000, share=0.1):
+    for number in tries("Workbooks", what, few=300, most=10_000_000, share=0.13):
         draw = random.Random(number)
         formula = "=" + "".join(draw.choice(PIECES) for _ in range(draw.randrange(1, 25)))
         with no_longer_than(SECONDS):
@@ -127,7 +130,7 @@ def test_fuzzed_formulas(tries):
 
 def test_changed_sheets(tmp_path, tries):
     what = "right sheets changed anywhere: objected to, or still a descent"
-    for number in tries("Workbooks", what, few=2, most=10_000, share=0.25):
+    for number in tries("Workbooks", what, few=2, most=30_000, share=0.5):
         changed_sheet(tmp_path, 1000 + number)
 
 
