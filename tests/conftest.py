@@ -21,7 +21,10 @@ settings.load_profile("repeatable")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # Several workers take one file after the other. What takes longest comes first, so that none is left alone with it.
-LONGEST = ("10-the-run.ipynb", "11-is-the-advice-true.ipynb", "test_receptive.py", "test_trials.py", "test_cli.py")
+LONGEST = (
+    *("10-the-run.ipynb", "test_trials.py", "13-inside-the-network.ipynb", "test_receptive.py"),
+    *("12-how-small-how-fast.ipynb", "test_audit.py", "test_mutants.py", "test_book.py", "test_cli.py"),
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,7 +16,7 @@ from toy_sheets import COLUMNS, CONSTANTS, WEIGHTS, ToySheet
 from cellgrad.spreadsheet.audit import audit
 from cellgrad.toynet import ToyNetwork
 
-MUTANTS, ROWS = 240, 3
+MUTANTS, ROWS = 120, 3
 NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
 CELL = re.compile(r"\$?[A-Z]+\$?\d+")
 AROUND = [
