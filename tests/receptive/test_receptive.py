@@ -27,6 +27,7 @@ from cellgrad.receptive import (
     measure_receptive_field,
     measured_boxes,
     receptive_field,
+    step,
 )
 
 torch = pytest.importorskip("torch")
@@ -99,6 +100,10 @@ def test_torchvision_resnet50_is_its_chain_of_windows():
         size, jump = size + (kernel - 1) * jump, jump * stride
     table = receptive_field(torchvision_model("resnet50"), (3, 224, 224)).set_index("layer")
     assert (table.loc["layer4.2.conv3", "size"], table.loc["layer4.2.conv3", "jump"]) == (size, jump) == (427, 32)
+
+
+def test_what_a_step_does_not_say_of_its_window_is_1_0_and_1():
+    assert step(1, 1, 0.5, 3) == step(1, 1, 0.5, kernel=3, stride=1, padding=0, dilation=1) == (3, 1, 1.5)
 
 
 # ---- layer lists and modules -----------------------------------------------------------------------------------------

@@ -287,6 +287,12 @@ def test_notes_say_what_a_weight_connects():
         (sp.Rational(-2, 3) * X / (Y * Z), "=-2*$A$1/(3*$B$1*$C$1)"),
         (1 / (X + 1) ** 2, "=1/(1+$A$1)^2"),
         (sp.sqrt(X) + sp.Float(1e-7), "=1E-07+SQRT($A$1)"),
+        (sp.pi * X - sp.E, "=PI()*$A$1-EXP(1)"),
+        (sp.Max(X, Y), "=MAX($A$1,$B$1)"),
+        (sp.Mul(X, sp.Mul(Y, Z, evaluate=False), evaluate=False), "=$B$1*$C$1*$A$1"),
+        (sp.Mul(X, sp.Pow(sp.Mul(Y, Z), -1, evaluate=False), evaluate=False), "=$A$1/($B$1*$C$1)"),
+        (sp.Mul(X, sp.Pow(sp.Pow(Y, -1), -1, evaluate=False), evaluate=False), "=$A$1/(1/$B$1)"),
+        (sp.Mul(sp.Rational(1, 2), sp.Rational(1, 3), X, evaluate=False), "=$A$1/(3*2)"),
     ],
 )
 def test_signs_and_powers_are_written_for_a_spreadsheet(expression, formula):
@@ -297,6 +303,15 @@ def test_signs_and_powers_are_written_for_a_spreadsheet(expression, formula):
 def test_what_no_formula_can_say_is_refused(expression):
     with pytest.raises(ValueError, match=r"^(expression|cells): "):
         excel_formula(expression + X, CELLS)
+
+
+def test_what_is_refused_is_the_part_that_has_no_formula():
+    with pytest.raises(ValueError, match=r"^expression: gamma\(x\) "):
+        excel_formula(sp.gamma(X) + Y, CELLS)
+
+
+def test_in_a_product_what_the_network_does_not_know_comes_last():
+    assert excel_formula(X * sp.Symbol("t1", real=True), {X: "A1", sp.Symbol("t1", real=True): "B1"}) == "=B1*A1"
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path):

@@ -125,6 +125,11 @@ def test_bad_numbers_are_named(arguments, named):
     assert str(error.value).startswith(named) and "\n" not in str(error.value)
 
 
+def test_the_number_that_is_too_large_is_counted_from_one():
+    with pytest.raises(ValueError, match=r"^targets: number 2 "):
+        ToyNetwork(targets=(0.5, 1e200))
+
+
 @pytest.mark.parametrize("numbers", [[0.3, 0.4], np.array([0.3, 0.4]), (x for x in (0.3, 0.4))])
 def test_numbers_come_in_any_ordered_form(numbers):
     assert ToyNetwork(inputs=numbers).inputs == (0.3, 0.4)

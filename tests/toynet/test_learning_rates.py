@@ -1,5 +1,6 @@
 """The Hessian against the complex step, predicted slopes against measured ones, descent against published losses."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cellgrad.toynet import COLUMNS, PARAMETERS, ToyNetwork, evaluate
+from cellgrad.toynet import COLUMNS, PARAMETERS, ToyNetwork, a_o1, a_o2, evaluate
 from cellgrad.toynet.descent import compare_learning_rates
 from cellgrad.toynet.learning_rates import (
     at_update,
     curvature_along_descent,
     hessian,
     hessian_expressions,
+    jacobian,
     largest_stable_rate,
     loss_surface,
     nearest_minimum,
@@ -117,6 +119,11 @@ def test_targets_that_no_sigmoid_reaches_have_no_minimum(targets):
         nearest_minimum(ToyNetwork(targets=targets))
 
 
+def test_where_silent_hidden_units_leave_the_outputs_no_weight_there_is_no_minimum():
+    with pytest.raises(ValueError, match=r"^network: "):
+        nearest_minimum(replace(SPREAD, biases=(-800.0, 0.0)))
+
+
 @pytest.mark.parametrize("targets", PUBLISHED)
 def test_losses_are_the_published_ones(targets):
     losses = compare_learning_rates(ToyNetwork(targets=targets), RATES, 200)
@@ -162,6 +169,31 @@ def test_a_run_too_short_to_measure_says_so():
     study = settle(EVEN, (1.0,), updates=5)
     assert np.isnan(study.loc[1.0, "measured"])
     assert study.loc[1.0, "update"] == 5
+
+
+def test_measuring_takes_as_many_updates_as_the_window_has_and_no_more():
+    study = settle(EVEN, (1.0,), updates=1, window=1).loc[1.0]
+    losses = EVEN.descend(1.0, 1)["E_total"]
+    assert study["measured"] == pytest.approx((losses[1] / losses[0]) ** 0.5, rel=1e-12)
+
+
+def test_an_error_across_the_steepest_direction_shrinks_as_the_flatter_curvature_says():
+    minimum = nearest_minimum(ToyNetwork(targets=(0.2, 0.6)))
+    outputs = jacobian(minimum, a_o1, a_o2)
+    flatter = np.linalg.eigh(outputs @ outputs.T)[1][:, 0]
+    weights = np.array(minimum.weights) + np.linalg.lstsq(outputs, 1e-4 * flatter)[0]
+    study = settle(replace(minimum, weights=tuple(weights)), (1.0,), updates=20).loc[1.0]
+    assert study["share_1"] < 1e-6 and study["lambda"] == study["lambda_2"] < study["lambda_1"] / 2
+    assert study["measured"] == pytest.approx(study["predicted"], abs=2e-5)
+
+
+def test_where_the_targets_are_met_there_is_nothing_to_measure():
+    outputs = EVEN.row()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = settle(ToyNetwork(targets=(outputs["a_o1"], outputs["a_o2"])), (1.0,), updates=3).loc[1.0]
+    assert (study["update"], study["loss"]) == (0, 0)
+    assert study[["share_1", "lambda_now", "measured"]].isna().all()
 
 
 def test_the_implied_curvature_is_the_rayleigh_quotient_of_the_errors():

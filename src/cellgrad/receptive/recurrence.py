@@ -35,7 +35,7 @@ def _window(layer: Layer, input_size: Size) -> dict[str, tuple[int, ...]]:
     if layer.kind == "global_avg_pool":
         return window | {"kernel": pixels, "stride": pixels}
     # All positions become one list of numbers, which the next layer sees as one.
-    return window | {"kernel": pixels} if layer.kind in ("flatten", "linear") else window
+    return window | {"kernel": pixels} if layer.kind == "flatten" else window
 
 
 def layer_rows(layers: Sequence[Layer], input_size: Size) -> list[dict[str, Any]]:
