@@ -10,16 +10,19 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import sympy as sp
+from openpyxl.formula.translate import Translator
 from openpyxl.worksheet.formula import ArrayFormula
 from toy_sheets import COLUMNS, CONSTANTS, HEADINGS, WEIGHTS, ToySheet, right_formulas
 
 from cellgrad.spreadsheet.audit import AuditError, audit
 from cellgrad.spreadsheet.audit.cells import Pattern, mentioned, read_book
-from cellgrad.toynet import ToyNetwork
+from cellgrad.toynet import BIASES, FORWARD, ToyNetwork, derivatives
 
 # Other people's workbooks are no part of this repository: a variable names the folder that has them.
 SHARED = Path(os.environ.get("CELLGRAD_WORKBOOKS", "not-given"))
 
+DEFINITIONS = {str(s): right.subs(dict.fromkeys(BIASES, 0)) for s, right in (FORWARD | derivatives()).items()}
 D1, D2 = "(a_o1-t1)*a_o1*(1-a_o1)", "(a_o2-t2)*a_o2*(1-a_o2)"
 NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
 
@@ -343,6 +346,71 @@ def test_a_planted_mistake_is_found_in_its_cell_and_no_other(tmp_path, mistake):
     assert words in found.message
     assert found.expected and found.found
     assert not report.all_right and found.message in str(report)
+
+
+def test_what_is_said_to_belong_in_each_wrong_cell_makes_the_sheet_right(tmp_path):
+    """One mistake in each column at once: each is said as it was typed, and what to type instead is right."""
+    sheet = ToySheet(NETWORK, top=5, left=3)
+    sheet.extra["A1"] = 0.25
+    planted = {column: formula for column, formula, _ in reversed(MISTAKES) if column not in ("w4", "w5", "w6")}
+    ranges = {column: sheet.plant(column, formula) for column, formula in planted.items()}
+    path = sheet.save(tmp_path / "wrong.xlsx")
+    found = {finding.column: finding for finding in findings(path)}
+    assert {column: finding.cells for column, finding in found.items()} == ranges
+    book = openpyxl.load_workbook(path)
+    for column, finding in found.items():
+        first = finding.cells.split(":")[0]
+        assert finding.found.partition(", which is ")[0] == book.active[first].value
+        typed, _, named = finding.expected.partition(", which is ")
+        for (cell,) in book.active[finding.cells]:
+            cell.value = Translator(typed, origin=first).translate_formula(cell.coordinate)
+        if column in WEIGHTS:
+            assert named == f"{column}[-1]-{sheet.rate_cell}*dE_d{column}[-1]"
+        else:
+            said = sp.sympify(
+                named.replace("^", "**").replace("EXP", "exp"), {name: sp.Symbol(name, real=True) for name in COLUMNS}
+            )
+            assert sp.simplify(said - DEFINITIONS[column]) == 0
+    book.save(path)
+    assert audit(path).tables[0].findings == () and audit(path).all_right
+
+
+PRINTED = """\
+Sheet1!A2:AE8: 6 rows, learning rate 0.5 from $C$1
+  error: t1 in A6: t1 changes on the way; it must be the same in every row
+      found     0.02
+      expected  0.01
+  error: w2 in F4:F8: the weight is not updated
+      found     =F3, which is w2[-1]
+      expected  =F3-$C$1*Y3, which is w2[-1]-$C$1*dE_dw2[-1]
+  error: E1 in U3:U8: it is 2.0 times what it should be: a factor is wrong or missing
+      found     =(A3-R3)^2, which is (t1-a_o1)^2
+      expected  =(A3-R3)^2/2, which is (t1-a_o1)^2/2
+  error: E_total in W4: a number typed over the formula, and not the right one
+      found     0.25
+      expected  0.408161396000787"""
+
+
+def test_a_report_in_plain_text(tmp_path):
+    """The text is what a reader has of it: where, what, found and expected, in the order of the columns."""
+    sheet = ToySheet(NETWORK)
+    for column, what, rows in (
+        ("E1", "(t1-a_o1)^2", None),
+        ("w2", "w2[-1]", None),
+        ("t1", 0.02, [3]),
+        ("E_total", 0.25, [1]),
+    ):
+        sheet.plant(column, what, rows)
+    assert str(audit(sheet.save(tmp_path / "wrong.xlsx"))) == PRINTED
+    assert str(audit(ToySheet(NETWORK, rows=1).save(tmp_path / "one.xlsx"))).splitlines() == [
+        "Sheet1!A2:AE3: 1 row",
+        "  all right: every formula of every column agrees with the derivation",
+    ]
+    assert str(audit(ToySheet(NETWORK, rows=0).save(tmp_path / "none.xlsx"))).splitlines() == [
+        "Sheet1!A2:AE2: 0 rows",
+        "  not checked: headings without rows",
+        "      expected  rows of numbers and formulas",
+    ]
 
 
 def test_a_cell_named_as_a_column_is_not_that_column(tmp_path):
