@@ -301,6 +301,7 @@ MISTAKES = [
     ("w1", "w1[-1]+RATE*dE_dw1[-1]", "uphill"),
     ("w2", "w2[-1]-RATE*dE_dw3[-1]", "wrong derivative: dE_dw3"),
     ("w3", "w3[-1]-RATE*a_h1[-1]", "a_h1 stands where the derivative"),
+    ("w3", "w3[-1]-RATE*E_total[-1]", "E_total stands where the derivative"),
     ("w4", "w4[-1]-0.9*dE_dw4[-1]", "typed in"),
     ("w5", "w5[-1]-dE_dw5[-1]", "not multiplied by the learning rate"),
     ("w6", "w6[-1]-$A$1*dE_dw6[-1]", "takes the learning rate from A1"),
@@ -437,6 +438,34 @@ def test_a_learning_rate_that_slides_is_named_as_such(tmp_path, weight):
     assert (found.column, found.cells, found.severity) == (weight, sheet.span(weight, [2, 7]), "error")
     assert "slides" in found.message and f"write {sheet.rate_cell}" in found.message
     assert f"{sheet.place(weight, 2)} reads {column}4, {sheet.place(weight, 3)} reads {column}5" in found.message
+
+
+@pytest.mark.parametrize("rate", ["$A$1", "0.5"])
+def test_the_same_learning_rate_from_elsewhere_is_a_warning_only(tmp_path, rate):
+    sheet = ToySheet(NETWORK, top=4, rate=0.5)
+    sheet.extra["A1"] = 0.5
+    cells = sheet.plant("w6", f"w6[-1]-{rate}*dE_dw6[-1]")
+    report = audit(sheet.save(tmp_path / "sheet.xlsx"))
+    found = only(report.tables[0].findings)
+    assert (found.cells, found.severity) == (cells, "warning") and "right as long as both are the same" in found.message
+    assert report.all_right and report.tables[0].learning_rate_source == sheet.rate_cell
+
+
+def test_a_cell_that_makes_no_difference_whatever_it_holds_is_no_finding(tmp_path):
+    sheet = ToySheet(NETWORK, top=4)
+    sheet.extra["A1"] = 3
+    sheet.plant("E1", "(t1-a_o1)*((t1-a_o1)+$A$1)/2-$A$1*(t1-a_o1)/2")
+    assert findings(sheet.save(tmp_path / "sheet.xlsx")) == []
+
+
+def test_a_column_that_is_not_there_is_named_at_the_tables_first_cell(tmp_path):
+    sheet = ToySheet(NETWORK, top=5, left=3, headings=HEADINGS[0] | {"dE_dw5": "what is this"})
+    sheet.plant("dE_dw5", 7)
+    sheet.plant("w5", "w5[-1]")
+    still, missing = findings(sheet.save(tmp_path / "sheet.xlsx"))
+    assert still.message == "the weight is not updated"
+    assert (missing.column, missing.cells, missing.severity) == ("dE_dw5", "C5", "not checked")
+    assert missing.expected == "a column dE_dw5"
 
 
 def test_a_learning_rate_that_slides_in_every_column_is_one_mistake(tmp_path):
