@@ -3,8 +3,8 @@
 import ast
 import os
 import re
-import site
 import subprocess
+import sysconfig
 import tomllib
 import venv
 from pathlib import Path
@@ -29,9 +29,10 @@ def colab(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     run("git", "tag", "-f", f"v{PROJECT['version']}", cwd=folder / "clone")
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    packages = run(python, "-c", "import site; print(site.getsitepackages()[-1])").stdout.strip()
+    # Not site.getsitepackages: Debian's Python names folders there that it does not make.
+    packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     # A path file adds this environment's packages; the path files among them, and so this package, are not followed.
-    (Path(packages) / "elsewhere.pth").write_text(site.getsitepackages()[-1])
+    (Path(packages) / "elsewhere.pth").write_text(sysconfig.get_path("purelib"))
     run(python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3")
     variables = os.environ | {
         "GIT_CONFIG_COUNT": "1",

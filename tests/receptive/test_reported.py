@@ -94,3 +94,48 @@ def test_tiles_that_overlap_by_the_size_less_the_jump_make_the_whole():
     starts = range(0, 81 - tile + 1, tile - (size - jump))
     tiles = torch.cat([module(image[..., start : start + tile, :]) for start in starts], dim=2)
     assert len(starts) == 2 and torch.allclose(tiles, module(image)[..., : tiles.shape[2], :], atol=1e-6)
+
+
+def to_tokens_and_back(x):
+    n, channels, height, width = x.shape
+    return x.flatten(2).transpose(1, 2).transpose(1, 2).reshape(n, channels, height, width)
+
+
+class Tokens(nn.Module):
+    """Convolutions with something between them."""
+
+    def __init__(self, between, first, *others):
+        super().__init__()
+        self.between, self.first, self.others = between, first, nn.Sequential(*others)
+
+    def forward(self, x):
+        return self.others(self.between(self.first(x)))
+
+
+@pytest.mark.parametrize("pixels", [(32, 32), (24, 40)])
+def test_a_list_of_tokens_that_becomes_an_image_again_changes_no_field(pixels):
+    """Beyond the border, too: the field counts what padding fills, on both axes alike."""
+    layers = nn.Conv2d(1, 4, 4, stride=4), nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 7, padding=3)
+    plain = receptive_field(Tokens(lambda x: x, *layers), (1, *pixels)).iloc[-1]
+    back = receptive_field(Tokens(to_tokens_and_back, *layers), (1, *pixels)).iloc[-1]
+    assert plain["size"] == 4 + 4 * (2 + 6)
+    assert plain[["size", "jump", "start", "local"]].equals(back[["size", "jump", "start", "local"]])
+
+
+def attention_among_every_second_pixel(x):
+    """As in MobileViT: the pixels at the same place of all 2 × 2 blocks attend to each other."""
+    n, channels, height, width = x.shape
+    blocks = x.reshape(n * channels * height // 2, 2, width // 2, 2).transpose(1, 2)
+    tokens = blocks.reshape(n, channels, height * width // 4, 4).transpose(1, 3).reshape(n * 4, -1, channels)
+    tokens = torch.nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+    blocks = tokens.reshape(n, 4, -1, channels).transpose(1, 3).reshape(n * channels * height // 2, width // 2, 2, 2)
+    return blocks.transpose(1, 2).reshape(n, channels, height, width)
+
+
+def test_attention_among_every_second_pixel_sees_the_whole_image():
+    module = Tokens(attention_among_every_second_pixel, nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
+    last = receptive_field(module, (1, 32, 32)).iloc[-1]
+    assert (last["size"], last["jump"], last["local"]) == ("whole image", None, 5)
+    # Not where it is by convolutions that each unit sees all: those slide, and have a jump.
+    wide = nn.Sequential(nn.Conv2d(1, 4, 67, padding=33), nn.Conv2d(4, 4, 3, padding=1))
+    assert receptive_field(wide, (1, 32, 32)).iloc[-1][["size", "jump"]].tolist() == [69, 1]

@@ -130,6 +130,17 @@ class FieldOperations(Operations):
         parts = self._select([*x.parts, *result.parts], x.shape)
         return replace(x, parts=intervals.joined(parts, x.shape, x.clipped)[0]) if self.local else result
 
+    def attended(self, x: Fields, dim: int) -> Fields:
+        """All tokens as one; an operation on the whole image where it is by this that each unit sees all of it.
+
+        Units may still differ, as they do in attention among every second pixel.
+        """
+        result, pixels = self.reduce(x, [dim], True), self.image.shape[2:]
+        if any(result.moving()) and result.each_sees_all(pixels) and not x.each_sees_all(pixels):
+            self.saw_global = True
+            return self.constant(result.shape) if self.local else result
+        return result
+
     def bounded(self, x: Fields) -> Fields:
         """No longer exact."""
         return replace(x, exact=False)

@@ -198,8 +198,17 @@ def _split(reach: Reach, outer_units: int, inner_units: int) -> tuple[Reach, Rea
         outer_low, outer_high = low[:, 0] - low[0, 0], high[:, 0] - high[0, 0]
         sums = [outer[:, None] + inner[0] for outer, inner in ((outer_low, low), (outer_high, high))]
         if np.array_equal(low, sums[0]) and np.array_equal(high, sums[1]):
-            return Reach(outer_low, outer_high, advance, jump), Reach(low[0], high[0], None, reach.jump), True
+            inner = Reach(low[0], high[0], None, reach.jump)
+            return Reach(outer_low, outer_high, advance, jump), inner if advance is None else _going_on(inner), True
     return Reach(low.min(axis=1), high.max(axis=1), advance, jump), _constant((0, 0), reach.jump), False
+
+
+def _going_on(reach: Reach) -> Reach:
+    """The same with a pattern where each unit sees as much farther than the one before: beyond the border, too."""
+    steps = np.diff([reach.low, reach.high]) if len(reach.low) > 1 else np.zeros((2, 0))
+    if not steps.size or (steps != steps[0, 0]).any():
+        return reach
+    return replace(reach, low=reach.low[:1], high=reach.high[:1], advance=float(steps[0, 0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +237,15 @@ class Part:
             first, last = reach.at(units[dim]) if dim in units else reach.hull(shape[dim])
             low, high = low + first, high + last
         return low, high
+
+    def common(self, shape: Sequence[int]) -> list[Interval]:
+        """On each axis, the interval that every unit sees; turned round where there is none."""
+        intervals = [list(ends) for ends in self.base]
+        for (dim, axis), reach in self.reach.items():
+            low, high = reach.at(np.arange(shape[dim]))
+            intervals[axis][0] += float(low.max())
+            intervals[axis][1] += float(high.min())
+        return [(low, high) for low, high in intervals]
 
     def folded(self, dims: Iterable[int], shape: Sequence[int], axis: int | None = None) -> Part:
         """All units along these dimensions together (on one axis only, if given): their reach becomes base."""
@@ -324,6 +342,13 @@ class Fields:
             low_high = [(axis, *self.extent(axis, dim)) for axis, dim in enumerate(self.positions())]
         whole = {axis for axis, low, high in low_high if low.max() <= 0 and high.min() >= pixels[axis] - 1}
         return tuple(axis in whole for axis in range(self.axes))
+
+    def each_sees_all(self, pixels: Sequence[int]) -> bool:
+        """Whether every unit sees all pixels by one of the parts, whatever dimensions its place is laid out along."""
+        return any(
+            all(low <= 0 and high >= n - 1 for n, (low, high) in zip(pixels, part.common(self.shape), strict=True))
+            for part in self.parts
+        )
 
     def jumps(self) -> tuple[Fraction, ...]:
         """Pixels between neighbouring positions on each axis."""

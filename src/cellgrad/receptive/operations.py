@@ -88,6 +88,10 @@ class Operations(Protocol):
     def spread(self, x: Any, dims: Sequence[int]) -> Any:
         """Every unit along these dimensions replaced by something of all of them."""
 
+    def attended(self, x: Any, dim: int) -> Any:
+        """All units along this dimension as one, which others attend to."""
+        return self.reduce(x, [dim], True)
+
     def bounded(self, x: Any) -> Any:
         """The same, marked as an upper bound of what it depends on."""
 

@@ -184,7 +184,7 @@ def _attended(ops: Operations, query: Any, seen: Sequence[Any], tokens: int, mas
         rows = [torch.nonzero(row).flatten().tolist() for row in visible]
         seen = [ops.reads(part, tokens, rows) for part in seen]
     else:
-        seen = [ops.reduce(part, [tokens], True) for part in seen]
+        seen = [ops.attended(part, tokens) for part in seen]
     result = ops.combine([query, *seen], shape)
     ops.geometry = None
     return ops.bounded(result) if bounded else result
