@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 import sympy as sp
 from openpyxl.formula.translate import Translator
-from openpyxl.worksheet.formula import ArrayFormula
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 from toy_sheets import COLUMNS, CONSTANTS, HEADINGS, WEIGHTS, ToySheet, right_formulas
 
 from cellgrad.spreadsheet.audit import AuditError, audit
@@ -568,6 +568,27 @@ def test_array_formulas_are_written_out_cell_by_cell(tmp_path):
     book.active["I3"] = ArrayFormula("I3:I8", "=SUM(C3:C8*E3:E8,D3:D8*F3:F8)")
     book.save(tmp_path / "sheet.xlsx")
     assert only(findings(tmp_path / "sheet.xlsx")).severity == "not checked"
+
+
+def test_a_what_if_data_table_is_not_checked(tmp_path):
+    book = openpyxl.Workbook()
+    ToySheet(NETWORK).fill(book.active)
+    book.active["W5"] = DataTableFormula("W5:W8", r1="A1", dt2D=False)
+    book.save(tmp_path / "sheet.xlsx")
+    found = only(findings(tmp_path / "sheet.xlsx"))
+    assert (found.cells, found.severity) == ("W5", "not checked") and "what-if data table" in found.message
+
+
+def test_without_libreoffice_what_only_it_reads_is_known_by_what_is_in_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    path = tmp_path / "sheet.xlsx"
+    path.write_text('<?xml version="1.0"?><office:document office:version="1.2"></office:document>')
+    with pytest.raises(AuditError, match=r"\.fods is read only where LibreOffice is installed"):
+        audit(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    with pytest.raises(AuditError, match=r"\.ods is read only where LibreOffice is installed"):
+        audit(path)
 
 
 def test_shared_formulas_are_written_out_cell_by_cell(tmp_path):
