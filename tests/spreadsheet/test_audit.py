@@ -305,7 +305,7 @@ MISTAKES = [
     ("w4", "w4[-1]-0.9*dE_dw4[-1]", "typed in"),
     ("w5", "w5[-1]-dE_dw5[-1]", "not multiplied by the learning rate"),
     ("w6", "w6[-1]-$A$1*dE_dw6[-1]", "takes the learning rate from A1"),
-    ("w7", "w7[-1]-RATE*dE_dw7", "own row"),
+    ("w7", "w7[-1]-RATE*dE_dw7", "takes dE_dw7 from its own row and not from the row above, in a circle"),
     ("w8", "w7[-1]-RATE*dE_dw8[-1]", "starts from w7"),
     ("w1", "w1[-1]", "not updated"),
     ("w1", "w1[-1]-1.001*RATE*dE_dw1[-1]", "1.001 times the learning rate"),
@@ -532,6 +532,52 @@ def test_what_cannot_be_read_is_not_checked_and_never_right(tmp_path, formula):
     found = only(report.tables[0].findings)
     assert (found.cells, found.severity) == (cells, "not checked")
     assert not report.all_right and len(found.message) < 300
+
+
+def test_a_helper_column_is_followed_from_the_row_below_it(tmp_path):
+    sheet = ToySheet(NETWORK)
+    sheet.extra |= {"AH2": "step"} | {f"AH{row}": f"=$C$1*X{row}" for row in range(3, 9)}
+    sheet.cells |= {("w1", row): f"w1[-1]-$AH{row + 2}" for row in range(1, 6)}
+    assert sheet.place("dE_dw1", 0) == "X3" and audit(sheet.save(tmp_path / "sheet.xlsx")).all_right
+    sheet.extra["AH5"] = "=$C$1*X6"  # dE_dw1 of another row
+    wrong = [finding for finding in findings(sheet.save(tmp_path / "sheet.xlsx")) if finding.severity == "error"]
+    assert only(wrong).cells == sheet.place("w1", 3)
+
+
+def test_a_name_for_a_range_is_no_reason_to_overlook_the_names_after_it(tmp_path):
+    sheet, book = ToySheet(NETWORK, rate=0.5), openpyxl.Workbook()
+    for weight in WEIGHTS:
+        sheet.plant(weight, f"{weight}[-1]-eta*dE_d{weight}[-1]")
+    sheet.fill(book.active)
+    for name, place in (("area", "$A$1:$B$2"), ("eta", sheet.rate_cell)):
+        book.defined_names[name] = openpyxl.workbook.defined_name.DefinedName(name, attr_text=f"Sheet!{place}")
+    book.save(tmp_path / "named.xlsx")
+    (table,) = audit(tmp_path / "named.xlsx").tables
+    assert (table.findings, table.learning_rate) == ((), 0.5)
+
+
+def test_a_helper_column_with_a_text_leaves_unchecked_what_reads_it(tmp_path):
+    sheet = ToySheet(NETWORK)
+    sheet.extra |= {"AH2": "help"} | {f"AH{row}": f"=C{row}*E{row}" for row in range(3, 9)} | {"AH6": "oops"}
+    sheet.cells |= {("h1", row): f"$AH{row + 3}+i2*w2" for row in range(6)}
+    found = only(findings(sheet.save(tmp_path / "sheet.xlsx")))
+    assert (found.column, found.cells, found.severity) == ("h1", sheet.place("h1", 3), "not checked")
+    assert "reads AH6, which holds text" in found.message
+
+
+def test_a_workbook_without_a_table_says_what_was_looked_for_and_what_comes_near(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["B2"] = 3
+    book.save(tmp_path / "empty.xlsx")
+    with pytest.raises(AuditError, match=r"looked in 1 sheet for a row of headings such as t1 t2 .* of the 31\)$"):
+        audit(tmp_path / "empty.xlsx")
+    sheet = book.create_sheet("Near")
+    for column, head in enumerate(["t1", "t2", "i1", "i2", "w1", "odd one"], start=1):
+        sheet.cell(4, column, head)
+    book.save(tmp_path / "near.xlsx")
+    words = r"looked in 2 sheets .*; the nearest is row 4 of Near, with 5; could not read 'odd one'$"
+    with pytest.raises(AuditError, match=words):
+        audit(tmp_path / "near.xlsx")
 
 
 def test_helper_cells_in_a_circle_are_not_checked(tmp_path):

@@ -68,7 +68,8 @@ def test_of_a_long_table_the_first_rows_the_marked_ones_and_the_last_are_shown(t
     sheet.plant("w2", 0.25, [41, 42])
     page = html_of(sheet, tmp_path)
     assert re.findall("<tr><th>([^<]+)</th>", page) == [*map(str, range(3, 12)), "⋮", "45", "46", "⋮", "64", "⋮", "73"]
-    assert re.findall("<th>([A-Z]+)</th>", page)[:2] == ["B", "C"] and page.count("<th>AF</th>") == 1
+    heads = re.findall("<th>([A-Z]+)</th>", page)
+    assert (len(heads), heads[0], heads[-1]) == (31, "B", "AF")
     marked = re.findall("<td class='([^']*)' id='([^']*)' title='([^']*)'>([^<]*)", page)
     assert marked == [
         ("error number", "table-1-G45", "0.25", "0.25"),
