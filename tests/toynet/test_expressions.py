@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -94,6 +95,9 @@ def test_far_out_a_sigmoid_is_flat_and_nothing_overflows():
     network = ToyNetwork(weights=(0.15, 0.2, 0.25, 0.3, -5000.0, -5000.0, 5000.0, 5000.0))
     assert (network.row()["a_o1"], network.row()["a_o2"]) == (0.0, 1.0)
     assert np.array_equal(network.gradient(), np.zeros(8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert toynet.evaluate(["a_o1"], w5=-5000.0, w6=-5000.0)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ def test_an_error_across_the_steepest_direction_shrinks_as_the_flatter_curvature
     study = settle(replace(minimum, weights=tuple(weights)), (1.0,), updates=20).loc[1.0]
     assert study["share_1"] < 1e-6 and study["lambda"] == study["lambda_2"] < study["lambda_1"] / 2
     assert study["measured"] == pytest.approx(study["predicted"], abs=2e-5)
+    assert largest_stable_rate(minimum) == pytest.approx(2 / study["lambda_1"], rel=1e-3)
 
 
 def test_where_the_targets_are_met_there_is_nothing_to_measure():
@@ -251,9 +252,9 @@ def test_unless_told_otherwise_the_last_20_of_200_updates_are_measured():
 
 
 def test_rates_are_checked():
-    with pytest.raises(ValueError, match="learning_rate"):
+    with pytest.raises(ValueError, match=r"^learning_rate: "):
         settle(EVEN, (1.0, 0.0))
-    with pytest.raises(ValueError, match="learning_rates"):
+    with pytest.raises(ValueError, match=r"^learning_rates: "):
         settle(EVEN, ())
     with pytest.raises(ValueError, match="updates"):
         settle(EVEN, (1.0,), -1)
