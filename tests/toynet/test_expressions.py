@@ -191,17 +191,21 @@ def test_latex_prints_derivatives_as_fractions():
     text = toynet.latex_equations(toynet.chain_rule())
     assert r"\frac{\partial E}{\partial w_{1}} &= \delta_{h1} i_{1}" in text
     assert text.count("&=") == 12
+    assert text.startswith("\\begin{aligned}\n") and text.endswith("\n\\end{aligned}")
 
 
 def test_latex_breaks_a_product_before_each_term_of_its_long_sum():
     a, b, c, d = sp.symbols("a b c d")
-    text = toynet.latex_equations({a: d * (a * b * c + a * b * d), b: d * (a * b + c)})
+    text = toynet.latex_equations({a: d * (a * b * c + a * b * d), b: d * (a * b + c), c: d * (a * b + b * c)})
     assert text.splitlines()[1:-1] == [
         r"a &= d \\[2pt]",
         r"&\quad \cdot \big(a b c \\[2pt]",
         r"&\quad \quad {} + a b d \big) \\[2pt]",
-        r"b &= d \left(c + a b\right)",
+        r"b &= d \left(c + a b\right) \\[2pt]",
+        r"c &= d \left(a b + b c\right)",
     ]
+    three = toynet.latex_equations({a: d * (a * b * c + a * b * d + b * c * d)})
+    assert [line.count("+") for line in three.splitlines()[1:-1]] == [0, 0, 1, 1] and three.count(r"\big)") == 1
 
 
 def test_part_one_needs_no_torch():
