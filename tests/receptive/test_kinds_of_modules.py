@@ -829,3 +829,61 @@ def test_the_effective_field_of_a_module_called_twice_is_that_of_its_last_call()
     field = effective_receptive_field(module, torch.rand(1, 4, 32, 32), layer="act")
     # Position 8 of 16, which sees three pairs of pixels: 14 to 19.
     assert [places.tolist() for places in map(np.unique, np.nonzero(field.strength))] == [list(range(14, 20))] * 2
+
+
+# ---- rows and what joins them ----------------------------------------------------------------------------------------
+
+
+def rows_of(module, input_size=(1, 12, 12)):
+    return receptive_field(module, input_size).set_index("layer")
+
+
+def test_a_layer_of_several_operations_is_one_row_and_a_function_of_ones_own_is_not():
+    wrapped = nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+    own = Does(lambda self, x: F.relu(F.max_pool2d(x, 2)))
+    rows = rows_of(nn.Sequential(wrapped, own))
+    assert rows["kind"].tolist() == ["conv", "max_pool", "relu"] and rows.index[0] == "0"
+    assert rows["size"].tolist() == [3, 4, 4] and (rows.loc["0", "kernel"], rows.loc["0", "padding"]) == (3, 1)
+
+
+def test_a_layer_that_has_layers_in_it_shows_them():
+    rows = rows_of(nn.Sequential(nn.Flatten(2), nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)), (4, 4, 4))
+    assert {"1.linear1", "1.linear2", "1.norm1"} <= set(rows.index)
+
+
+def test_what_a_tensor_is_turned_into_is_known_by_keyword_too():
+    module = Does(
+        lambda self, x: self.fine(self.plain(x).to(device="cpu", dtype=torch.float64)),
+        plain=nn.Conv2d(1, 1, 3),
+        fine=nn.Conv2d(1, 1, 3).double(),
+    )
+    assert rows_of(module)["size"].iloc[-1] == 5
+
+
+@pytest.mark.parametrize("turn", ["mT", "mH"])
+def test_a_turned_image_is_seen_through_turned_windows(turn):
+    module = Does(lambda self, x: self.conv(getattr(x, turn)), conv=nn.Conv2d(1, 1, (1, 3)))
+    assert rows_of(module).iloc[-1]["size"] == (3, 1)
+
+
+def test_the_data_of_a_tensor_is_the_tensor():
+    module = Does(lambda self, x: self.conv(x.data), conv=nn.Conv2d(1, 1, 3))
+    assert rows_of(module)["size"].tolist() == [3]
+
+
+def test_what_comes_by_keyword_is_on_the_way_too():
+    module = Does(
+        lambda self, x: torch.add(self.small(x), other=self.large(x)),
+        small=nn.Conv2d(1, 1, 3, padding=1),
+        large=nn.Conv2d(1, 1, 5, padding=2),
+    )
+    assert rows_of(module)["size"].to_dict() == {"small": 3, "large": 5, "add": 5}
+
+
+def test_a_part_of_a_tensor_that_grows_in_place_is_followed():
+    def forward(self, x):
+        x = self.conv(x)
+        x[:, :1] += 1
+        return self.conv(x)
+
+    assert rows_of(Does(forward, conv=nn.Conv2d(1, 1, 3)))["size"].iloc[-1] == 5
