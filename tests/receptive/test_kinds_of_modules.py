@@ -866,8 +866,9 @@ def test_a_turned_image_is_seen_through_turned_windows(turn):
     assert rows_of(module).iloc[-1]["size"] == (3, 1)
 
 
-def test_the_data_of_a_tensor_is_the_tensor():
-    module = Does(lambda self, x: self.conv(x.data), conv=nn.Conv2d(1, 1, 3))
+@pytest.mark.parametrize("part", ["data", "real"])
+def test_the_data_and_the_real_part_of_a_tensor_are_the_tensor(part):
+    module = Does(lambda self, x: self.conv(getattr(x, part)), conv=nn.Conv2d(1, 1, 3))
     assert rows_of(module)["size"].tolist() == [3]
 
 
@@ -887,3 +888,15 @@ def test_a_part_of_a_tensor_that_grows_in_place_is_followed():
         return self.conv(x)
 
     assert rows_of(Does(forward, conv=nn.Conv2d(1, 1, 3)))["size"].iloc[-1] == 5
+
+
+def test_what_is_called_again_is_counted_in_its_name():
+    def forward(self, x):
+        return torch.tanh(torch.tanh(self.act(self.act(self.act(x)))))
+
+    assert list(rows_of(Does(forward, act=nn.ReLU())).index) == ["act", "act (2)", "act (3)", "tanh", "tanh_1"]
+
+
+def test_a_constant_that_takes_its_type_from_the_image_stays_a_constant():
+    module = Does(lambda self, x: self.conv(x) * torch.ones(1).type_as(x), conv=nn.Conv2d(1, 1, 3))
+    assert rows_of(module)["size"].to_dict() == {"conv": 3, "mul": 3}
