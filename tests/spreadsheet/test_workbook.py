@@ -293,6 +293,7 @@ def test_notes_say_what_a_weight_connects():
         (sp.Mul(X, sp.Pow(sp.Mul(Y, Z), -1, evaluate=False), evaluate=False), "=$A$1/($B$1*$C$1)"),
         (sp.Mul(X, sp.Pow(sp.Pow(Y, -1), -1, evaluate=False), evaluate=False), "=$A$1/(1/$B$1)"),
         (sp.Mul(sp.Rational(1, 2), sp.Rational(1, 3), X, evaluate=False), "=$A$1/(3*2)"),
+        (sp.Mul(3, 2, X, evaluate=False), "=2*3*$A$1"),
     ],
 )
 def test_signs_and_powers_are_written_for_a_spreadsheet(expression, formula):
