@@ -900,3 +900,12 @@ def test_what_is_called_again_is_counted_in_its_name():
 def test_a_constant_that_takes_its_type_from_the_image_stays_a_constant():
     module = Does(lambda self, x: self.conv(x) * torch.ones(1).type_as(x), conv=nn.Conv2d(1, 1, 3))
     assert rows_of(module)["size"].to_dict() == {"conv": 3, "mul": 3}
+
+
+def test_a_layer_that_does_nothing_has_a_row_of_its_kind():
+    assert rows_of(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Identity()))["kind"].tolist() == ["conv", "identity"]
+
+
+def test_a_function_that_does_not_fit_is_named():
+    with pytest.raises(ValueError, match=r"^conv2d: "):
+        receptive_field(Does(lambda self, x: F.conv2d(x, torch.ones(1, 3, 3, 3))), (1, 12, 12))
