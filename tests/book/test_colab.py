@@ -18,7 +18,9 @@ CHAPTER = ROOT / "book" / "01-the-network.ipynb"
 
 
 def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(list(map(str, command)), check=True, text=True, capture_output=True, **options)
+    done = subprocess.run(list(map(str, command)), text=True, capture_output=True, **options)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
 
 
 @pytest.fixture(scope="module")
