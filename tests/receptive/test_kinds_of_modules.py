@@ -909,3 +909,15 @@ def test_a_layer_that_does_nothing_has_a_row_of_its_kind():
 def test_a_function_that_does_not_fit_is_named():
     with pytest.raises(ValueError, match=r"^conv2d: "):
         receptive_field(Does(lambda self, x: F.conv2d(x, torch.ones(1, 3, 3, 3))), (1, 12, 12))
+
+
+def test_a_module_of_one_function_goes_by_its_own_name():
+    own = nn.Sequential(nn.Conv2d(1, 1, 3), Does(lambda self, x: torch.tanh(x)))
+    assert list(rows_of(own).index) == ["0", "1"]
+
+
+def test_what_a_hook_does_to_a_layers_input_belongs_to_the_layer():
+    layer = nn.Conv2d(1, 1, 3)
+    layer.register_forward_pre_hook(lambda module, args: (F.pad(args[0], (1, 1, 1, 1)),))
+    rows = rows_of(nn.Sequential(layer))
+    assert list(rows.index) == ["0"] and rows.loc["0", "padding"] == 1
