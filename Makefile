@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book pdf test proof safety execute from-twins lint lock clean repository
+.PHONY: book pdf test slow proof safety execute from-twins lint lock clean repository
 
 book: .venv/installed
 	$(BIN)/jupyter-book build book/
@@ -16,6 +16,10 @@ pdf: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest --nbval
+
+# The tests that take longest and seldom find anything: processes that die, printing, every variant of every study.
+slow: .venv/installed
+	$(BIN)/pytest -m slow tests
 
 # What can go wrong, tried for so many minutes beyond the tests of every day; writes the table of the page "How it was measured".
 MINUTES ?= 80

@@ -27,8 +27,19 @@ LONGEST = (
 )
 
 
+def _by_name(config: pytest.Config) -> bool:
+    """Whether tests were asked for by a file, a name (-k) or a mark (-m), and not all of a folder."""
+    files = any(Path(argument.partition("::")[0]).is_file() for argument in config.args)
+    return files or bool(config.option.keyword or config.option.markexpr)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All but the slow ones, unless somebody asks for them; and the longest files first."""
+    slow = [] if _by_name(config) else [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     if hasattr(config, "workerinput"):
         rank = {name: place for place, name in enumerate(LONGEST)}
         items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))

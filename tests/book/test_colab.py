@@ -45,6 +45,7 @@ def colab(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     return python, variables
 
 
+@pytest.mark.slow
 def test_the_first_cell_installs_all_of_the_package(colab, tmp_path):
     """Where it is missing, as on Colab. That chapters need nothing else of the repository, their own run checks."""
     python, variables = colab

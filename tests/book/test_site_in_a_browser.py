@@ -36,7 +36,14 @@ def visit(watched, site):
     tab.evaluate("localStorage.clear(); sessionStorage.clear()")
 
 
-@pytest.mark.parametrize("page", PAGES)
+OFTEN = (
+    "index",
+    "01-the-network",
+    "07-the-receptive-field",
+)  # a page of each kind: the landing page, code, live figures
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=() if p in OFTEN else pytest.mark.slow) for p in PAGES])
 def test_a_page_shows_by_itself(visit, page):
     tab, requests, failures = visit(page)
     assert not tab.locator("math merror, math [tabindex]").count()

@@ -130,6 +130,7 @@ def test_every_link_of_the_one_document_leads_inside_it(site, monkeypatch):
     assert not re.findall(r'href="(?!#|https?:|mailto:|_static/site\.css)[^"]*"', html)
 
 
+@pytest.mark.slow
 def test_the_one_document_is_printed_with_the_solutions_of_each_chapter_at_its_end(site, tab, monkeypatch):
     sys.path.append(str(ROOT / "tools"))
     whole_book = pytest.importorskip("whole_book")

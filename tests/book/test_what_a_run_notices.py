@@ -140,6 +140,7 @@ def verdicts(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_run_notices(verdicts, name):
     tests = next(tests for notebook, tests in verdicts.items() if notebook.removesuffix(".ipynb") == name)

@@ -256,6 +256,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 def test_odd_paths_languages_and_zones(served, tmp_path, tries):
     for number in tries("Data", "odd paths, languages and time zones", few=3, most=len(ODD)):
         folder, environment = ODD[number]

@@ -96,12 +96,11 @@ def test_random_lists(tries):
     assert judged and refused
 
 
-# The smallest of each architecture of torchvision; the others repeat its blocks more often, or wider.
+# One of each architecture of torchvision, where one is quick; the others repeat its blocks more often, or wider.
 ARCHITECTURES = (
-    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3"),
-    *("maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18"),
-    *("resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_0", "squeezenet1_1", "swin_t", "swin_v2_t"),
-    *("vgg11", "vgg11_bn", "vit_b_32", "wide_resnet50_2"),
+    *("alexnet", "convnext_tiny", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small"),
+    *("regnet_y_400mf", "resnet18", "resnet50", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t"),
+    *("vgg11_bn", "vit_b_32"),
 )
 
 

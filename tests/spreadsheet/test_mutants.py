@@ -16,7 +16,7 @@ from toy_sheets import COLUMNS, CONSTANTS, WEIGHTS, ToySheet
 from cellgrad.spreadsheet.audit import audit
 from cellgrad.toynet import ToyNetwork
 
-MUTANTS, ROWS = 120, 3
+MUTANTS, ROWS = 240, 3
 NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
 CELL = re.compile(r"\$?[A-Z]+\$?\d+")
 AROUND = [
@@ -140,6 +140,7 @@ def descent(first, rate):
     return network.descend(rate, ROWS - 1)
 
 
+@pytest.mark.slow
 def test_what_is_said_to_be_all_right_is_what_libreoffice_computes(mutants):
     tables, path, computed = mutants
     said_right = [table for table in audit(path).tables if table.all_right]

@@ -50,6 +50,7 @@ def movement_of(recipe):
     return recipe.feed, recipe.affine, None if recipe.affine else recipe.shift
 
 
+@pytest.mark.slow
 def test_all_variants_of_all_studies_see_the_same_digits_moved_alike_in_the_same_order(shown):
     variants = [*RECIPES.values(), *(variant for study in STUDIES.values() for variant in study.variants)]
     orders, pictures = [], defaultdict(list)

@@ -374,6 +374,7 @@ class Deadly(Recipe):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_a_process_that_dies_does_not_stop_the_rest(few, tmp_path, monkeypatch):
     monkeypatch.setenv("MARKS", str(tmp_path))
@@ -458,7 +459,10 @@ def start(tmp_path):
         process.wait()
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one process", "two processes"])
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param([], id="one process"), pytest.param(["--workers", "2"], id="two processes", marks=pytest.mark.slow)],
+)
 def test_killed_in_the_middle_then_started_again(start, options, capsys, monkeypatch):
     monkeypatch.setitem(studies.STUDIES, "fast", FOUR)
     process = start(*options)
@@ -503,8 +507,11 @@ def test_control_c_waits_also_where_another_thread_gets_it():
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
 @pytest.mark.parametrize(
     ("options", "finished"),
-    [([], [0]), (["--workers", "2"], [0]), (["--workers", "2"], None)],
-    ids=["one process", "two processes", "two processes that start"],
+    [
+        pytest.param([], [0], id="one process"),
+        pytest.param(["--workers", "2"], [0], id="two processes", marks=pytest.mark.slow),
+        pytest.param(["--workers", "2"], None, id="two processes that start", marks=pytest.mark.slow),
+    ],
 )
 def test_control_c_keeps_what_is_finished(start, options, finished):
     process = start(*options)
@@ -551,6 +558,7 @@ def cluster(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_dask_worker_killed_in_the_middle_costs_no_trial(cluster, sample):
     address, (_, *workers), hold = cluster
     hold.touch()
@@ -585,6 +593,7 @@ def test_a_dask_worker_killed_in_the_middle_costs_no_trial(cluster, sample):
     assert "of the full data, but here is the sample data" in outcome.failed[0]["error"]
 
 
+@pytest.mark.slow
 def test_a_dask_scheduler_killed_in_the_middle_loses_only_what_was_running(cluster, sample):
     address, (scheduler, *_), hold = cluster
     hold.touch()
