@@ -32,7 +32,7 @@ mount --rbind /dev "$root/dev"
 for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt ~/.config/pip/pip.conf; do
   if [ -f "$file" ]; then mkdir -p "$root$(dirname "$file")" && cp -L "$file" "$root$file"; fi
 done
-for wheels in ${PIP_FIND_LINKS:-} ${NEWCOMER_WHEELS:-}; do
+for wheels in ${NEWCOMER_WHEELS:-${PIP_FIND_LINKS:-}}; do
   if [ -d "$wheels" ]; then mkdir -p "$root$wheels" && mount --bind -o ro "$wheels" "$root$wheels"; fi
 done
 mkdir -p "$root$(dirname "$place")"
@@ -40,10 +40,10 @@ git clone -q "$here" "$root$place"
 if [ "$kind" = readonly ]; then mount --bind -o ro "$root/root" "$root/root"; fi
 
 run() { # a command in there; how it ended, after how long
-  local start=$SECONDS ended=0 enter=()
+  local start=$SECONDS ended=0 enter=() log=$own/$1-$2.log
   if [ "$kind" = offline ] && [ "$*" = "make test" ]; then enter=(unshare -n sh -c 'ip link set lo up; exec "$@"' sh); fi
   "${enter[@]}" chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-    sh -c 'cd "$0" && exec "$@"' "$place" "$@" >"$own/${*// /-}.log" 2>&1 || ended=$?
+    sh -c 'cd "$0" && exec "$@"' "$place" "$@" >"$log" 2>&1 || ended=$?
   echo "$kind: $*: exit $ended after $((SECONDS - start)) s"
 }
 
