@@ -64,8 +64,8 @@ def table(found: list[dict], minutes: float) -> str:
     lines = [
         f"<!-- Written by tools/proof.py, with {time}; not by hand. -->",
         "",
-        f"Tried on {day} in a run of {time} beyond the tests of every day, with Python "
-        f"{platform.python_version()} on {platform.system()}. `make proof` tries for 80 minutes.",
+        f"Tried on {day}, with {time} to share out beyond the tests of every day, with Python "
+        f"{platform.python_version()} on {platform.system()}. `make proof` has 80 minutes.",
         "",
         "| | what was tried | how often | survived | command |",
         "|---|---|---:|---:|---|",

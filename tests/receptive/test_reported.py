@@ -139,3 +139,11 @@ def test_attention_among_every_second_pixel_sees_the_whole_image():
     # Not where it is by convolutions that each unit sees all: those slide, and have a jump.
     wide = nn.Sequential(nn.Conv2d(1, 4, 67, padding=33), nn.Conv2d(4, 4, 3, padding=1))
     assert receptive_field(wide, (1, 32, 32)).iloc[-1][["size", "jump"]].tolist() == [69, 1]
+
+
+def test_a_norm_for_another_number_of_channels_is_refused_as_torch_does():
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(3))
+    with pytest.raises(ValueError, match=r"^1: "):
+        receptive_field(module, (1, 8, 8))
+    with pytest.raises((ValueError, RuntimeError)):
+        module.eval()(torch.zeros(1, 1, 8, 8))
