@@ -36,11 +36,8 @@ def visit(watched, site):
     tab.evaluate("localStorage.clear(); sessionStorage.clear()")
 
 
-OFTEN = (
-    "index",
-    "01-the-network",
-    "07-the-receptive-field",
-)  # a page of each kind: the landing page, code, live figures
+# The landing page, a page of code and one of live figures; the others are slow.
+OFTEN = ("index", "01-the-network", "07-the-receptive-field")
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, marks=() if p in OFTEN else pytest.mark.slow) for p in PAGES])

@@ -1,4 +1,4 @@
-"""`pytest --nbval` notices what it should: one run over notebooks that have something wrong."""
+"""`pytest --nbval` notices what it should: one run over notebooks that each have one thing wrong."""
 
 import base64
 import copy
@@ -81,37 +81,34 @@ def with_source(cell, source, notebook):
     return notebook
 
 
-PRINTS = ('print("seven")', 'print("eight")')
-
-# What is done to a good notebook, and which of its tests then fail. Faults of different tests share a notebook, as each
-# notebook takes a process; what fails where all is said to be well would show in the first two.
+# What is done to a good notebook, and which of its tests then fail.
 WRONG = {
     "good": (lambda n: n, set()),
-    "forgiven": (  # the figure of a training; and a solution that prints something else than "with us"
-        lambda n: with_source(3, SOLUTIONS.replace("```text", "With us:\n\n```text").replace(*PRINTS), tagged(n)),
+    "figure-changed": (lambda n: with_a_figure(n, with_pixels_changed), {"figures"}),
+    "figure-corrupted": (lambda n: with_a_figure(n, lambda png: png[: len(png) // 2]), {"figures"}),
+    "figure-of-another-size": (
+        lambda n: with_source(1, FIGURE.replace("plt.plot", "plt.figure(figsize=(3, 3)).gca().plot"), n),
+        {"figures", "Cell 1"},
+    ),
+    "figure-gone": (without_a_figure, {"figures", "Cell 1"}),
+    "figure-of-a-training": (tagged, set()),
+    "text-changed": (with_text, {"Cell 0"}),
+    "reads-the-repository": (
+        lambda n: with_source(2, f"eight = 8\ntext = open({str(ROOT / 'README.md')!r}).read()", n),
+        {"alone"},
+    ),
+    "solution-wrong": (lambda n: with_source(3, SOLUTIONS.replace("eight == 8", "eight == 9"), n), {"solution 1"}),
+    "solution-prints-something-else": (
+        lambda n: with_source(3, SOLUTIONS.replace('print("seven")', 'print("eight")'), n),
+        {"solution 2"},
+    ),
+    "solution-prints-something-else-with-us": (
+        lambda n: with_source(3, SOLUTIONS.replace("```text", "With us:\n\n```text").replace('t("sev', 't("elev'), n),
         set(),
     ),
-    "figure-changed": (
-        lambda n: with_a_figure(
-            with_text(with_source(3, SOLUTIONS.replace("eight == 8", "eight == 9"), n)), with_pixels_changed
-        ),
-        {"figures", "Cell 0", "solution 1"},
-    ),
-    "figure-corrupted": (
-        lambda n: with_a_figure(with_source(3, SOLUTIONS.replace(*PRINTS), n), lambda png: png[: len(png) // 2]),
-        {"figures", "solution 2"},
-    ),
-    "figure-of-another-size": (
-        lambda n: with_source(
-            1,
-            FIGURE.replace("plt.plot", "plt.figure(figsize=(3, 3)).gca().plot"),
-            with_source(3, SOLUTIONS.replace("Right.", "Not yet."), n),
-        ),
-        {"figures", "Cell 1", "solution 2"},
-    ),
-    "figure-gone": (
-        lambda n: with_source(2, f"eight = 8\ntext = open({str(ROOT / 'README.md')!r}).read()", without_a_figure(n)),
-        {"figures", "Cell 1", "alone"},
+    "solution-not-right": (
+        lambda n: with_source(3, SOLUTIONS.replace("Right.", "Not yet."), n),
+        {"solution 2"},
     ),
 }
 

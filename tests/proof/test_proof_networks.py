@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from test_receptive import boxes_by_nan, fits, last, pairs, stacks, torchvision_model  # noqa: E402
+from test_receptive import boxes_by_nan, fits, last, pairs, stacks  # noqa: E402
 from torch import nn  # noqa: E402
 
 from cellgrad import layers as nets  # noqa: E402
 from cellgrad.receptive import boxes, measured_boxes, receptive_field  # noqa: E402
-from cellgrad.torchvision import import_torchvision  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TEN = settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -94,34 +93,3 @@ def test_random_lists(tries):
     for number in tries("Networks", "random layer lists: measured, or refused", few=3, most=100, share=0.1, each=10):
         seed(number)(field_is_measured)()
     assert judged and refused
-
-
-# One of each architecture of torchvision, where one is quick; the others repeat its blocks more often, or wider.
-ARCHITECTURES = (
-    *("alexnet", "convnext_tiny", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small"),
-    *("regnet_y_400mf", "resnet18", "resnet50", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t"),
-    *("vgg11_bn", "vit_b_32"),
-)
-
-
-def smallest_size(name, module):
-    """Small enough to be quick; where the size is part of the network, that."""
-    fixed = {"inception_v3": 299, "maxvit_t": 224}
-    return (3, *[fixed.get(name, getattr(module, "image_size", 65 if name.startswith(("resn", "vgg")) else 64))] * 2)
-
-
-def test_classifiers_of_torchvision(tries):
-    """Every day one of each architecture, in `make proof` all of them."""
-    torchvision = import_torchvision()
-    others = sorted(set(torchvision.models.list_models(module=torchvision.models)) - set(ARCHITECTURES))
-    names = [*ARCHITECTURES, *others]
-    what = "classifiers of torchvision: what is computed is measured"
-    for number in tries("Networks", what, few=len(ARCHITECTURES), most=len(names), share=0.1):
-        module = torchvision_model(names[number])
-        input_size = smallest_size(names[number], module)
-        theory = boxes(module, input_size)
-        # Every tenth of the way, and the end: early layers see little, late ones are cut off by the border.
-        rows = list(theory)
-        chosen = list(dict.fromkeys([*rows[:: max(1, len(rows) // 10)], rows[-1]]))
-        assert len(chosen) > 5
-        assert measured_boxes(module, input_size, chosen) == {row: theory[row] for row in chosen}, names[number]

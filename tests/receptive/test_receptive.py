@@ -198,6 +198,41 @@ def torchvision_model(name):
         return torchvision.models.get_model(name, weights=None, **options)
 
 
+# One of each architecture, where one is quick; the others repeat its blocks more often, or wider, and are slow.
+ARCHITECTURES = (
+    *("alexnet", "convnext_tiny", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small"),
+    *("regnet_y_400mf", "resnet18", "resnet50", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t"),
+    *("vgg11_bn", "vit_b_32"),
+)
+
+
+def classifiers():
+    try:
+        torchvision = import_torchvision()
+    except ImportError:
+        return []
+    names = torchvision.models.list_models(module=torchvision.models)
+    return [pytest.param(name, marks=() if name in ARCHITECTURES else pytest.mark.slow) for name in names]
+
+
+def smallest_size(name, module):
+    """Small enough to be quick; where the size is part of the network, that."""
+    fixed = {"inception_v3": 299, "maxvit_t": 224}
+    return (3, *[fixed.get(name, getattr(module, "image_size", 65 if name.startswith(("resn", "vgg")) else 64))] * 2)
+
+
+@pytest.mark.parametrize("name", classifiers())
+def test_theory_is_measurement_for_torchvisions_classifiers(name):
+    module = torchvision_model(name)
+    input_size = smallest_size(name, module)
+    theory = boxes(module, input_size)
+    # Every tenth of the way, and the end: early layers see little, late ones are cut off by the border.
+    names = list(theory)
+    chosen = list(dict.fromkeys([*names[:: max(1, len(names) // 10)], names[-1]]))
+    assert measured_boxes(module, input_size, chosen) == {layer: theory[layer] for layer in chosen}
+    assert len(chosen) > 5
+
+
 @pytest.mark.parametrize(
     "name", ["alexnet", "vgg11", "resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121", "shufflenet_v2_x0_5"]
 )
