@@ -117,6 +117,17 @@ def test_print_is_light_with_the_solutions_at_the_end_and_undone_afterwards(site
     assert tab.evaluate(text) == before and not tab.locator("article details[open]").count()
 
 
+def test_on_paper_a_long_table_goes_on_on_the_next_page(site, tab):
+    tab.goto((site / "reproducing.html").as_uri())
+    tab.emulate_media(media="print")
+    tables = tab.locator(".bd-article table").evaluate_all(
+        "tables => tables.map(table => [table.rows.length > 9, getComputedStyle(table).breakInside])"
+    )
+    tab.emulate_media(media="screen")
+    assert {inside for long, inside in tables if long} == {"auto"}
+    assert {inside for long, inside in tables if not long} == {"avoid"}
+
+
 def test_every_link_of_the_one_document_leads_inside_it(site, monkeypatch):
     sys.path.append(str(ROOT / "tools"))
     whole_book = pytest.importorskip("whole_book")
