@@ -423,7 +423,7 @@ silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.2g}".format)
 # ## The other targets
 #
 # With targets 0.01 and 0.99, the curve of Figure 4.4 bent. Now we can say why. The quarter in our formula was the sigmoid's slope $a(1-a)$ at 0.5. The pencil's five steps hold at other outputs too, with the slope there in the place of the quarter. So an update with a small rate removes
-# the share $\eta \, \big(a (1 - a)\big)^2 (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature.) How much smaller is the pace at the target than at the start?
+# the share $\eta \, a^2 (1 - a)^2 \, (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature.) How much smaller is the pace at the target than at the start?
 
 # %% tags=["core"]
 start = follow(sheet, given)

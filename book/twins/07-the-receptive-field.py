@@ -316,7 +316,7 @@ plt.show()
 #
 # This much is enough to compute sizes. To draw a frame one also needs its place, and for that the table has a third number, **start**: the centre of the field of unit 0, where the first pixel reaches from 0 to 1 and so has its centre at 0.5. From
 # unit to unit the centre moves by one jump. Unit $u$ sees the pixels between
-# $\text{start} + u \cdot \text{jump} - \tfrac12 \text{size}$ and $\text{start} + u \cdot \text{jump} + \tfrac12\text{size}$. Compare with the counted sets, for unit 2 of each layer:
+# $\text{start} + u \cdot \text{jump} - \text{size}/2$ and $\text{start} + u \cdot \text{jump} + \text{size}/2$. Compare with the counted sets, for unit 2 of each layer:
 
 # %%
 for depth, row in enumerate(steps.itertuples(), start=1):
