@@ -65,7 +65,7 @@ def table(found: list[dict], minutes: float) -> str:
         f"<!-- Written by tools/proof.py, with {time}; not by hand. -->",
         "",
         f"Tried on {day}, with {time} to share out beyond the tests of every day, with Python "
-        f"{platform.python_version()} on {platform.system()}. `make proof` has 80 minutes.",
+        f"{platform.python_version()} on {platform.system()}.",
         "",
         "| | what was tried | how often | survived | command |",
         "|---|---|---:|---:|---|",

@@ -17,6 +17,8 @@ from sphinx.writers.html5 import HTML5Translator
 SAME = {"aligned": "align*", "gathered": "gather*"}
 # A sign after an operator, a comma or an opening bracket belongs to what follows: −3 in "a = −3", "2 · (−2)".
 SIGN = re.compile(r"(<mo(?: [^>]*)?>(?:[(\[{|=,·×+−/<>≤≥≈→←]|&[lg]t;)</mo>)<mo>([−+±])</mo>")
+# Behind the name of a function, and behind a small fraction, TeX leaves a gap before what it is applied to: ln u, ½ m.
+GAP = re.compile(r"(<mi>[a-z]{2,}</mi>|</mfrac></mstyle>)(?=<m(?!o|space))")
 
 
 def mathml(latex: str, display: str = "inline") -> str:
@@ -31,6 +33,7 @@ def mathml(latex: str, display: str = "inline") -> str:
     made = re.sub(r"&#x([0-9A-F]{5});", lambda match: _character(int(match[1], 16)), made)
     # Browsers know the alignment of a column from its style alone.
     made = re.sub(r'<mtd columnalign="(\w+)"', r'<mtd style="text-align: \1"', made)
+    made = GAP.sub(r'\1<mspace width="0.17em"/>', made)
     made = SIGN.sub(r'\1<mo form="prefix">\2</mo>', made)
     # Browsers put the space of an operator around these two; in TeX they are letters.
     made = made.replace("<mo>∂</mo>", "<mi>∂</mi>").replace("<mo>/</mo>", '<mo lspace="0" rspace="0">/</mo>')

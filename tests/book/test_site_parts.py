@@ -51,6 +51,16 @@ def test_a_sign_without_a_left_side_belongs_to_what_follows():
     assert prefixes(r"(a - b) - c = f(x) - 1") == [False, False, False]
 
 
+def test_there_is_a_gap_before_what_a_function_is_applied_to():
+    def after_gaps(latex: str) -> list[str]:
+        parts = list(ET.fromstring(mathml.mathml(latex)).iter())
+        return [after.tag for gap, after in pairwise(parts) if gap.tag == "mspace"]
+
+    assert after_gaps(r"E = -\ln p_c + \ln 10") == ["msub", "mn"]
+    assert after_gaps(r"\tfrac14 m") == ["mi"]
+    assert after_gaps(r"\ln(a) + ab + \text{start} u + \tfrac14 + \frac{a}{b} m") == []
+
+
 def test_no_line_ends_before_a_comma_and_none_must_be_wider_than_a_phone():
     formula, name = nodes.math("", "w_5"), nodes.literal("", "cellgrad audit --html cellgrad.spreadsheet.audit")
     parts = nodes.Text("99.4 % of 3 × 3 ("), formula, nodes.Text("); the "), name, nodes.Text(" a × b")
