@@ -27,6 +27,11 @@ FIGURES = {
     "hard_digits": (samples.hard_digits, 150),
 }
 names = pytest.mark.parametrize("name", FIGURES)
+# What takes a second or so for each figure and lies in the parts they share: one of each Part in every run.
+OFTEN = ("network", "draw", "hard_digits")
+slowly = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in OFTEN else pytest.mark.slow) for n in FIGURES]
+)
 
 
 @cache
@@ -153,7 +158,7 @@ def test_a_screen_reader_gets_names_and_no_control_hidden_in_an_image(name, brow
         assert len(focusable) == in_tree
 
 
-@names
+@slowly
 def test_sliders_say_their_values_with_units(name, browser):
     units = {
         "draw": {"turned by": "degrees", "moved right": "pixels", "moved down": "pixels"},
@@ -175,7 +180,7 @@ def test_sliders_say_their_values_with_units(name, browser):
                 assert low <= now <= high
 
 
-@names
+@slowly
 def test_what_happens_is_said_once_the_hand_rests(name, browser):
     with opened(browser, made(name)) as tab:
         line, picture = tab.locator(".cg-said"), tab.locator(".cg-picture > svg")
@@ -211,7 +216,7 @@ def test_nothing_moves_by_itself_where_motion_is_not_wanted(name, button, done, 
         assert tab.get_by_role("button", name=button).evaluate(f"button => {{ button.click(); return {at_once}; }}")
 
 
-@names
+@slowly
 def test_tab_goes_in_and_out_again(name, browser):
     with opened(browser, "<button id='before'>before</button>", made(name), "<button id='after'>after</button>") as tab:
         tab.focus("#before")
@@ -222,7 +227,7 @@ def test_tab_goes_in_and_out_again(name, browser):
         assert tab.evaluate("document.activeElement.id") == "after", "the keyboard is trapped in the figure"
 
 
-@names
+@slowly
 def test_two_copies_do_not_disturb_each_other_and_a_cell_may_run_again(name, browser):
     with opened(browser, made(name), made(name)) as tab:
         assert tab.evaluate("[...document.querySelectorAll('figure.cg')].every(f => f.cellgrad)")
@@ -244,7 +249,7 @@ def test_two_copies_do_not_disturb_each_other_and_a_cell_may_run_again(name, bro
         assert state_of_text(tab, 0) == untouched
 
 
-@names
+@slowly
 def test_a_sandboxed_frame_shows_it_too(name, browser):
     source = escape(made(name)._repr_html_())
     frame = f'<iframe sandbox="allow-scripts" width="880" height="900" srcdoc="{source}"></iframe>'

@@ -40,7 +40,9 @@ def test_factored_derivatives_are_the_direct_ones():
     loss = toynet.in_parameters(toynet.E_total)
     for weight, name in DERIVATIVES.items():
         ours = toynet.in_parameters(toynet.derivatives()[name])
-        assert sp.simplify(ours - sp.diff(loss, weight)) == 0, weight
+        assert sp.cancel(sp.together(ours - sp.diff(loss, weight))) == 0, (
+            weight
+        )  # both are rational in the exponentials
 
 
 def test_derivatives_are_factored_through_the_output_deltas():
