@@ -1,6 +1,7 @@
 """The site in a real browser: everything shows, nothing is asked of another server, no script fails."""
 
 import pytest
+from daily import daily
 from test_book import PAGES
 
 # In an order in which one thing changes at a time: to lay a page out again is what takes long.
@@ -40,7 +41,7 @@ def visit(watched, site):
 OFTEN = ("index", "01-the-network", "07-the-receptive-field")
 
 
-@pytest.mark.parametrize("page", [pytest.param(p, marks=() if p in OFTEN else pytest.mark.slow) for p in PAGES])
+@pytest.mark.parametrize("page", daily(PAGES, OFTEN))
 def test_a_page_shows_by_itself(visit, page):
     tab, requests, failures = visit(page)
     assert not tab.locator("math merror, math [tabindex]").count()

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import samples
+from daily import daily
 from pages import hurried, opened, state_of_text, wait_until_drawn
 
 from cellgrad import figures
@@ -29,9 +30,7 @@ FIGURES = {
 names = pytest.mark.parametrize("name", FIGURES)
 # What takes a second or so for each figure and lies in the parts they share: one of each Part in every run.
 OFTEN = ("network", "draw", "hard_digits")
-slowly = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in OFTEN else pytest.mark.slow) for n in FIGURES]
-)
+slowly = pytest.mark.parametrize("name", daily(FIGURES, OFTEN))
 
 
 @cache

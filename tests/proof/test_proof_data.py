@@ -211,6 +211,7 @@ def start(mirror, folder, *options, **environment):
     return subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_at_once(served, tmp_path, tries):
     for number in tries("Data", "two processes that fetch at once", most=20, share=0.02):
         together, alone = threading.Barrier(2), threading.Event()

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from daily import daily
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from published_fields import (
@@ -212,7 +213,7 @@ def classifiers():
     except ImportError:
         return []
     names = torchvision.models.list_models(module=torchvision.models)
-    return [pytest.param(name, marks=() if name in ARCHITECTURES else pytest.mark.slow) for name in names]
+    return daily(names, ARCHITECTURES)
 
 
 def smallest_size(name, module):
@@ -233,9 +234,10 @@ def test_theory_is_measurement_for_torchvisions_classifiers(name):
     assert len(chosen) > 5
 
 
-@pytest.mark.parametrize(
-    "name", ["alexnet", "vgg11", "resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121", "shufflenet_v2_x0_5"]
-)
+PUBLISHED = ["alexnet", "resnet18", "shufflenet_v2_x0_5", "vgg11", "squeezenet1_1", "mobilenet_v2", "densenet121"]
+
+
+@pytest.mark.parametrize("name", daily(PUBLISHED, 3))
 def test_table_minus_border_is_measurement(name):
     module, pixels = torchvision_model(name), 224
     table = receptive_field(module, (3, pixels, pixels))
@@ -352,11 +354,8 @@ others = st.one_of(
 stacks = st.lists(st.one_of(convolutions(), pools(), same_size(), upward(), others), min_size=1, max_size=6)
 
 
-often = settings(
-    max_examples=3 * settings.default.max_examples,
-    deadline=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
+once = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+often = settings(once, max_examples=3 * settings.default.max_examples)
 
 
 def fits(layers, input_size, largest):
@@ -396,7 +395,7 @@ def test_channels_that_differ_in_what_they_see_are_no_positions():
     assert boxes(module, (4, 5, 5), "cat") == measured_boxes(module, (4, 5, 5), ["cat"]) == {"cat": ((0, 4), (0, 4))}
 
 
-@often
+@once
 @given(st.lists(st.one_of(convolutions(), pools(), same_size()), min_size=1, max_size=5), st.booleans())
 def test_the_tables_size_is_the_measured_one_where_no_border_cuts(layers, even):
     module = nn.Sequential(*layers)

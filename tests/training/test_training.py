@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from daily import daily
 from safetensors import safe_open
 
 from cellgrad import mnist, training
@@ -108,7 +109,7 @@ def test_nesterov_is_the_published_step():
         assert torch.allclose(next(model.parameters()), next(runs[epoch].model.parameters()), atol=1e-5)
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES, DROPPING, AVERAGED])
+@pytest.mark.parametrize("recipe", daily([*RECIPES, DROPPING, AVERAGED], ["source", "small", DROPPING, AVERAGED]))
 def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch):
     options = {"epochs": 3, "validation": 100, "progress": False}
     whole = train(recipe, few, **options)
