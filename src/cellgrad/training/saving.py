@@ -187,4 +187,6 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
     except Exception as error:  # what a damaged or a hostile file makes its parts raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None
-    return Run(model.eval(), recipe, history, record, mistakes)
+    # Channels side by side in memory, as while it learned: it reads up to twice as fast.
+    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Run(model, recipe, history, record, mistakes)
