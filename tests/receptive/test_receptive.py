@@ -354,8 +354,7 @@ others = st.one_of(
 stacks = st.lists(st.one_of(convolutions(), pools(), same_size(), upward(), others), min_size=1, max_size=6)
 
 
-once = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
-often = settings(once, max_examples=3 * settings.default.max_examples)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def fits(layers, input_size, largest):
@@ -375,7 +374,7 @@ def fits(layers, input_size, largest):
     return True
 
 
-@often
+@patient
 @given(stacks, pairs(st.integers(5, 24), st.integers(5, 24)))
 def test_theory_is_measurement_is_reality_for_random_stacks(layers, pixels):
     module, input_size = nn.Sequential(*layers), (CHANNELS, *pixels)
@@ -395,7 +394,7 @@ def test_channels_that_differ_in_what_they_see_are_no_positions():
     assert boxes(module, (4, 5, 5), "cat") == measured_boxes(module, (4, 5, 5), ["cat"]) == {"cat": ((0, 4), (0, 4))}
 
 
-@once
+@patient
 @given(st.lists(st.one_of(convolutions(), pools(), same_size()), min_size=1, max_size=5), st.booleans())
 def test_the_tables_size_is_the_measured_one_where_no_border_cuts(layers, even):
     module = nn.Sequential(*layers)
