@@ -113,6 +113,7 @@ def interrupt(checkpoint, *options):
     return said, epochs_saved(checkpoint)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
 def test_control_c_keeps_the_finished_epochs(tmp_path):
     checkpoint = tmp_path / "runs" / "fast-seed0-epochs10000-sample.checkpoint"

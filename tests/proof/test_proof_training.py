@@ -61,6 +61,7 @@ def completed(out, whole, start):
     assert run.history.drop(columns="seconds").round(10).equals(history.round(10))
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_moment(start, whole, tmp_path, tries):
     start(dying.run, tmp_path / "warm").join()
     begun = time.monotonic()
