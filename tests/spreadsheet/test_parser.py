@@ -249,6 +249,7 @@ def composed(inner):
 FORMULAS = st.recursive(NUMBERS | REFERENCES, composed, max_leaves=8)
 
 
+@pytest.mark.slow
 def test_formulas_are_worth_what_libreoffice_computes(tmp_path, computed_by_libreoffice):
     texts = []
 

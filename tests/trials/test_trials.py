@@ -459,10 +459,8 @@ def start(tmp_path):
         process.wait()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [pytest.param([], id="one process"), pytest.param(["--workers", "2"], id="two processes", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["one process", "two processes"])
 def test_killed_in_the_middle_then_started_again(start, options, capsys, monkeypatch):
     monkeypatch.setitem(studies.STUDIES, "fast", FOUR)
     process = start(*options)
