@@ -141,3 +141,25 @@ def test_forwards_alone_the_walk_ends_at_the_loss_and_tells_no_derivative(browse
         assert asked(tab, "values.E_total") == pytest.approx(right, abs=1e-12)
     with opened(browser, figures.network()) as tab:
         assert "∂" in tab.locator("figure.cg").inner_text()
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_no_word_about_a_unit_lies_on_a_circle_or_on_an_edge(browser, width):
+    with opened(browser, figures.network(), width=width) as tab:
+        crossed = tab.evaluate(
+            """[...document.querySelectorAll('.cg-picture :is([data-sum], [data-delta], [data-target])')]
+            .filter((word) => {
+                const box = word.getBBox();
+                const inside = (x, y) => x > box.x && x < box.x + box.width
+                    && y > box.y + 2 && y < box.y + box.height - 2;
+                const number = (part, name) => Number(part.getAttribute(name));
+                const steps = [...Array(201).keys()].map((k) => k / 200);
+                const hit = (part) => part.tagName === 'line'
+                    ? steps.some((s) => inside(number(part, 'x1') + s * (number(part, 'x2') - number(part, 'x1')),
+                                               number(part, 'y1') + s * (number(part, 'y2') - number(part, 'y1'))))
+                    : steps.some((s) => inside(number(part, 'cx') + number(part, 'r') * Math.cos(2 * Math.PI * s),
+                                               number(part, 'cy') + number(part, 'r') * Math.sin(2 * Math.PI * s)));
+                return [...document.querySelectorAll('.cg-picture :is([data-edge], [data-node])')].some(hit);
+            }).map((word) => word.textContent)"""
+        )
+    assert crossed == []

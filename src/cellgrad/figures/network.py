@@ -63,9 +63,9 @@ FORMULAS = {
     ),
 }
 _AHEAD = 100  # updates that the dotted curve looks ahead
-_TOP, _BOTTOM = 64, 232
+_TOP, _BOTTOM = 78, 238
 _PLACES = {"i1": (26, _TOP), "i2": (26, _BOTTOM), "h1": (142, _TOP), "h2": (142, _BOTTOM)}
-_PLACES |= {"o1": (262, _TOP), "o2": (262, _BOTTOM), "E1": (342, _TOP), "E2": (342, _BOTTOM), "E_total": (374, 148)}
+_PLACES |= {"o1": (262, _TOP), "o2": (262, _BOTTOM), "E1": (342, _TOP), "E2": (342, _BOTTOM), "E_total": (374, 158)}
 _EDGES = {"w1": ("i1", "h1"), "w2": ("i2", "h1"), "w3": ("i1", "h2"), "w4": ("i2", "h2")}
 _EDGES |= {"w5": ("h1", "o1"), "w6": ("h2", "o1"), "w7": ("h1", "o2"), "w8": ("h2", "o2")}
 _ERRORS = {"E1": ("o1", "E1"), "E2": ("o2", "E2"), "E1_total": ("E1", "E_total"), "E2_total": ("E2", "E_total")}
@@ -76,7 +76,7 @@ _CAPTION = (
     "Two inputs, two hidden units, two outputs and their errors, with every number of one row of the spreadsheet. "
 )
 _CAPTION_BACKWARDS = (
-    "Numbers beside a line are its weight and, in purple, the derivative of the loss with respect to it; δ below a "
+    "Numbers beside a line are its weight and, in purple, the derivative of the loss with respect to it; δ beside a "
     "unit is the derivative with respect to the sum that enters the unit. Dotted: the loss of the next 100 updates."
 )
 
@@ -200,9 +200,10 @@ def _picture(network: ToyNetwork, learning_rate: float, backwards: bool) -> str:
             near = 0.5 if y0 == y1 else 0.31  # crossing edges carry their labels before they cross
             x, y = x0 + near * (x1 - x0), y0 + near * (y1 - y0)
             halo = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
-            labels.append(text(x, y - 3, f"{pretty(name)} {number(values[name])}", 10.5, data_weight=name, **halo))
+            above, below = (5, 12) if y0 == y1 else (3, 10)
+            labels.append(text(x, y - above, f"{pretty(name)} {number(values[name])}", 10.5, data_weight=name, **halo))
             slope = f"∂ {number(values[f'dE_d{name}'], 2)}" if backwards else ""
-            labels.append(text(x, y + 10, slope, 9.5, PURPLE, data_slope=name, **halo))
+            labels.append(text(x, y + below, slope, 9.5, PURPLE, data_slope=name, **halo))
     deltas = {str(unit): _delta(unit, values) for unit in DELTAS} if backwards else {}
     nodes = [_node(name, values, deltas) for name in _PLACES]
     headings = [
@@ -249,7 +250,6 @@ def _node(name: str, values: Mapping[str, float], deltas: Mapping[str, float]) -
     colour = {"i": BLUE, "h": ORANGE, "o": GREEN, "E": RED}[name[0]]
     shown = f"a_{name}" if f"a_{name}" in values else name
     radius = 21
-    halo = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
     parts = [
         tag(
             "circle", cx=x, cy=y, r=radius, fill=PAPER, stroke=colour, stroke_width=2, data_node=name, class_="cg-glide"
@@ -257,11 +257,15 @@ def _node(name: str, values: Mapping[str, float], deltas: Mapping[str, float]) -
         text(x, y - 3, pretty(shown), 11),
         text(x, y + 9, number(values[shown], 2 if name in ("E1", "E2") else 3), 9, data_value=shown),
     ]
+    # Edges run between the rows of units: what is said of a unit stands above the upper and below the lower ones.
+    upper = y == _TOP
     if name[0] in "ho":
-        parts.append(text(x, y - 26, f"{pretty(name)} = {number(values[name])}", 9.5, FAINT, data_sum=name, **halo))
+        near, far = (y - 28, y - 41) if upper else (y + 35, y + 48)
+        parts.append(text(x, near, f"{pretty(name)} = {number(values[name])}", 9.5, FAINT, data_sum=name))
         delta = f"{pretty(f'delta_{name}')} = {number(deltas[name], 3)}" if deltas else ""
-        parts.append(text(x, y + 33, delta, 10, PURPLE, data_delta=name, **halo))
+        parts.append(text(x, far, delta, 10, PURPLE, data_delta=name))
     if name[0] == "o":
-        target = f"t{name[1]}"
-        parts.append(text(x, y + 46, f"{pretty(target)} = {number(values[target])}", 9.5, FAINT, data_target=target))
+        target, between = f"t{name[1]}", (x + _PLACES[f"E{name[1]}"][0]) / 2
+        said = f"{pretty(target)} = {number(values[target])}"
+        parts.append(text(between, y + 34 if upper else y - 27, said, 9.5, FAINT, data_target=target))
     return tag("g", *parts)
