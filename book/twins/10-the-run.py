@@ -435,11 +435,11 @@ print(f"our curves' means differ by {wander:.2f} (standard deviation)")
 # their standard error, so it stays undecided.
 
 # %%
-print(f"`source`, {seeds} seeds: mean {ends.mean():.2f} %,", end=" ")
+print(f"source, {seeds} seeds: mean {ends.mean():.2f} %,", end=" ")
 print(f"standard deviation {ends.std():.2f},")
 print(f"from {ends.min():.2f} to {ends.max():.2f}; its own run {recorded[-1]}")
 error = (percent.var() / len(percent) + ends.var() / seeds) ** 0.5
-print(f"`book` is {percent.mean() - ends.mean():.2f} points better on average,")
+print(f"book is {percent.mean() - ends.mean():.2f} points better on average,")
 print(f"with a standard error of {error:.2f}")
 
 # %% [markdown]

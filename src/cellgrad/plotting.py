@@ -366,13 +366,15 @@ def plot_history(history: pd.DataFrame, note: str = "") -> Figure:
     for column in [column for column in labels if column in history]:
         right.plot(history.index, 100 * (1 - history[column]), marker="o", markersize=4, label=labels[column])
     right.set(xlabel="epoch", ylabel="wrong answers (%)", title=f"Mistakes{note}")
-    right.legend()
+    right.legend(loc="upper right")
     for ax in (left, right):
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    bottom, top = right.get_ylim()
+    right.set_ylim(top=top * (top / bottom) ** 0.3)  # room for the legend above the first point
     return figure
 
 
