@@ -921,3 +921,67 @@ def test_what_a_hook_does_to_a_layers_input_belongs_to_the_layer():
     layer.register_forward_pre_hook(lambda module, args: (F.pad(args[0], (1, 1, 1, 1)),))
     rows = rows_of(nn.Sequential(layer))
     assert list(rows.index) == ["0"] and rows.loc["0", "padding"] == 1
+
+
+def features_last(self, x):
+    return self.a(x).permute(0, 2, 3, 1)
+
+
+def overwritten(self, x):
+    y = self.a(x) * 1
+    y[torch.ones_like(x).tril() > 0] = 0.5
+    return y + self.a(x)
+
+
+KEPT = torch.tensor([True, False, True, True])
+FURTHER_RULES = {
+    "largest": lambda self, x: self.a(x).amax(1, keepdim=True),
+    "largest, with its place": lambda self, x: self.a(x).max(1, keepdim=True)[0],
+    "larger of two": lambda self, x: torch.max(self.a(x), self.a(x) * 2),
+    "median": lambda self, x: self.a(x).median(1, keepdim=True).values,
+    "largest two": lambda self, x: self.a(x).topk(2, dim=1)[0],
+    "sorted": lambda self, x: self.a(x).sort(dim=1)[0],
+    "logarithm of a sum": lambda self, x: self.a(x).logsumexp(1, keepdim=True),
+    "deviation": lambda self, x: self.a(x).std(1, keepdim=True),
+    "deviation and mean": lambda self, x: sum(torch.std_mean(self.a(x), 1, keepdim=True)),
+    "norm": lambda self, x: torch.linalg.vector_norm(self.a(x), dim=1, keepdim=True),
+    "normalised": lambda self, x: F.normalize(self.a(x)),
+    "cosine": lambda self, x: F.cosine_similarity(self.a(x), x, dim=1).unsqueeze(1),
+    "bilinear of features": lambda self, x: F.bilinear(
+        features_last(self, x), features_last(self, x), self.mix.expand(4, 4, 4)
+    ).permute(0, 3, 1, 2),
+    "added to a product": lambda self, x: torch.addmm(self.a(x)[0, 0], x[0, 1], x.new_ones(18, 18))[None, None],
+    "added to products": lambda self, x: torch.baddbmm(self.a(x).flatten(2), self.mix[None], x.flatten(2)).unflatten(
+        2, (24, 18)
+    ),
+    "times a vector": lambda self, x: (features_last(self, x) @ self.mix[0])[:, None],
+    "a vector times": lambda self, x: (self.mix[0] @ self.a(x).flatten(2)).unflatten(1, (24, 18))[:, None],
+    "einsum of a list": lambda self, x: torch.einsum("bchw,dc->bdhw", [self.a(x), self.mix]),
+    "pieces as equal as can be": lambda self, x: self.a(x).tensor_split(3, dim=1)[0],
+    "cut before": lambda self, x: self.a(x).tensor_split((5, 9), dim=2)[1],
+    "chunk": lambda self, x: self.a(x).chunk(3, dim=3)[1],
+    "again and again": lambda self, x: self.a(x).repeat(1, 3, 1, 1),
+    "again and again sideways": lambda self, x: torch.tile(self.a(x), (1, 1, 1, 2)),
+    "each twice": lambda self, x: self.a(x).repeat_interleave(2, dim=2),
+    "rows and columns": lambda self, x: self.a(x)[0, 1].t()[None, None],
+    "dimensions moved": lambda self, x: self.a(x).movedim(1, -1).movedim(-1, 1),
+    "chosen channels": lambda self, x: self.a(x).index_select(1, torch.tensor([2, 0])),
+    "channels by a mask": lambda self, x: self.a(x)[:, KEPT],
+    "channels by a mask of its own": lambda self, x: self.a(x)[:, self.kept],
+    "rows by a mask": lambda self, x: self.a(x)[:, :, torch.arange(24) % 2 == 0],
+    "channels by a tensor": lambda self, x: self.a(x)[:, torch.tensor([3, 1])],
+    "filled by a mask": lambda self, x: self.a(x).masked_fill(self.a(x) > 1e9, 0.0),
+    "overwritten by a mask": overwritten,
+    "copied": lambda self, x: torch.zeros_like(x).copy_(self.a(x)),
+    "cropped by a negative padding": lambda self, x: F.pad(self.a(x), [-1, -2, -3, 0]),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER_RULES)
+def test_another_rule_is_what_the_gradient_says(name):
+    # Twice that, as what comes in several pieces has no row of its own.
+    module = Does(
+        lambda self, x: 2 * FURTHER_RULES[name](self, x), a=conv(3, padding=1), mix=nn.Parameter(torch.ones(4, 4))
+    )
+    module.register_buffer("kept", KEPT.clone())
+    fields_are_gradients(module, (4, 24, 18))

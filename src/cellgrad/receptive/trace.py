@@ -87,6 +87,12 @@ def _tensors(*arguments: Any) -> list[torch.Tensor]:
     return [leaf for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor)]
 
 
+def _places(index: Any) -> Any:
+    """The numbers of what a mask picks, where it is known: tensors without memory cannot count them."""
+    known = isinstance(index, torch.Tensor) and index.dtype == torch.bool and index.ndim == 1 and not index.is_meta
+    return index.nonzero().flatten() if known else index
+
+
 def _meta(value: Any) -> Any:
     return value.to("meta") if isinstance(value, torch.Tensor) and not value.is_meta else value
 
@@ -287,6 +293,7 @@ class Walk(TorchFunctionMode):
     def _follow(self, function: Callable, name: str, args: tuple, kwargs: dict) -> Any:
         """A function of what flows through the network."""
         rule = find_rule(function)
+        args = tree_map(_places, args) if name == "__getitem__" else args
         real_args, real_kwargs = tree_map(_meta, args), tree_map(_meta, kwargs)
         if rule is None:
             return self._asked(function, name, real_args, real_kwargs)
