@@ -15,7 +15,7 @@ COMPUTES_ANEW = """<?xml version="1.0" encoding="UTF-8"?>
 
 @pytest.fixture(scope="session")
 def computed_by_libreoffice(tmp_path_factory):
-    """A function that has LibreOffice open workbooks, compute them anew, and save them into a folder of results.
+    """A function that has LibreOffice open workbooks, compute them anew, and save them, of a kind, into a folder.
 
     It has one profile for all of a test process: another process has another, and they are not in each other's way.
     """
@@ -25,11 +25,11 @@ def computed_by_libreoffice(tmp_path_factory):
     profile = tmp_path_factory.mktemp("libreoffice")
     (profile / "user").mkdir()
     (profile / "user" / "registrymodifications.xcu").write_text(COMPUTES_ANEW, encoding="utf-8")
-    command = [office, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to", "xlsx", "--outdir"]
+    command = [office, f"-env:UserInstallation={profile.as_uri()}", "--headless", "--convert-to"]
 
-    def compute(*paths):
+    def compute(*paths, kind="xlsx"):
         folder = tmp_path_factory.mktemp("computed")
-        subprocess.run([*command, folder, *paths], check=True, capture_output=True, timeout=600)
+        subprocess.run([*command, kind, "--outdir", folder, *paths], check=True, capture_output=True, timeout=600)
         return folder
 
     return compute

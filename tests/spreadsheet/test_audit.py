@@ -18,6 +18,7 @@ from toy_sheets import COLUMNS, CONSTANTS, HEADINGS, WEIGHTS, ToySheet, right_fo
 
 from cellgrad.spreadsheet.audit import AuditError, audit
 from cellgrad.spreadsheet.audit.cells import Pattern, mentioned, read_book
+from cellgrad.spreadsheet.workbook import write_workbook
 from cellgrad.toynet import BIASES, FORWARD, ToyNetwork, derivatives
 
 # Other people's workbooks are no part of this repository: a variable names the folder that has them.
@@ -107,7 +108,6 @@ def test_the_same_said_otherwise_is_right(tmp_path, column, formula):
 
 @pytest.mark.parametrize("seed", DRAWS)
 def test_our_own_workbook_passes(tmp_path, seed):
-    workbook = pytest.importorskip("cellgrad.spreadsheet.workbook")
     draw = random.Random(seed)
     network = ToyNetwork(
         inputs=[draw.uniform(-1, 1) for _ in range(2)],
@@ -116,7 +116,7 @@ def test_our_own_workbook_passes(tmp_path, seed):
         biases=draw.choice([(0, 0), (0.35, 0.6), (0, -0.1)]),
     )
     rate, rates = draw.choice([0.1, 1, 2.5]), [0.1, 0.2, 0.5, 0.8, 1.0, 2.0] if seed == 0 else [0.3]
-    workbook.write_workbook(tmp_path / "ours.xlsx", network, rate, draw.randint(0, 4), learning_rates=rates)
+    write_workbook(tmp_path / "ours.xlsx", network, rate, draw.randint(0, 4), learning_rates=rates)
     report = audit(tmp_path / "ours.xlsx")
     assert report.all_right and [table.findings for table in report.tables] == [()] * len(report.tables)
     assert len(report.tables) >= 1
@@ -640,6 +640,28 @@ def test_without_libreoffice_what_only_it_reads_is_known_by_what_is_in_it(tmp_pa
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
     with pytest.raises(AuditError, match=r"\.ods is read only where LibreOffice is installed"):
         audit(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ods", "fods", "xls"])
+def test_what_libreoffice_saves_is_read(tmp_path, computed_by_libreoffice, kind):
+    right = write_workbook(tmp_path / "right.xlsx", ToyNetwork(), updates=6)
+    book = openpyxl.load_workbook(right)
+    book["Descent"]["Y14"] = "=Y13"
+    book.save(tmp_path / "wrong.xlsx")
+    saved = computed_by_libreoffice(right, tmp_path / "wrong.xlsx", kind=kind)
+    assert audit(saved / f"right.{kind}").all_right
+    (finding,) = audit(saved / f"wrong.{kind}").tables[0].findings
+    assert (finding.column, finding.cells) == ("dE_dw1", "Y14")
+
+
+@pytest.mark.slow
+def test_what_libreoffice_cannot_read_is_refused_in_one_line(tmp_path, computed_by_libreoffice):
+    with zipfile.ZipFile(tmp_path / "broken.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<office:document-content")
+    with pytest.raises(AuditError, match="LibreOffice cannot read it"):
+        audit(tmp_path / "broken.ods")
 
 
 def test_shared_formulas_are_written_out_cell_by_cell(tmp_path):
