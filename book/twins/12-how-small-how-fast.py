@@ -267,7 +267,7 @@ plt.show()
 # %% [markdown]
 # ## One family, twelve sizes
 #
-# The recipes differ in everything at once. What does size *alone* buy? For that, one network is made narrower and wider: the one of `small-once`, with all its channels multiplied by one number, from a quarter to almost two. The twelve are trained alike, as `small` is but with Nesterov's momentum and for twelve epochs. Sizes and training were fixed before the first of them ran, and nothing was chosen by what they reached. The study has ten seeds; those that were run when this page was made are counted below, and `cellgrad trials frontier` does the rest.
+# The recipes differ in everything at once. What does size *alone* buy? For that, one network is made narrower and wider: the one of `small-once`, with all its channels multiplied by one number, from a quarter to almost two. The twelve are trained alike, as `small` is but with Nesterov's momentum and for twelve epochs. Sizes and training were fixed before the first of them ran, and nothing was chosen by what they reached. Ten seeds of each were run, by `cellgrad trials frontier`.
 
 # %%
 read_how = ["test_accuracy_unshifted", "test_accuracy"]
