@@ -252,7 +252,7 @@ table.rename(columns=lambda name: name.replace("_", " "))
 # %% [markdown]
 # *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, and the share of the held-out digits read right.*
 
-# %% mystnb={"image": {"alt": "Two panels over twelve epochs, both on logarithmic axes. Left: the training loss falls steadily. Right: the share of wrong answers on shifted training digits and on held-out digits falls from several percent to below one; the held-out curve is the lower one until the last epochs and jumps about until the learning rate falls."}} tags=["nbval-ignore-output", "hide-input"]
+# %% mystnb={"image": {"alt": "Two panels over twelve epochs, both on logarithmic axes. Left: the training loss falls steadily. Right: the share of wrong answers on shifted training digits and on held-out digits falls from several percent to below one; the held-out curve is the lower one nearly all the time and jumps about until the learning rate falls."}} tags=["nbval-ignore-output", "hide-input"]
 plotting.plot_history(run.history, data.note)
 plt.show()
 
@@ -261,7 +261,7 @@ plt.show()
 # *Figure 10.5. The run, epoch by epoch. Left, the loss falls to the end. Right, for most of the run there are fewer mistakes on the held-out digits than on the training digits, which are shown shifted. On logarithmic axes the last epochs can be read as well as the first.*
 #
 # Why are there fewer mistakes on the held-out digits than on the training digits, for most of the run? Two reasons offer themselves: the training digits are shown shifted, which makes
-# them harder, and their curve is an average over the epoch, while the network was still learning. Both can be tested. Take the finished network and read as many training digits as we hold out, once as they are and once moved:
+# them harder, and their curve is an average over the epoch, while the network was still learning. Both can be tested. Take the finished network and read both kinds of digits again, once as they are and once moved:
 
 # %% tags=["nbval-ignore-output"]
 def wrong(network, batches):
@@ -272,20 +272,18 @@ def wrong(network, batches):
     return f"{100 * share:.2f} % wrong, standard error {100 * error:.2f}"
 
 
-learned_from = digits[:held_out]
-last = 100 * (1 - run.history["training_accuracy"].iloc[-1])
 torch.manual_seed(0)
 with torch.no_grad():
-    for name, by in {"training digits as they are": 0, "moved": 2}.items():
-        shown = moved_batches(learned_from.images, learned_from.labels, by=by)
-        print(name, wrong(run.model.cpu(), shown))
-print(f"moved, as the last epoch went along {last:.2f} % wrong")
-last = 100 * (1 - run.history["validation_accuracy"].iloc[-1])
-print(f"held-out digits {last:.2f} % wrong")
+    for name, some in {"training": digits, "held-out": watched}.items():
+        for how, by in {"as they are": 0, "moved": 2}.items():
+            shown = moved_batches(some.images, some.labels, by=by)
+            print(f"{name} digits {how}", wrong(run.model.cpu(), shown))
+last = 100 * (1 - run.history["training_accuracy"].iloc[-1])
+print(f"training digits moved, as the last epoch went along {last:.2f} % wrong")
 
 # %% [markdown]
-# (A share of few digits may be off by its [standard error](glossary.md#term-standard-error), which the next section explains.) The first reason is seen: moved, the network gets more of them wrong than as they are. The second is not: with us, the two *moved* numbers differ by about one standard error, and in the last epoch, where the learning rate is almost zero, we would not expect more. In the
-# middle of the run, where the curves are furthest apart, neither was measured. And as they are, digits that the network has learned from are easier for it than the held-out ones.
+# (A share of few digits may be off by its [standard error](glossary.md#term-standard-error), which the next section explains.) The first reason is seen: moved, the network gets more of them wrong than as they are. Of the second little is seen: the last epoch, as it went along, has hardly more mistakes than the finished network on moved digits, and in the last epoch, where the learning rate is almost zero, we would not expect more. In the
+# middle of the run, where the curves are furthest apart, neither was measured. The digits that the network has learned from seem to be easier for it than the held-out ones, but those are too few to be sure: as they are, the two shares differ by less than twice the standard error of the second; moved, by a little more than twice.
 #
 # ## The test, once
 #
@@ -299,7 +297,7 @@ print(f"{mistakes} of {len(data.test):,} wrong")
 print("{epochs} epochs, {seconds:.0f} s on {device}".format(**run.record))
 
 # %% [markdown]
-# (The seconds on this page are from a machine that had much other work to do. With nothing else running it takes about three minutes, as [How small, how fast](12-how-small-how-fast.ipynb#how-fast) measures.) One run may land a tenth of a point lower than another, as we shall see (a *point* is one percent of the digits: 99.5 % is a tenth of a point above 99.4 %). So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
+# (How many seconds it takes depends on the machine and on what else it does; [How small, how fast](12-how-small-how-fast.ipynb#how-fast) measures all recipes side by side.) One run may land a tenth of a point lower than another, as we shall see (a *point* is one percent of the digits: 99.5 % is a tenth of a point above 99.4 %). So the book's tests ask this run for a little less than the exercise's 99.4 %, and fail if the next cell says no:
 
 # %%
 floor = 0.993 if data.kind == "full" else 0.95
