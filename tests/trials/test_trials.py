@@ -351,6 +351,7 @@ def results(path):
     return told
 
 
+@pytest.mark.slow
 def test_processes_record_what_one_does(few):
     trials.run_study(study(TINY, TWICE), few, "one.jsonl", progress=False)
     outcome = trials.run_study(study(TINY, TWICE), few, "two.jsonl", workers=2, progress=False)
