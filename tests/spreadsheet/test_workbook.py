@@ -188,15 +188,18 @@ def assert_holds(path, network, learning_rate, updates, learning_rates):
     assert [cell.value for cell in rates[5]][1 : 1 + len(losses)] == [f"η = {rate:g}" for rate in learning_rates]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_libreoffice_computes_what_descend_does(recalculated, name):
     assert_holds(recalculated / f"{name}.xlsx", *SETTINGS[name])
 
 
+@pytest.mark.slow
 def test_everything_follows_a_changed_input_cell(recalculated):
     assert_holds(recalculated / "edited.xlsx", *EDITED)
 
 
+@pytest.mark.slow
 def test_libreoffice_reads_printed_formulas_as_sympy_reads_the_expressions(recalculated):
     made = expressions(200)
     assert len(made) == 200
