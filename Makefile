@@ -20,7 +20,7 @@ test: .venv/installed
 # The tests that take longest and seldom find anything: processes that die, printing, every variant of every study.
 slow: .venv/installed
 	$(BIN)/pytest -m slow tests
-	$(BIN)/pytest --hypothesis-profile=thorough --hypothesis-seed=0 -k random_stacks tests/receptive
+	$(BIN)/pytest --hypothesis-profile=thorough --hypothesis-seed=0 -k "random_stacks or no_border_cuts" tests/receptive
 
 # What can go wrong, tried for so many minutes beyond the tests of every day; writes the table of the page "How it was measured".
 MINUTES ?= 80

@@ -152,7 +152,7 @@ def written(tmp_path_factory):
 def recalculated(written, computed_by_libreoffice):
     """All workbooks of this module, opened, recalculated and saved by LibreOffice, in one start of it."""
     write_expressions(written / "liar.xlsx", ["=A1*3+EXP(0)"])
-    write_expressions(written / "printed.xlsx", [excel_formula(expression, CELLS) for expression in expressions(200)])
+    write_expressions(written / "printed.xlsx", [excel_formula(expression, CELLS) for expression in expressions(400)])
     write_workbook(written / "before.xlsx", updates=30, learning_rates=(0.1, 0.2))
     numbers = {"C3": 0.75, "C4": 0.01, "C6": -0.25, "E8": 0.125}
     edits = {"xl/worksheets/sheet1.xml": numbers, "xl/worksheets/sheet2.xml": {"B3": 1.5}}
@@ -201,8 +201,8 @@ def test_everything_follows_a_changed_input_cell(recalculated):
 
 @pytest.mark.slow
 def test_libreoffice_reads_printed_formulas_as_sympy_reads_the_expressions(recalculated):
-    made = expressions(200)
-    assert len(made) == 200
+    made = expressions(400)
+    assert len(made) == 400
     sheet = openpyxl.load_workbook(recalculated / "printed.xlsx", data_only=True).active
     wrong = {}
     for row, expression in enumerate(made, start=2):
