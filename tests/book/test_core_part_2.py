@@ -106,7 +106,7 @@ windows = st.tuples(st.integers(1, 5), st.integers(1, 3))
 
 
 @given(st.lists(windows, min_size=1, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_counting_stepping_and_the_packages_recurrence_agree(typed_07, stack):
     counted = [typed_07["seen"](unit, stack) for unit in (0, 1)]
     size, jump, start = 1, 1, 0.5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from hypothesis import given, settings  # noqa: E402
+from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -86,7 +86,6 @@ def test_a_value_used_twice_waits_until_both_uses_have_passed_back(typed):
     assert x.slope == 14.0
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_convolutions_of_any_shape(typed, data):
     images, channels, results = (data.draw(st.integers(1, 3)) for _ in range(3))

@@ -13,7 +13,7 @@ from cellgrad import layers as nets  # noqa: E402
 from cellgrad.receptive import boxes, measured_boxes, receptive_field  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-TEN = settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+TEN = settings(max_examples=10, database=None, suppress_health_check=list(HealthCheck))
 
 
 def test_random_modules(tries):

@@ -353,7 +353,7 @@ others = st.one_of(
 stacks = st.lists(st.one_of(convolutions(), pools(), same_size(), upward(), others), min_size=1, max_size=6)
 
 
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+patient = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def fits(layers, input_size, largest):

@@ -253,7 +253,7 @@ FORMULAS = st.recursive(NUMBERS | REFERENCES, composed, max_leaves=8)
 def test_formulas_are_worth_what_libreoffice_computes(tmp_path, computed_by_libreoffice):
     texts = []
 
-    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate], deadline=None)
+    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate])
     @given(FORMULAS)
     def collect(text):
         texts.append(text)

@@ -101,7 +101,7 @@ class Enough(Exception):
 def expressions(count):
     found = {}
 
-    @settings(max_examples=10**5, derandomize=True, database=None, phases=[Phase.generate], deadline=None,
+    @settings(max_examples=10**5, derandomize=True, database=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(EXPRESSIONS)
     def collect(expression):

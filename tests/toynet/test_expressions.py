@@ -75,7 +75,7 @@ def complex_step(network: ToyNetwork, step: float = 1e-100) -> np.ndarray:
     return np.array(slopes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(networks)
 def test_sympy_autograd_and_complex_step_agree(network):
     ours = network.gradient()
@@ -141,7 +141,7 @@ def test_numbers_come_in_any_ordered_form(numbers):
     assert ToyNetwork(inputs=numbers).inputs == (0.3, 0.4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.floats(-1e100, 1e100) | st.sampled_from([-1e100, 1e100, 1e-300, 700.0, -710.0]), min_size=14, max_size=14

@@ -66,7 +66,7 @@ def complex_step(network, columns):
     return np.array(steps).T
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(networks)
 def test_hessian_is_the_complex_step_of_the_gradient(network):
     np.testing.assert_allclose(hessian(network), complex_step(network, COLUMNS[-8:]), rtol=0, atol=1e-14)
@@ -90,7 +90,7 @@ def test_hessian_is_said_in_the_columns_of_the_sheet():
     assert {str(symbol) for symbol in hessian_expressions().free_symbols} <= set(COLUMNS)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(networks)
 def test_at_a_minimum_the_hessian_is_the_squared_jacobian_of_rank_two(network):
     try:
