@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from cellgrad import mnist
 
 # The same examples in every run, so that green is green everywhere. To search on: pytest --hypothesis-profile=default,
-# or thorough, for ten times as many. None fails by the clock: how long an example takes, to find or to try, is up to what
-# else the machine does.
+# or thorough, for ten times as many. None fails by the clock: how long an example takes, to find or to try, depends on
+# what else the machine does.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.register_profile("repeatable", settings.get_profile("default"), derandomize=True)
