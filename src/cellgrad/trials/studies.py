@@ -248,7 +248,7 @@ _ALL += [
             for recipe in sentences.trainings()
             for rate in sentences.RATES
         ),
-        seeds=2,
+        seeds=1,
         validation=10_000,
         blind=True,
     ),
