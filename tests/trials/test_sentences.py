@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from cellgrad import training
 from cellgrad.layers import batch_norm, count_parameters
 from cellgrad.receptive import cost_table
 from cellgrad.trials import sentences
+from cellgrad.trials.records import shipped_records
 from cellgrad.trials.sentences import SENTENCES
 from cellgrad.trials.studies import find_study
 
@@ -44,6 +46,25 @@ def test_every_training_gets_the_same_search_of_its_rate():
     for recipe in sentences.trainings():
         found = [other for other in searched.variants if replace(other, name="", learning_rate=0) == nameless(recipe)]
         assert [other.learning_rate for other in found] == list(sentences.RATES)
+
+
+def test_the_chosen_rates_are_those_at_which_the_held_out_digits_were_read_best():
+    searched = shipped_records("sentences-rates")
+    rates = searched["recipe"].map(lambda recipe: recipe["learning_rate"])
+    trained = [name.removesuffix(f", rate {rate}") for name, rate in zip(searched["variant"], rates, strict=True)]
+    read = pd.Series(searched["held_out_accuracy"].to_numpy(), index=[trained, rates]).unstack()
+    assert list(read.columns) == list(sentences.RATES) and read.notna().all(axis=None)
+    assert read.idxmax(axis=1).to_dict() == sentences.CHOSEN_RATES
+
+
+def test_two_names_of_one_training_are_found_as_one():
+    named = {
+        recipe.name for sentence in SENTENCES for recipe in (sentence.control, *(r.recipe for r in sentence.rivals))
+    }
+    trained = {recipe.name for recipe in sentences.trainings()}
+    assert named - trained == {"field 28 in one layer"}
+    (rival,) = [rival.recipe for _, rival in COMPARISONS if rival.recipe.name == "field 28 in one layer"]
+    assert sentences.trained_as(rival) == "one layer behind the pool, field 28"
 
 
 def nameless(recipe):

@@ -252,6 +252,17 @@ _ALL += [
         validation=10_000,
         blind=True,
     ),
+    Study(
+        "sentences",
+        "Is each sentence of the source's advice true, where a rival differs in one thing and has its own rate?",
+        tuple(
+            replace(recipe, learning_rate=sentences.CHOSEN_RATES[recipe.name])
+            for recipe in sentences.trainings()
+            if recipe.name in sentences.CHOSEN_RATES
+        ),
+        seeds=20,
+        validation=10_000,
+    ),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
