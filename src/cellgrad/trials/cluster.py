@@ -143,12 +143,15 @@ def connect(scheduler: str) -> Client:
 def on_dask(todo: Iterable[Task], client: Client, folder: str | None, device: str) -> Iterator[Record]:
     """By the workers of a cluster, which find the digits as `mnist.load(folder)` does, if they were not given them.
 
-    Dask gives the task of a worker that dies to another one. Raises ConnectionError where the scheduler is lost. Closes
-    the client.
+    They begin in the order of `todo`, so that a study that is stopped has whole seeds. Dask gives the task of a worker
+    that dies to another one. Raises ConnectionError where the scheduler is lost. Closes the client.
     """
     with client:
         tasks = {task.key: task for task in todo}
-        futures = [client.submit(_run_anywhere, task, folder, device, key=key) for key, task in tasks.items()]
+        futures = [
+            client.submit(_run_anywhere, task, folder, device, key=key, priority=-place)
+            for place, (key, task) in enumerate(tasks.items())
+        ]
         for future in as_completed(futures, loop=client.loop):
             task = tasks[future.key]
             try:
