@@ -361,6 +361,14 @@ def test_processes_record_what_one_does(few):
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
+def test_a_process_begins_seed_by_seed(few):
+    """A study that is stopped has whole seeds: what is shipped of it leaves none out."""
+    asked = study(TINY, TWICE, seeds=8)
+    run(asked, few, workers=1)
+    assert [record["key"] for record in lines()] == [task.key for task in tasks.study_tasks(asked, "sample")]
+
+
 @dataclass(frozen=True)
 class Deadly(Recipe):
     """Ends a process that trains by it, if it is not the tests' own: always, or once for each mark that it leaves."""
