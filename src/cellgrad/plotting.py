@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -395,7 +396,7 @@ def plot_seeds(
     variants = list(dict.fromkeys(records["variant"]))
     ax = plt.subplots(figsize=(6.4, 0.9 + 0.45 * len(variants)))[1]
     for row, variant in enumerate(variants):
-        percent = 100 * records.loc[records["variant"] == variant, column].to_numpy()
+        percent = np.sort(100 * records.loc[records["variant"] == variant, column].to_numpy())
         far = percent < (least if least is not None else -np.inf)
         if far.any():
             numbers = ", ".join(sorted({f"{value:.1f}" for value in percent[far]}, key=float))
@@ -407,7 +408,8 @@ def plot_seeds(
             ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
         if variant == base:
             ax.axvline(percent.mean(), color=FAINT, linewidth=1.2, linestyle="--", zorder=0)
-    ax.set(yticks=range(len(variants)), yticklabels=variants, ylim=(len(variants) - 0.5, -0.5))
+    labels = [fill(variant, 26) for variant in variants]
+    ax.set(yticks=range(len(variants)), yticklabels=labels, ylim=(len(variants) - 0.5, -0.5))
     ax.set(xlabel=f"{digits} right (%){note}")
     if least is not None:
         ax.set_xlim(left=least)

@@ -31,7 +31,9 @@ def test_the_studies_that_chapters_read_are_shipped():
 def test_records_are_those_of_the_present_recipes_each_variant_by_one_version_of_the_training(name):
     records, study = shipped_records(name), STUDIES[name]
     seeds = records.groupby("variant")["seed"].apply(sorted)
-    assert set(seeds.index) == {variant.name for variant in study.variants}
+    missing = {variant.name for variant in study.variants} - set(seeds.index)
+    assert not missing or name == "sentences-rates", "only that search is made in parts"
+    assert set(seeds.index) <= {variant.name for variant in study.variants}
     for variant in seeds.index:
         assert seeds[variant] == list(range(len(seeds[variant]))), "a seed was left out"
     assert (records.groupby("variant")["training_version"].nunique() == 1).all()
@@ -86,7 +88,7 @@ def test_shipped_weights_give_the_recorded_answers_on_all_test_digits(name):
 # The rows of the sample's 1,000 test digits that the shipped weights get wrong.
 SAMPLE_MISTAKES = {
     "source": [79, 185, 422, 522, 766, 865, 993],
-    "book": [185, 603, 677, 766],
+    "book": [185, 422, 603],
     "best": [185],
     "small": [79, 185, 603, 766],
     "small-once": [43, 185, 269, 603, 621, 766, 784],
