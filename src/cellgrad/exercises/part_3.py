@@ -512,16 +512,16 @@ CHAPTER_12 = {
         hints=("Seconds are a product: epochs times seconds of an epoch.", "Each factor halved: 17 s divided by 4."),
     ),
     "12.2": Numbers(
-        asks="how many more of the 2,000 digits are right with nine readings, for `fast` and for `book`",
-        names=("for `fast`", "for `book`"),
+        asks="how many more of the 2,000 digits are right with nine readings, for `fast` and for `small`",
+        names=("for `fast`", "for `small`"),
         digits=1,
         unit=1.0,
-        answer=lambda: (0.0, 2.0),  # counted with all test digits; another processor may differ by one
+        answer=lambda: (0.0, 11.0),  # counted with all test digits; another processor may differ by one
         mistakes={
-            "These are points. A point of 2,000 digits is twenty digits.": lambda: (0.0, 0.10),
+            "These are points. A point of 2,000 digits is twenty digits.": lambda: (0.0, 0.55),
             "These are the right ones. Subtract those of a single reading.": lambda: (1982.0, 1985.0),
             "Nine readings give one answer for each digit, their average; they do not count nine times.": (
-                lambda: (0.0, 18.0)
+                lambda: (0.0, 99.0)
             ),
         },
         hints=(
