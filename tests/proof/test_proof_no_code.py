@@ -245,6 +245,7 @@ def test_text_of_a_workbook(tmp_path, capsys, tries):
         assert capsys.readouterr().out.isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="other systems allow no such names")
 def test_names_of_files(tmp_path, monkeypatch, capsys, tries):
     monkeypatch.chdir(tmp_path)

@@ -76,6 +76,7 @@ def test_killed_at_a_random_moment(start, whole, tmp_path, tries):
         completed(tmp_path / str(number), whole, start)
 
 
+@pytest.mark.slow
 def test_killed_before_each_operation_on_a_file(start, whole, tmp_path, tries):
     counted = start(dying.count_operations, tmp_path / "all", tmp_path / "count")
     counted.join()

@@ -59,7 +59,7 @@ def test_a_last_row_of_new_weights_alone_is_judged(tmp_path, weight):
     assert (finding.column, finding.cells, finding.severity) == (weight, cells, "error")
 
 
-@pytest.mark.parametrize("change", ["tanh", "loss", "numbering"])
+@pytest.mark.parametrize("change", [pytest.param("tanh", marks=pytest.mark.slow), "loss", "numbering"])
 def test_another_network_is_said_once(tmp_path, change):
     sheet, right = ToySheet(NETWORK), right_formulas()
     if change == "tanh":
