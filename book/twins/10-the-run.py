@@ -321,7 +321,7 @@ print(f"{accuracy:.2%}, standard error {standard_error:.2f} points")
 records = shipped_records("recipes")
 book = records[records["variant"] == "book"].set_index("seed").sort_index()
 percent = 100 * book["test_accuracy"]
-percent.round(2).to_dict()
+print(*percent.map("{:.2f}".format))
 
 # %%
 print(f"{len(book)} seeds of {book['epochs'].iloc[0]} epochs")

@@ -514,7 +514,7 @@ print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8
 # rivals. *No difference*: the 95 % interval, uncorrected, lies within 0.05 points. Everything else is *undecided*, and neither confirms nor refutes what we expect.
 #
 # All of it takes a night on two cores. So the sentences that this chapter could not test come first, with ten seeds: the 1 × 1, the field and the depth each by itself, and the average. Whoever looks twice has two chances to be fooled, so each of the two looks gets half of the five percent: p has to be below 0.025, after Holm's correction over *all* rivals, those that have not run
-# counted too, and the interval for *no difference* is one of 97.5 %. Where both hold, it is *worse* or *better*. (*No difference* is not corrected: among so many, one or another may be wrong.)
+# counted too, and the interval for *no difference* is one of 97.5 %. (Two things this rule had left unsaid are added after the first look; no verdict of it depends on them. Where both hold, it is *worse* or *better*. And *no difference* is not corrected: among so many, one or another may be wrong.)
 #
 # Can twenty seeds show "no difference" at all? With the spread of this study's groups:
 

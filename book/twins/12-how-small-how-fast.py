@@ -161,15 +161,15 @@ pd.DataFrame(rows).set_index("recipe")
 #
 # `best` is the second of its name: the first trained for twenty epochs, with plain momentum, and its ten runs missed both goals. One run with twice the epochs and Nesterov's momentum ([below](12-how-small-how-fast.ipynb#what-each-trick-bought) it is explained) had reached both on held-out digits, so that was tried; the run's record was not kept.
 #
-# How many trained networks of this book have read the test digits at all? Each of them once, after its last epoch. These are recorded; runs of recipes that have been replaced since, such as the first `best` and the first `fast`, ten each, come on top:
+# How many trained networks of this book have read the test digits at all? Each of them once, after its last epoch. These are recorded; runs of recipes that have been replaced since, such as the first `best`, the first `fast`, and `book` by an older version of the training, ten each, come on top:
 
 # %%
 studies = ["recipes", "source", "advice", "sentences", "tricks", "luck",
            "kinds-of-luck", "frontier"]
 read = pd.concat([shipped_records(study) for study in studies])
 read = read.drop_duplicates("key")  # the first runs of luck are those of fast
-by_study = read["study"].value_counts().items()
-print(*(f"{count} {study}" for study, count in by_study), sep=", ")
+for study, count in read["study"].value_counts().items():
+    print(f"{count:4} {study}")
 print("in all:", len(read))
 
 # %% [markdown]

@@ -58,9 +58,7 @@ def test_the_chosen_rates_are_those_at_which_the_held_out_digits_were_read_best(
 
 
 def test_two_names_of_one_training_are_found_as_one():
-    named = {
-        recipe.name for sentence in SENTENCES for recipe in (sentence.control, *(r.recipe for r in sentence.rivals))
-    }
+    named = {recipe.name for control, rival in COMPARISONS for recipe in (control, rival.recipe)}
     trained = {recipe.name for recipe in sentences.trainings()}
     assert named - trained == {"field 28 in one layer"}
     (rival,) = [rival.recipe for _, rival in COMPARISONS if rival.recipe.name == "field 28 in one layer"]
