@@ -369,6 +369,27 @@ def test_a_process_begins_seed_by_seed(few):
     assert [record["key"] for record in lines()] == [task.key for task in tasks.study_tasks(asked, "sample")]
 
 
+@pytest.mark.slow
+def test_two_workers_begin_seed_by_seed_where_one_variant_takes_longer(monkeypatch):
+    """Dask deals tasks out at once, and its workers take them from each other in any order, if they are no group."""
+    variants = (TINY, *(replace(TINY, name=f"{epochs} epochs", epochs=epochs) for epochs in (2, 3, 12)))
+    todo = tasks.study_tasks(study(*variants, seeds=10), "sample")
+
+    def wait(task, folder, device):
+        begun = time.monotonic()
+        time.sleep(task.recipe.epochs / 25)
+        return {"begun": begun, "place": todo.index(task)}
+
+    cluster = engines.dask()
+    monkeypatch.setattr(cluster, "_run_anywhere", wait)
+    workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with cluster.LocalCluster(**workers) as two:
+        records = list(cluster.on_dask(todo, cluster.Client(two), None, "cpu"))
+    begun = sorted(records, key=lambda record: record["begun"])
+    late = [place - record["place"] for place, record in enumerate(begun)]
+    assert max(map(abs, late)) <= 8, late  # of forty: two seeds'
+
+
 @dataclass(frozen=True)
 class Deadly(Recipe):
     """Ends a process that trains by it, if it is not the tests' own: always, or once for each mark that it leaves."""

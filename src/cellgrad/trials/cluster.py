@@ -147,7 +147,9 @@ def on_dask(todo: Iterable[Task], client: Client, folder: str | None, device: st
     that dies to another one. Raises ConnectionError where the scheduler is lost. Closes the client.
     """
     with client:
-        tasks = {task.key: task for task in todo}
+        # One first word makes them a group, which waits at the scheduler, by priority; what is no group is dealt out to
+        # the workers at once, and they take it from each other in any order.
+        tasks = {f"trial-{task.key}": task for task in todo}
         futures = [
             client.submit(_run_anywhere, task, folder, device, key=key, priority=-place)
             for place, (key, task) in enumerate(tasks.items())
