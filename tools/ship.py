@@ -40,7 +40,8 @@ RESULTS.mkdir(exist_ok=True)
 shipped = set()
 for study in map(find_study, sys.argv[2:] or STUDIES):
     file = RESULTS / f"{study.name}.jsonl"
-    records = chosen_records(study, recorded(file) | recorded(folder / file.name))
+    new = {key: record for key, record in recorded(folder / file.name).items() if "error" not in record}
+    records = chosen_records(study, recorded(file) | new)
     file.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
     shipped |= {record["key"] for record in records}
     print(f"{study.name}: {len(records)} trials, {file.stat().st_size:,} bytes")

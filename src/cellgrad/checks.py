@@ -4,6 +4,7 @@ import math
 import operator
 import re
 from collections.abc import Iterable, Set
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,6 +35,13 @@ def _as_float(value: float) -> float:
     if isinstance(value, str | bytes):
         raise TypeError("text is no number")
     return float(value)
+
+
+def plain(value: Any) -> Any:
+    """Lists as tuples and numpy's numbers as Python's, all the way down: what is the same after a trip through JSON."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(part) for part in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def array(name: str, values: ArrayLike) -> np.ndarray:

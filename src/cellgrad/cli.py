@@ -61,6 +61,10 @@ def _train(options: argparse.Namespace) -> int:
     from cellgrad.training.recipes import find_recipe
 
     recipe = find_recipe(options.recipe)  # before the data is fetched
+    if options.set and not options.network:
+        raise ValueError("--set: arguments of a network; name it with --network")
+    if options.seeds is not None and options.seed is not None:
+        raise ValueError("--seed: with --seeds N, the seeds are 0 to N - 1; leave one of the two out")
     own = None
     if options.network or options.seeds is not None:
         from cellgrad.networks import loading, own_network
@@ -77,7 +81,7 @@ def _train(options: argparse.Namespace) -> int:
     run = training.train(
         own.recipe if own else recipe,
         data,
-        seed=options.seed,
+        seed=options.seed or 0,
         epochs=options.epochs,
         validation=options.validation,
         device=options.device,
@@ -112,6 +116,7 @@ def _train_seeds(options: argparse.Namespace, recipe: Recipe, own: OwnNetwork | 
     from cellgrad.networks import trained
 
     count = checks.whole_number("seeds", options.seeds, least=1)
+    options.stopped = "; every finished seed is recorded, and the same command does the rest"
     if options.resume:
         raise ValueError("--resume: with --seeds, what is recorded is not trained again; leave it out")
     data = mnist.load(options.data)
@@ -199,6 +204,10 @@ def _list_studies(options: argparse.Namespace) -> int:
     from cellgrad.trials.records import finished_keys
     from cellgrad.trials.tasks import study_tasks
 
+    known = [recipe.name for study in studies for recipe in study.variants]
+    for name in options.only or ():
+        if name not in known:
+            raise ValueError(f"unknown variant {name!r}; cellgrad trials --list shows them")
     for study in studies:
         done = finished_keys(Path(options.out) / f"{study.name}.jsonl")
         _show(f"{study.name}: {study.question}")
@@ -236,7 +245,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--seeds", type=int, metavar="N", help="train with so many seeds, and say what they say together"
     )
-    train.add_argument("--seed", type=int, default=0, help="fixes first weights, order and shifts of the digits")
+    train.add_argument("--seed", type=int, help="fixes first weights, order and shifts of the digits; 0 if not given")
     train.add_argument("--epochs", type=int, help="how often to go through the digits, if not as the recipe says")
     train.add_argument("--validation", type=int, default=0, help="hold out so many training digits, measure on them")
     train.add_argument("--device", default="auto", help="cpu, cuda or mps; auto takes the best there is")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from cellgrad.checks import whole_number
+from cellgrad.checks import plain, whole_number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,6 +43,10 @@ class Layer:
     bias: bool = False
     probability: float = 0.0
     name: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():  # as JSON gives them back
+            object.__setattr__(self, name, plain(value))
 
 
 def pair(extent: Extent) -> tuple[int, int]:

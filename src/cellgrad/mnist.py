@@ -97,7 +97,10 @@ class Mnist:
     def hold_out(self, count: int) -> tuple[Digits, Digits]:
         """Split the training digits into those to train on and the last `count` ones, to validate on."""
         if not 0 < count < len(self.train):
-            raise ValueError(f"validation: {count} of {len(self.train):,} training digits cannot be held out")
+            raise ValueError(
+                f"validation: {count} of {len(self.train):,} training digits cannot be held out; "
+                f"give a number from 1 to {len(self.train) - 2:,}"
+            )
         return self.train[:-count], self.train[-count:]
 
 

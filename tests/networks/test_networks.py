@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 from daily import daily
-from ways import FILES, HEAD, LOG_SOFTMAX, REFUSED
+from ways import CANNOT_LEARN, FILES, HEAD, LEARNER, LOG_SOFTMAX, REFUSED
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -254,6 +254,90 @@ def test_other_outputs_than_ten_scores_are_refused(tmp_path, capsys):
     )
     code, _, err = command(capsys, "train", "--network", "mine.py:net", "--data", "sample")
     assert code == 2 and "ten scores" in err and " 7 " in err
+
+
+QUICK = ["--epochs", "1", "--data", "sample", "--validation", "3900"]  # a hundred digits
+
+
+@pytest.mark.parametrize("way", CANNOT_LEARN)
+def test_what_cannot_learn_is_refused_before_anything_is_written(way, tmp_path, capsys):
+    made, returned, named = CANNOT_LEARN[way]
+    (tmp_path / "mine.py").write_text(HEAD + LEARNER.format(made=made, returned=returned))
+    code, out, err = command(capsys, "train", "--network", "mine.py:Net", *QUICK)
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1 and named in err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
+
+
+ODD = {
+    "two answers while it trains": ("pass", "y = self.head(x)\n        return (y, y) if self.training else y"),
+    "one layer under two names": ("self.again = self.head[1]", "return self.head(x)"),
+    "a buffer that is a part of a weight": (
+        'self.register_buffer("part", self.head[1].weight.detach()[:2])',
+        "return self.head(x)",
+    ),
+    "a kernel in three dimensions": (
+        "self.deep = nn.Conv3d(1, 1, 1)",
+        "return self.head(self.deep(x.unsqueeze(2)).squeeze(2))",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", ODD)
+def test_what_is_odd_but_learns_is_trained_and_read_back(way, tmp_path, capsys):
+    made, returned = ODD[way]
+    (tmp_path / "mine.py").write_text(HEAD + LEARNER.format(made=made, returned=returned))
+    asked = ["train", "--network", "mine.py:Net", *QUICK, "--json"]
+    code, first, err = command(capsys, *asked)
+    assert code == 0, err
+    assert command(capsys, *asked, "--resume")[:2] == (0, first)
+
+
+def test_state_that_cannot_be_saved_is_found_before_the_training(tmp_path, capsys):
+    extra = (
+        "\n    def get_extra_state(self):\n        return 1\n\n    def set_extra_state(self, state):\n        pass\n"
+    )
+    (tmp_path / "mine.py").write_text(HEAD + LEARNER.format(made="pass", returned="return self.head(x)") + extra)
+    code, out, err = command(capsys, "train", "--network", "mine.py:Net", *QUICK)
+    assert (code, out) == (2, "") and "only networks of tensors can be saved" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("how", ["beside it", "in the file"])
+def test_another_forward_is_another_network(how, tmp_path, capsys):
+    """What a network shows of itself has no forward in it; a comment changes nothing."""
+    source = HEAD + LEARNER.format(made="pass", returned="return self.head(x) * 1")
+    (tmp_path / "body.py").write_text(source)
+    file = "body.py" if how == "in the file" else "mine.py"
+    if file == "mine.py":
+        (tmp_path / file).write_text("from body import Net\n")
+    asked = ["train", "--network", f"{file}:Net", *QUICK, "--seeds", "1", "--json"]
+    first = command(capsys, *asked)[1]
+    (tmp_path / "body.py").write_text(source + "# a comment\n")
+    assert command(capsys, *asked)[1] == first
+    (tmp_path / "body.py").write_text(source.replace("* 1", "* 0"))
+    assert command(capsys, *asked)[1] != first
+    assert len((tmp_path / "runs" / "Net.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        ("ending.py:Net", "import sys\nsys.exit()\n"),
+        ("asking.py:Net", "import argparse\nargparse.ArgumentParser().exit(3)\n"),
+    ],
+)
+def test_a_module_that_ends_the_program_is_refused(what, content, tmp_path, capsys):
+    (tmp_path / what.split(":")[0]).write_text(HEAD + content + LEARNER.format(made="sys.exit(0)", returned="return x"))
+    (tmp_path / "package_of_mine.py").write_text(content)
+    for asked in (what, "package_of_mine:Net"):
+        code, out, err = command(capsys, "network", asked)
+        assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
+    sys.modules.pop("package_of_mine", None)
+
+
+def test_a_weight_in_two_parts_has_its_costs(tmp_path):
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(784, 10))
+    ((name, parameters, spent, _),) = costs_by_call(nn.Sequential(nn.Flatten(), layer), (1, 28, 28))[1:]
+    assert (name, parameters, spent) == ("1", sum(p.numel() for p in layer.parameters()), 7840)
 
 
 def test_what_is_right_only_in_company_is_read_alone_too(tmp_path, capsys):

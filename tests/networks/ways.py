@@ -183,3 +183,23 @@ REFUSED = {
     ),
     "no Python": ("class Net(:\n", "Net", [], ["line 1"]),
 }
+
+# What can be made and cannot learn: (last line of __init__, end of forward, a part of what is said)
+CANNOT_LEARN = {
+    "frozen": ("self.requires_grad_(False)", "return self.head(x)", "no parameter of it can learn"),
+    "under no_grad": ("pass", "with torch.no_grad():\n            return self.head(x)", "no parameter of it can learn"),
+    "fails while it trains": ("pass", "return self.head(x.view(2, -1) if self.training else x)", "while it trains"),
+    "whole numbers": ("pass", "return self.head(x).round().long()", "no parameter of it can learn"),
+    "complex numbers": ("pass", "return self.head(x) + 0j", "complex"),
+    "ends the program": ("pass", "raise SystemExit(0)", "ends the program"),
+}
+LEARNER = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+        {made}
+
+    def forward(self, x):
+        {returned}
+"""

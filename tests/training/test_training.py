@@ -3,13 +3,15 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from daily import daily
 from safetensors import safe_open
 
 from cellgrad import mnist, training
-from cellgrad.layers import build, dropout, flatten, linear
+from cellgrad.layers import build, conv, dropout, flatten, linear
 from cellgrad.torchvision import import_torchvision
 from cellgrad.training import batches, draw_batches, evaluate, loop, saving, train
 from cellgrad.training.recipes import RECIPES
@@ -200,7 +202,7 @@ def test_weights_carry_their_record_and_load_again(few, tmp_path):
     assert again.record == record and torch.equal(weights_of(again), weights_of(run))
     loaded = saving.load_run(path)
     assert training.accuracy(loaded.model, few.test) == run.record["test_accuracy"]
-    assert loaded.history["validation_accuracy"].tolist() == run.history["validation_accuracy"].tolist()
+    pd.testing.assert_frame_equal(loaded.history, run.history, rtol=0, atol=1e-14)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match=re.escape(str(path))):
         saving.load_run(path)
@@ -305,6 +307,12 @@ def test_the_test_digits_are_looked_at_once_after_the_last_epoch(few, monkeypatc
         ({"validation": 511}, "digits to train on: 1 is too small"),
         ({"device": "quantum"}, "device: .*'quantum'"),
         ({"resume": True, "out": "empty"}, "nothing to resume"),
+        ({"validation": 2.5}, "validation: expected a whole number, got 2.5"),
+        ({"recipe": replace(RECIPES["book"], name="../book"), "out": "."}, "'../book' cannot name a file"),
+        (
+            {"recipe": replace(RECIPES["book"], network=(flatten, linear(9)))},
+            r"128 digits give scores of shape \(128, 9\)",
+        ),
     ],
 )
 def test_bad_input_is_named(few, tmp_path, monkeypatch, arguments, message):
@@ -323,11 +331,34 @@ def test_bad_input_is_named(few, tmp_path, monkeypatch, arguments, message):
         ({"average": 1.0}, "average: 1.0"),
         ({"label_smoothing": -0.1}, "label_smoothing: -0.1"),
         ({"seeds": (("order", -1),)}, "seeds: order: -1"),
+        ({"batch_size": 0}, "batch_size: 0 is too small"),
+        ({"batch_size": 2.5}, "batch_size: expected a whole number, got 2.5"),
+        ({"shift": -1}, "shift: -1"),
+        ({"test_shift": -1}, "test_shift: -1"),
+        ({"learning_rate": "fast"}, "learning_rate: expected a number, got"),
+        ({"affine": (10, 0.1, 0.9)}, r"affine: .*as in \(10, 0.1, \(0.9, 1.1\)\)"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         replace(RECIPES["book"], **change)
+
+
+def test_a_recipe_is_what_json_gives_back():
+    """Numbers of numpy's and lists are taken, and are the same recipe, with the same key, as Python's and tuples."""
+    plain = replace(
+        RECIPES["best"], learning_rate=1.0, seeds=(("order", 3),), network=(conv(6, 3), flatten, linear(10))
+    )
+    odd = replace(
+        plain,
+        learning_rate=1,
+        batch_size=np.int64(256),
+        affine=[10, 0.07, [0.9, 1.1]],
+        seeds=[["order", np.int64(3)]],
+        network=[conv(np.int64(6), 3), flatten, linear(10)],
+    )
+    assert odd == plain and json.dumps(odd.to_dict()) == json.dumps(plain.to_dict())
+    assert type(odd).from_dict(json.loads(json.dumps(odd.to_dict()))) == plain
 
 
 ACCELERATORS = [

@@ -72,6 +72,13 @@ def test_too_little_to_compare_is_named():
         compare(accuracies([0.9, 0.9], [1, 2]), accuracies([0.9, 0.9], [2, 3]))
     with pytest.raises(ValueError, match="more than once"):
         compare(accuracies([0.9, 0.9], [1, 1]), accuracies([0.9, 0.9], [1, 2]))
+    with pytest.raises(ValueError, match="an accuracy is no number"):
+        compare(accuracies([0.9, None]), accuracies([0.9, 0.9]))
+    with pytest.raises(ValueError, match="confidence: 95 is no share"):
+        compare(accuracies([0.9, 0.9]), accuracies([0.9, 0.9]), confidence=95)
+    rows = [("base", 0, 0.9), ("base", 1, 0.9), ("alone", 0, 0.9)]
+    with pytest.raises(ValueError, match="'alone' against 'base': 1 shared seeds"):
+        against(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "base")
 
 
 def test_a_table_against_the_base():

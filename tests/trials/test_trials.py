@@ -164,9 +164,53 @@ def test_a_line_broken_elsewhere_is_named(tmp_path, broken):
         records.read_records(path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"notes of mine",
+        b'{"key": "0"}\nnotes of mine',
+        b'[{"key": "0"}]',
+        '{"key": "0"}\n'.encode("utf-16"),
+        b"[" * 200_000,
+    ],
+    ids=["notes", "notes below", "a list", "UTF-16", "deep"],
+)
+def test_a_file_of_something_else_is_left_as_it_is(tmp_path, content):
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(content)
+    for read in (records.mend, records.read_records, records.finished_keys):
+        with pytest.raises(ValueError, match=r"mine\.jsonl, line \d: not the record of a trial"):
+            read(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_line_ends_of_any_kind_lose_nothing(tmp_path, end):
+    path = tmp_path / "ends.jsonl"
+    whole = b'{"key": "0"}' + end + b'{"key": "1"}' + end
+    path.write_bytes(whole + b'{"key": "2')
+    records.mend(path)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", ["seed", "parameters", "seconds", "test_accuracy"])
+@pytest.mark.parametrize("value", [None, "much", math.nan])
+def test_a_record_without_its_numbers_is_named(tmp_path, name, value):
+    path = tmp_path / "less.jsonl"
+    records.append(path, WHOLE | {"key": "a"})
+    records.append(path, WHOLE | {"key": "b", name: value})
+    with pytest.raises(ValueError, match=f"less.jsonl: in the record with the key b, {name} is no number"):
+        records.finished_keys(path)
+    with pytest.raises(ValueError, match=f"the column {name} is missing"):
+        records.summary(pd.DataFrame([WHOLE]).drop(columns=name))
+
+
+WHOLE = {"variant": "v", "seed": 0, "parameters": 1, "seconds": 1.0, "test_accuracy": 0.9}
+
+
 def test_the_last_record_of_a_key_counts(tmp_path):
     path = tmp_path / "two.jsonl"
-    for record in ({"error": "no"}, {"seconds": 1}, {"seconds": 2}):
+    for record in ({"error": "no"}, WHOLE | {"seconds": 1}, WHOLE | {"seconds": 2}):
         records.append(path, {"key": "a"} | record)
     records.append(path, {"key": "b", "error": "no"})
     assert records.read_records(path)["seconds"].tolist() == [2]

@@ -7,12 +7,16 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cellgrad.layers import image_size
 from cellgrad.networks.loading import NetworkError, in_a_line, quietly
+
+LARGEST = 10**8  # numbers in an image: a fraction of a gigabyte
 
 LOGITS, LOG_PROBABILITIES, PROBABILITIES = "logits", "log-probabilities", "probabilities"
 
@@ -37,7 +41,7 @@ def make(thing: object, settings: Mapping[str, object] | None = None, name: str 
             torch.manual_seed(seed)
             made = thing(**settings)
             made = made.cpu() if isinstance(made, nn.Module) else made
-    except Exception as error:  # whatever somebody's code raises
+    except (Exception, SystemExit) as error:  # whatever somebody's code raises
         raise NetworkError(f"{name} cannot be made: {in_a_line(error)}") from None
     if not isinstance(made, nn.Module):
         raise NetworkError(f"{name} makes a {type(made).__name__}; expected a torch.nn.Module")
@@ -112,6 +116,11 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
 
 def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.Module:
     """A copy to look at, on the processor, evaluating, its lazy layers made; the module itself stays as it is."""
+    input_size = image_size(input_size)
+    if prod(input_size) > LARGEST:
+        raise NetworkError(
+            f"input: {' × '.join(map(str, input_size))} is more than {LARGEST:,} numbers; give a smaller one"
+        )
     with contextlib.suppress(Exception):  # what cannot be copied, some parametrizations, comes to no harm here
         module = copy.deepcopy(module).cpu()
     module = module.eval()
@@ -135,7 +144,7 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
         with quietly(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return module(images)
-    except Exception as error:  # whatever somebody's forward raises
+    except (Exception, SystemExit) as error:  # whatever somebody's forward raises
         size = " × ".join(map(str, images.shape[1:]))
         advice = ""
         if "CUDA" in str(error) or "cuda" in str(error):
@@ -169,6 +178,8 @@ def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tens
             f"{name}: {images} images give {rows}, shape {tuple(answer.shape)}, where {images} are expected: positions "
             "of the image count as images (a view(-1, 10) too early?), or the batch was squeezed away; use flatten(1)"
         )
+    if answer.is_complex():
+        raise NetworkError(f"{name}: its scores are complex numbers; expected real ones")
     if answer.ndim > 2 and answer[0, 0].numel() == 1:
         answer = answer.flatten(1)
         remarks.append("Its scores stand at a single position, which is taken away here; flatten(1) does that.")
@@ -250,7 +261,7 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[st
         return hook
 
     for name, child in module.named_modules():
-        if not any(True for _ in child.children()):
+        if "parametrizations" not in name and all(kind == "parametrizations" for kind, _ in child.named_children()):
             handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
     try:
         with counter, torch.no_grad():
@@ -259,6 +270,28 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[st
         for handle in handles:
             handle.remove()
     return calls
+
+
+def rehearse(module: nn.Module, name: str = "it") -> object:
+    """What a network returns while it trains, for three images, after one step back from the loss on a copy of it.
+
+    Raises NetworkError where it cannot be trained, with why.
+    """
+    images, labels = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 5, 9])
+    with contextlib.suppress(Exception):
+        module = copy.deepcopy(module)
+    try:
+        answer = _run(module.train(), images, name)
+        scores, _ = scores_of(answer, 3, name)
+    except NetworkError as error:
+        raise NetworkError(f"{error} (while it trains, with dropout and batch norm at work)") from None
+    if not scores.requires_grad:
+        raise NetworkError(f"{name}: no parameter of it can learn: frozen (requires_grad), or forward under no_grad?")
+    try:
+        nn.functional.cross_entropy(scores, labels).backward()
+    except Exception as error:  # whatever somebody's layers raise
+        raise NetworkError(f"{name}: the step back from the loss fails: {in_a_line(error)}") from None
+    return answer
 
 
 class Scores(nn.Module):

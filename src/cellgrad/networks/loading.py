@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import hashlib
 import importlib
+import inspect
 import io
 import json
 import os
@@ -63,7 +65,7 @@ def load_definitions(path: str | os.PathLike) -> Definitions:
     try:
         cells = json.loads(text)["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NetworkError(f"{path}: this is no notebook of version 4; open it in Jupyter and save it again") from None
     for number, source in enumerate(sources, start=1):
         definitions.read(_without_magics(source), f"{path}, code cell {number}", strict=False)
@@ -99,6 +101,7 @@ class Definitions:
         self.missing: dict[str, str] = {}  # name: why it is not to be had
         self.namespace["__missing__"] = self.missing
         self._assigned: dict[str, tuple[ast.stmt, str]] = {}  # name: the statement that would make it, and where
+        self._seen = hashlib.sha256()
 
     def read(self, source: str, where: str, strict: bool = True) -> None:
         """Take the definitions of some source; raises NetworkError where it is no Python and `strict` says so."""
@@ -114,7 +117,13 @@ class Definitions:
         for statement in statements:
             self._take(statement, where)
 
+    @property
+    def fingerprint(self) -> str:
+        """Of all that was taken from this file and those beside it: another one where any of it is another."""
+        return self._seen.hexdigest()
+
     def _take(self, statement: ast.stmt, where: str) -> None:
+        self._seen.update(ast.dump(statement).encode())
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self._import(statement, where)
         elif isinstance(statement, Definition):
@@ -142,7 +151,7 @@ class Definitions:
                     self.namespace |= neighbour
             for name in names:
                 self.missing.pop(name, None)
-        except Exception as error:  # whatever an import raises
+        except (Exception, SystemExit) as error:  # whatever an import raises
             module = getattr(statement, "module", None) or statement.names[0].name
             reason = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be imported ({error})"
             self.missing |= dict.fromkeys(names, f"{module} {reason}")
@@ -158,12 +167,15 @@ class Definitions:
             for name, path in found.items():
                 if path is None:
                     raise ImportError(f"{name} is not beside this file")
-                brought[modules[name].asname or name.partition(".")[0]] = load_definitions(path).as_module()
+                definitions = load_definitions(path)
+                self._seen.update(definitions.fingerprint.encode())
+                brought[modules[name].asname or name.partition(".")[0]] = definitions.as_module()
             return brought
         path = self._beside("." * statement.level + (statement.module or ""))
         if path is None:
             return None
         definitions = load_definitions(path)
+        self._seen.update(definitions.fingerprint.encode())
         if [alias.name for alias in statement.names] == ["*"]:
             self.missing |= definitions.missing
             return {name: value for name, value in definitions.namespace.items() if not name.startswith("_")}
@@ -199,7 +211,7 @@ class Definitions:
         try:
             with quietly():
                 exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
-        except Exception as error:  # whatever somebody's code raises
+        except (Exception, SystemExit) as error:  # whatever somebody's code raises
             self.missing |= dict.fromkeys(names, in_a_line(error))
 
     def complete(self) -> None:
@@ -300,7 +312,7 @@ def _is_harmless(statement: ast.stmt) -> bool:
     return True
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """An error of somebody's code in one line; where it is a name whose import failed, that in place of the error."""
     if type(error) is NameError:
         trace = error.__traceback__
@@ -309,6 +321,8 @@ def in_a_line(error: Exception) -> str:
         missing = trace.tb_frame.f_globals.get("__missing__", {}) if trace else {}
         if error.name in missing or "*" in missing:
             return f"it needs {error.name}, but {missing.get(error.name) or missing['*']}"
+    if isinstance(error, SystemExit):
+        return "it ends the program (sys.exit, or a command line that it reads)"
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
@@ -320,7 +334,7 @@ def setting(text: str) -> tuple[str, object]:
         raise NetworkError(f"--set {text}: expected name=value, as in --set dropout=0.1")
     try:
         return name.strip(), ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return name.strip(), value.strip()
 
 
@@ -344,8 +358,20 @@ def find(what: str) -> object:
             return getattr(importlib.import_module(place), name)
     except AttributeError:
         raise NetworkError(f"{place}: there is no {name} in it") from None
-    except Exception as error:  # whatever an import raises
+    except (Exception, SystemExit) as error:  # whatever an import raises
         raise NetworkError(f"{place} cannot be imported: {type(error).__name__}: {error}".splitlines()[0]) from None
+
+
+def fingerprint(what: str) -> str:
+    """Of the code that makes a network: what its file defines, or its module's source; empty for a recipe of ours."""
+    place, name = split(what)
+    if is_file(place):
+        return load_definitions(place).fingerprint
+    try:
+        source = inspect.getsource(sys.modules[place]) if name else ""
+    except (KeyError, OSError, TypeError):  # compiled, or made at run time
+        return ""
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 @contextlib.contextmanager

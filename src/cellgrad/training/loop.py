@@ -23,6 +23,7 @@ from tqdm import tqdm
 from cellgrad import checks
 from cellgrad.layers import build
 from cellgrad.mnist import Mnist
+from cellgrad.training import saving
 from cellgrad.training.batches import Batches, cut, draw_batches
 from cellgrad.training.evaluate import Judgement, accuracy, judge
 from cellgrad.training.randomness import seed_for
@@ -71,11 +72,13 @@ def train(
 
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and how they are moved. out: a folder for the weights, the record and, while the
-    run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
-    finished already is read back. The network comes back on the processor, wherever it was trained. network: makes a
-    module to train, given the seed of its weights, in place of the recipe's layers, which then only stand for it.
-    Raises ValueError for an unknown recipe or numbers out of range, and where `out` holds another run under the same
-    name; OSError where `out` cannot be written; Diverged when the loss stops being finite.
+    run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened (but for buffers
+    that a module does not save); a run that is finished already is read back. The network comes back on the processor,
+    wherever it was trained. network: makes a module to train, given the seed of its weights, in place of the recipe's
+    layers, which then only stand for it.
+    Raises ValueError for an unknown recipe or numbers out of range, where `out` holds another run under the same name,
+    and for a network without ten scores for each digit, or that cannot be saved whole; OSError where `out` cannot be
+    written; Diverged when the loss stops being finite.
     """
     settings = _settings(recipe, data, seed, epochs, validation)
     device = pick_device(device)
@@ -102,6 +105,7 @@ def _settings(recipe: str | Recipe, data: Mnist, seed: int, epochs: int | None, 
     """What decides a run, checked."""
     recipe = find_recipe(recipe)
     epochs = checks.whole_number("epochs", recipe.epochs if epochs is None else epochs, least=1)
+    validation = checks.whole_number("validation", validation)
     digits = data.hold_out(validation)[0] if validation else data.train
     checks.whole_number("digits to train on", len(digits), least=2)
     seed = checks.whole_number("seed", seed)
@@ -127,6 +131,8 @@ def _fit(
         torch.manual_seed(weights_seed)
         model = network(weights_seed) if network else build(recipe.network)
         _draw_first_weights(model, recipe.first_weights)
+        if files:
+            saving.tensors_of(model)  # what cannot be saved is found before the training
         learner = _Learner(model, recipe, steps, device)
         history = []
         if checkpoint:
@@ -171,8 +177,7 @@ class _Learner:
     """All that changes while a network is trained: its weights, the optimiser's memory, the learning rate."""
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int, device: str) -> None:
-        # Channels side by side in memory: the same numbers, computed faster.
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: nn.Module = saving.side_by_side(model, device)
         self.label_smoothing = recipe.label_smoothing
         self.optimiser = torch.optim.SGD(
             self.model.parameters(),
@@ -195,6 +200,8 @@ class _Learner:
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
         """Learn from one batch; return the loss and the scores (n, 10) that it had before. Raises Diverged."""
         scores = self.model(images)
+        if scores.shape != (len(labels), 10):
+            raise ValueError(f"network: {len(labels)} digits give scores of shape {tuple(scores.shape)}; give ten each")
         loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
         self.optimiser.zero_grad()
         loss.backward()
@@ -218,7 +225,12 @@ class _Learner:
             part.load_state_dict(state[name])
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer | LRScheduler]:
-        parts = {"model": self.model, "optimiser": self.optimiser, "schedule": self.schedule, "average": self.average}
+        parts: dict[str, Any] = {
+            "model": self.model,
+            "optimiser": self.optimiser,
+            "schedule": self.schedule,
+            "average": self.average,
+        }
         return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from cellgrad.checks import whole_number
+from cellgrad.checks import numbers, plain, whole_number
 from cellgrad.layers import SOURCE, Layer, batch_norm, conv, flatten, global_avg_pool, max_pool, relu
 
 # What is left to chance in a training; a seed fixes them all, each by a generator of its own.
@@ -38,8 +38,8 @@ class Recipe:
     1992, here exponential); 0 takes the last weights. first_weights: of convolutions and dense layers: PyTorch's own,
     "he" (normal, of variance 2 / inputs of a unit; He et al. 2015) or "orthogonal" (Saxe et al. 2014, scaled by √2 for
     the ReLU); biases then start at 0.
-    Raises ValueError for an unknown schedule, feed, kind of chance or of first weights, and for "images" without an
-    affine movement.
+    Raises ValueError for an unknown schedule, feed, kind of chance or of first weights, for numbers out of range, and
+    for "images" without an affine movement.
     """
 
     name: str
@@ -61,6 +61,13 @@ class Recipe:
     first_weights: str = "pytorch"
 
     def __post_init__(self) -> None:
+        for field in fields(self):  # as JSON gives them back, so that a recipe that was saved is the same
+            value = plain(getattr(self, field.name))
+            if field.type == "float":
+                (value,) = numbers(field.name, (value,), 1)
+            object.__setattr__(self, field.name, value)
+        for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("test_shift", 0)):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("feed", self.feed, FEEDS)
         _one_of("first_weights", self.first_weights, FIRST_WEIGHTS)
@@ -70,6 +77,8 @@ class Recipe:
         for kind, seed in self.seeds:
             _one_of("seeds", kind, CHANCES)
             whole_number(f"seeds: {kind}", seed)
+        if self.affine is not None:
+            _require_affine(self.affine)
         if self.feed == "images" and self.affine is None:
             raise ValueError('feed: "images" moves each digit as `affine` says; give it, or take "tensor"')
 
@@ -81,8 +90,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Recipe:
         """The recipe that `to_dict` gave, also after a trip through JSON, which knows no tuples."""
-        network = tuple(Layer(**{k: _tupled(v) for k, v in layer.items()}) for layer in settings["network"])
-        return cls(**{k: _tupled(v) for k, v in settings.items()} | {"network": network})
+        return cls(**dict(settings) | {"network": tuple(Layer(**layer) for layer in settings["network"])})
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -95,8 +103,15 @@ def _without_defaults(thing: Recipe | Layer) -> dict[str, object]:
     return {name: value for name, value in asdict(thing).items() if value != defaults[name]}
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
+def _require_affine(affine: Any) -> None:
+    try:
+        degrees, share, (least, greatest) = affine
+        numbers("affine", (degrees, share, least, greatest), 4)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"affine: {affine!r} is no movement; give degrees, a share of the width, and the least and greatest scale, "
+            "as in (10, 0.1, (0.9, 1.1))"
+        ) from None
 
 
 def _block(channels: int, kernel: int = 3, **options: int) -> tuple[Layer, ...]:

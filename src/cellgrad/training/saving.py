@@ -83,6 +83,8 @@ def weights_path(out: str | os.PathLike, settings: Mapping[str, object]) -> Path
     may differ between two runs is compared when one of them is found there.
     """
     name = "{recipe}-seed{seed}-epochs{epochs}".format(**settings)
+    if Path(name).name != name:
+        raise ValueError(f"recipe: {settings['recipe']!r} cannot name a file; leave out slashes")
     name += f"-validation{settings['validation']}" if settings["validation"] else ""
     return Path(out) / f"{name}{'-sample' if settings['data'] == 'sample' else ''}.safetensors"
 
@@ -123,8 +125,9 @@ class RunFiles:
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             recipe, record = Recipe.from_dict(saved["recipe"]), saved["record"]
             found = Checkpoint(saved["device"], saved["history"], saved["state"])
-            if not all({"epoch", "loss", "seconds"} <= set(row) for row in found.history):
-                raise KeyError("history")
+            recorded = [row[name] for row in found.history for name in ("epoch", "loss", "seconds")]
+            if not all(isinstance(number, int | float) for number in recorded) or not isinstance(record, dict):
+                raise TypeError("history or record")
         except Exception as error:  # torch raises whatever a damaged file makes its parts raise
             raise ValueError(f"{self.checkpoint} cannot be read ({type(error).__name__}); move it away") from None
         if not resume:
@@ -154,9 +157,8 @@ class RunFiles:
         """Save the weights, with the record and the history as metadata, and drop the checkpoint."""
         parts = {"recipe": run.recipe.to_dict(), "record": run.record, "mistakes": list(run.mistakes.items())}
         metadata = {name: json.dumps(part) for name, part in parts.items()}
-        metadata["history"] = run.history.to_json(orient="table")
-        weights = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items()}
-        write_whole(self.weights, safetensors.torch.save(weights, metadata))
+        metadata["history"] = run.history.to_json(orient="table", double_precision=15)
+        write_whole(self.weights, safetensors.torch.save(tensors_of(run.model), metadata))
         self.checkpoint.unlink(missing_ok=True)
         for path in (self.checkpoint, self.weights):
             sweep(path)
@@ -178,7 +180,7 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
             metadata = file.metadata()
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         recipe, record, mistakes = (json.loads(metadata[name]) for name in ("recipe", "record", "mistakes"))
-        recipe, mistakes = Recipe.from_dict(recipe), dict(mistakes)
+        recipe, mistakes, record = Recipe.from_dict(recipe), dict(mistakes), dict(record)
         history = pd.read_json(io.StringIO(metadata["history"]), orient="table")
         if network is None and count_parameters(recipe.network) > sum(weight.numel() for weight in weights.values()):
             raise ValueError("a network larger than its weights")  # found before its memory is asked for
@@ -187,6 +189,24 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
     except Exception as error:  # what a damaged or a hostile file makes its parts raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None
-    # Channels side by side in memory, as while it learned: it reads up to twice as fast.
-    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Run(model, recipe, history, record, mistakes)
+    return Run(side_by_side(model.eval()), recipe, history, record, mistakes)
+
+
+def side_by_side(model: nn.Module, device: str = "cpu") -> nn.Module:
+    """The network on a device, its channels side by side in memory: it learns faster and reads up to twice as fast."""
+    model = model.to(device)
+    if any(tensor.ndim == 5 for tensor in (*model.parameters(), *model.buffers())):
+        return model  # torch would refuse
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All that a network's state consists of, each tensor with memory of its own, as a file can hold it.
+
+    Raises ValueError for a part that is no tensor.
+    """
+    state = model.state_dict()
+    for name, part in state.items():
+        if not isinstance(part, torch.Tensor):
+            raise ValueError(f"network: {name} is a {type(part).__name__}; only networks of tensors can be saved")
+    return {name: tensor.cpu().contiguous().clone() for name, tensor in state.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -28,11 +29,16 @@ def compare(ours: pd.Series, base: pd.Series, matters: float = 0.05, confidence:
 
     The interval is Student's for paired samples (Student, The probable error of a mean, Biometrika 1908): mean
     difference ± t · standard deviation / √pairs. matters: the smallest difference, in points, that is worth knowing of.
-    Raises ValueError with fewer than two shared seeds or where a seed comes twice.
+    Raises ValueError with fewer than two shared seeds, where a seed comes twice or an accuracy is no number, and for a
+    confidence that is no share.
     """
     if not (ours.index.is_unique and base.index.is_unique):
         raise ValueError("a seed comes more than once; keep one run of each")
-    pairs = pd.concat([ours, base], axis=1, join="inner").to_numpy()
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: {confidence} is no share; give one between 0 and 1, such as 0.95")
+    pairs = pd.concat([ours, base], axis=1, join="inner").to_numpy(float)
+    if not np.isfinite(pairs).all():
+        raise ValueError("an accuracy is no number; leave that seed out of both")
     if len(pairs) < 2:
         raise ValueError(f"{len(pairs)} shared seeds are too few to compare; run at least two of each")
     differences = 100 * (pairs[:, 0] - pairs[:, 1])
@@ -61,15 +67,20 @@ def against(
     """Every variant of `records` (a row a run: variant, seed, and `column`) against the one named `base`.
 
     Returns a row for each variant: its mean in percent, and the fields of `Comparison`. Raises ValueError where there
-    is no such base, and where trials were not made alike (all digits and the sample, two versions of the training).
+    is no such base, where trials were not made alike (all digits and the sample, two versions of the training), and
+    where two cannot be compared, with their names.
     """
     require_alike(records, "the trials to compare")
     runs = {variant: rows.set_index("seed")[column] for variant, rows in records.groupby("variant", sort=False)}
     if base not in runs:
         raise ValueError(f"base: no run of {base!r} among {', '.join(runs)}")
-    rows = {
-        variant: {"mean": 100 * ours.mean(), **compare(ours, runs[base], matters, confidence)._asdict()}
-        for variant, ours in runs.items()
-        if variant != base
-    }
+    rows = {}
+    for variant, ours in runs.items():
+        if variant == base:
+            continue
+        try:
+            compared = compare(ours, runs[base], matters, confidence)
+        except ValueError as error:
+            raise ValueError(f"{variant!r} against {base!r}: {error}") from None
+        rows[variant] = {"mean": 100 * ours.mean(), **compared._asdict()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("variant")

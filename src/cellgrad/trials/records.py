@@ -6,13 +6,24 @@ This module needs no torch.
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import pandas as pd
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 Record = dict[str, object]
+
+
+def only_writer(path: Path) -> AcquireReturnProxy:
+    """A lock on the file of records; raises ValueError where another process has it."""
+    try:
+        return FileLock(f"{path}.lock", timeout=0).acquire()
+    except Timeout:
+        raise ValueError(f"{path}: another process is writing to it; wait for it, or name another folder") from None
 
 
 def append(path: str | os.PathLike, record: Record) -> None:
@@ -29,19 +40,35 @@ def append(path: str | os.PathLike, record: Record) -> None:
 
 
 def mend(path: Path) -> None:
-    """End a file with a newline again after a writer was killed: complete the last record or cut it off."""
+    """End a file with a newline again after a writer was killed: complete the last record or cut it off.
+
+    Raises ValueError, and changes nothing, where a line is no record, whole or cut off.
+    """
     if not path.exists():
         return
+    content = path.read_bytes()
+    parse(content, str(path))
+    (*_, tail) = content.splitlines(keepends=True) or [b""]
+    if not tail or tail.endswith(_LINE_ENDS):
+        return
     with open(path, "rb+") as file:
-        content = file.read()
-        tail = content.rpartition(b"\n")[2]
-        if not tail:
-            return
-        try:
-            json.loads(tail)
-            file.write(b"\n")
-        except ValueError:
+        if _is_cut_off(tail):
             file.truncate(len(content) - len(tail))
+        else:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
+
+
+_LINE_ENDS = (b"\n", b"\r")
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Whether a last line is the beginning of a record, or the zeros that some systems leave in its place."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return line.startswith(b'{"') or line in (b"{", b"") or not line.strip(b"\0")
+    return False
 
 
 def parse(content: bytes, where: str) -> dict[str, Record]:
@@ -52,12 +79,13 @@ def parse(content: bytes, where: str) -> dict[str, Record]:
     records = {}
     lines = content.splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
+        if number == len(lines) and not line.endswith(_LINE_ENDS) and _is_cut_off(line):
+            break
         try:
             record = json.loads(line)
             records[record["key"]] = record
-        except (ValueError, TypeError, KeyError):
-            if number < len(lines) or line.endswith(b"\n"):
-                raise ValueError(f"{where}, line {number}: not the record of a trial; repair or remove it") from None
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise ValueError(f"{where}, line {number}: not the record of a trial; repair or remove it") from None
     return records
 
 
@@ -88,8 +116,24 @@ def shipped_records(study: str) -> pd.DataFrame:
 
 
 def recorded(path: str | os.PathLike) -> dict[str, Record]:
-    """The records of a file by their keys, failed ones too; none where there is no file."""
-    return parse(Path(path).read_bytes(), str(path)) if os.path.exists(path) else {}
+    """The records of a file by their keys, failed ones too; none where there is no file.
+
+    Raises ValueError where one lacks what is read of every finished trial, naming it.
+    """
+    records = parse(Path(path).read_bytes(), str(path)) if os.path.exists(path) else {}
+    for key, record in records.items():
+        missing = [] if "error" in record else _no_numbers(record)
+        if missing:
+            raise ValueError(
+                f"{path}: in the record with the key {key}, {missing[0]} is no number; repair or remove it"
+            )
+    return records
+
+
+def _no_numbers(record: Record) -> list[str]:
+    accuracy = "held_out_accuracy" if "held_out_accuracy" in record else "test_accuracy"
+    found = {name: record.get(name) for name in ("seed", "parameters", "seconds", accuracy)}
+    return [name for name, value in found.items() if not isinstance(value, int | float) or not math.isfinite(value)]
 
 
 def finished_keys(path: str | os.PathLike) -> set[str]:
@@ -102,7 +146,8 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
 
     Of blind trials, the accuracies are those on the held-out digits.
     std is the sample standard deviation, no number for one seed. Raises ValueError where a variant's trials were not
-    made alike (of all digits and of the sample, say, or by two versions of the training), or twice with one seed.
+    made alike (of all digits and of the sample, say, or by two versions of the training), or twice with one seed, and
+    where a column is missing.
     """
     accuracy = "held_out_accuracy" if "held_out_accuracy" in records else "test_accuracy"
     columns = {
@@ -116,9 +161,12 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
     }
     if records.empty:
         return pd.DataFrame(columns=list(columns))
+    missing = {"variant", "seed", "parameters", "seconds", accuracy}.difference(records)
+    if missing:
+        raise ValueError(f"records: the column {min(missing)} is missing; expected those of `read_records`")
     variants = records.groupby("variant", sort=False)
     for variant, rows in variants:
-        require_alike(rows, f"trials of {variant!r}")
+        require_alike(rows, f"trials of {variant!r}", also=("epochs", "parameters"))
         if not rows["seed"].is_unique:
             raise ValueError(f"records: trials of {variant!r} with the same seed; keep one of each")
     return variants.agg(**columns)
@@ -128,9 +176,9 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
 _CONDITIONS = ["data", "validation", "training_version"]
 
 
-def require_alike(records: pd.DataFrame, what: str) -> None:
-    """Raise ValueError where records are of different data, held-out digits or versions of the training."""
-    for condition in records.columns.intersection(_CONDITIONS):
+def require_alike(records: pd.DataFrame, what: str, also: Sequence[str] = ()) -> None:
+    """Raise ValueError where records are of different data, held-out digits or versions of the training, or `also`."""
+    for condition in records.columns.intersection([*_CONDITIONS, *also]):
         found = records[condition].unique()
         if len(found) > 1:
             values = ", ".join(map(str, found))

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from filelock import AcquireReturnProxy, FileLock, Timeout
 from tqdm import tqdm
 
 from cellgrad import checks
 from cellgrad.mnist import Mnist
 from cellgrad.training.loop import pick_device
 from cellgrad.trials.engines import dask, in_this_process
-from cellgrad.trials.records import Record, append, failure, finished_keys, mend, recorded
+from cellgrad.trials.records import Record, append, failure, finished_keys, mend, only_writer, recorded
 from cellgrad.trials.studies import Study
 from cellgrad.trials.tasks import Task, study_tasks
 
@@ -67,7 +66,7 @@ def run_study(
     if scheduler is None:
         pick_device(device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _only_writer(path):
+    with only_writer(path):
         mend(path)
         done = finished_keys(path)
         todo = [task for task in asked if task.key not in done]
@@ -90,14 +89,6 @@ def _keep(path: Path, records: Iterator[Record], total: int, finished: int, prog
             if "error" in record and progress:
                 bar.write(checks.visible(f"failed: {failure(record)}"), file=sys.stderr)
             bar.update()
-
-
-def _only_writer(path: Path) -> AcquireReturnProxy:
-    """A lock on the file of records; raises ValueError where another process has it."""
-    try:
-        return FileLock(f"{path}.lock", timeout=0).acquire()
-    except Timeout:
-        raise ValueError(f"{path}: another process is writing to it; wait for it, or name another folder") from None
 
 
 def _outcome(path: Path, asked: Sequence[Task], skipped: int) -> Outcome:
