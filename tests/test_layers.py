@@ -119,8 +119,21 @@ def test_two_layers_of_one_name_are_refused():
         ((linear(10),), "linear1: takes a list of numbers"),
         ((conv(8, 3, name="a.b"),), "a.b: a layer's name has no dot"),
         ((nets.dropout(1.5),), "dropout1: probability: 1.5 is none"),
+        ((nets.dropout("a"),), "dropout1: probability: expected a number"),
+        ((conv(2, (3, 3, 3)),), r"conv1: kernel: expected one number or two, for height and width, got \(3, 3, 3\)"),
+        ((conv(2, 3, bias=2),), "conv1: bias: expected True or False, got 2"),
+        ((max_pool(2, channels=5),), "pool1: a layer of the kind max_pool keeps its channels"),
+        ((nets.Layer("relu", kernel=3),), "relu1: a layer of the kind relu has no kernel"),
+        ((nets.Layer("linear", 10, groups=2),), "linear1: a layer of the kind linear has no groups"),
+        ((conv(2, 3, name=3),), "a layer's name is text, got 3"),
     ],
 )
 def test_what_the_module_would_crash_on_the_table_refuses(layers, message):
     with pytest.raises(ValueError, match=message):
         layer_table(layers)
+
+
+@pytest.mark.parametrize("name", ["train", "forward"])
+def test_a_name_that_modules_have_themselves_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: PyTorch's modules use that name themselves"):
+        build([conv(2, 3, name=name)])

@@ -112,9 +112,24 @@ def test_a_damaged_archive_that_cannot_be_replaced_is_named(mirror, tmp_path, mo
     archive = raw / "train-labels-idx1-ubyte.gz"
     archive.write_bytes(b"not an archive")
     unreachable(monkeypatch)
-    with pytest.raises(mnist.DataError, match=r"train-labels-idx1-ubyte\.gz is missing \(a damaged one is kept as"):
+    with pytest.raises(mnist.DataError, match=r"train-labels-idx1-ubyte\.gz is damaged .* and stays as it is"):
         mnist.load(tmp_path / "mine")
-    assert archive.with_name(f"{archive.name}.damaged").read_bytes() == b"not an archive"
+    assert archive.read_bytes() == b"not an archive"
+    assert sorted(file.name for file in raw.iterdir() if "labels" in file.name) == [
+        "t10k-labels-idx1-ubyte.gz",
+        archive.name,
+    ]
+
+
+def test_every_damaged_archive_is_kept(mirror, tmp_path):
+    raw = archives(tmp_path / "mine", mirror)
+    archive = raw / "train-labels-idx1-ubyte.gz"
+    for number in range(3):
+        archive.write_bytes(b"not an archive, %d" % number)
+        mnist._load_folder.cache_clear()
+        mnist.load(tmp_path / "mine")
+    kept = sorted(raw.glob(f"{archive.name}.damaged*"))
+    assert [file.read_bytes()[-1:] for file in kept] == [b"0", b"1", b"2"]
 
 
 def test_a_broken_download_never_arrives(mirror, tmp_path):

@@ -33,7 +33,8 @@
   const fits = (asked, pattern, numbers) =>
     numbers.map((number, place) => {
       const step = Math.floor(number / pattern.units[place] + 0.5);
-      return pattern.seals[place].includes(seal(asked.number, place, step));
+      const off = Math.abs(number / pattern.units[place] - step);
+      return pattern.seals[place].includes(seal(asked.number, place, step)) && (!pattern.whole || off < 1e-6);
     });
 
   const judge = (asked, numbers, said) => {

@@ -41,6 +41,7 @@ def sealed(number: str, asked: kinds.Numbers) -> dict[str, Any]:
                 [kinds.seal(number, place, step) for step in steps] for place, steps in enumerate(pattern.steps())
             ],
             "says": pattern.says,
+            "whole": pattern.whole,
         }
         for pattern in asked.patterns()
     ]

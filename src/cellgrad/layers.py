@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from cellgrad.checks import plain, whole_number
+from cellgrad.checks import numbers, plain, whole_number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -255,6 +255,8 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
             raise ValueError(f"layers: expected layers as `conv` and `max_pool` make them, got {layer!r}")
         if layer.kind not in KINDS:
             raise ValueError(f"{layer.name or 'layer'}: unknown kind {layer.kind!r}; choose among {', '.join(KINDS)}")
+        if not isinstance(layer.name, str):
+            raise ValueError(f"layers: a layer's name is text, got {layer.name!r}")
         prefix = layer.kind.removeprefix("max_").removeprefix("avg_")
         seen[prefix] += 1
         result.append(layer if layer.name else replace(layer, name=f"{prefix}{seen[prefix]}"))
@@ -266,16 +268,35 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(result)
 
 
+_SLIDES = {
+    "conv": {"kernel", "stride", "padding", "dilation", "groups"},
+    "max_pool": {"kernel", "stride", "padding", "dilation"},
+    "avg_pool": {"kernel", "stride", "padding", "dilation"},
+    "pixel_unshuffle": {"kernel", "stride"},
+}
+
+
 def _check(layer: Layer) -> None:
     least = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1}
     for name, smallest in least.items():
-        for extent in pair(getattr(layer, name)):
+        extents = pair(getattr(layer, name))
+        if len(extents) != 2:
+            raise ValueError(f"{layer.name}: {name}: expected one number or two, for height and width, got {extents}")
+        for extent in extents:
             whole_number(f"{layer.name}: {name}", extent, least=smallest)
+    if not isinstance(layer.bias, bool):
+        raise ValueError(f"{layer.name}: bias: expected True or False, got {layer.bias!r}")
+    for name in {"kernel", "stride", "padding", "dilation", "groups"} - _SLIDES.get(layer.kind, set()):
+        if getattr(layer, name) != least.get(name, 1):
+            raise ValueError(f"{layer.name}: a layer of the kind {layer.kind} has no {name}; leave it out")
+    if layer.channels and layer.kind not in ("conv", "linear"):
+        raise ValueError(f"{layer.name}: a layer of the kind {layer.kind} keeps its channels; leave them out")
     if "." in layer.name:
         raise ValueError(
             f"{layer.name}: a layer's name has no dot, which PyTorch keeps for modules in modules; choose another"
         )
-    if not 0 <= layer.probability <= 1:
+    (probability,) = numbers(f"{layer.name}: probability", (layer.probability,), 1)
+    if not 0 <= probability <= 1:
         raise ValueError(f"{layer.name}: probability: {layer.probability} is none; give a number from 0 to 1")
     whole_number(f"{layer.name}: groups", layer.groups, least=1)
     whole_number(f"{layer.name}: channels", layer.channels, least=1 if layer.kind in ("conv", "linear") else 0)
@@ -312,7 +333,10 @@ def build(layers: Sequence[Layer], input_size: Size = (1, 28, 28)) -> nn.Sequent
     table = layer_table(layers, input_size)
     module = _nn().Sequential()
     for layer, size in zip(named(layers), table["input_size"], strict=True):
-        module.add_module(layer.name, KINDS[layer.kind].module(layer, size))
+        try:
+            module.add_module(layer.name, KINDS[layer.kind].module(layer, size))
+        except KeyError:
+            raise ValueError(f"{layer.name}: PyTorch's modules use that name themselves; choose another") from None
     return module
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from cellgrad.checks import visible
+from cellgrad.checks import visible, whole_number
 from cellgrad.files import sweep, write_whole
 from cellgrad.torchvision import import_torchvision
 
@@ -96,24 +96,26 @@ class Mnist:
 
     def hold_out(self, count: int) -> tuple[Digits, Digits]:
         """Split the training digits into those to train on and the last `count` ones, to validate on."""
+        count = whole_number("validation", count)
         if not 0 < count < len(self.train):
             raise ValueError(
                 f"validation: {count} of {len(self.train):,} training digits cannot be held out; "
-                f"give a number from 1 to {len(self.train) - 2:,}"
+                f"give a number from 1 to {len(self.train) - 1:,}"
             )
         return self.train[:-count], self.train[-count:]
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """uint8 images of shape (n, 28, 28) to float32 of shape (n, 1, 28, 28), with mean 0 and deviation 1 over MNIST."""
-    return images.unsqueeze(1).float().div_(255 * STD).sub_(MEAN / STD)
+    return images.unsqueeze(1).float().div(255 * STD).sub_(MEAN / STD)
 
 
 def load(folder: str | os.PathLike | None = None) -> Mnist:
     """Find, fetch or verify the digits, in the order that this module's docstring gives.
 
     Raises DataError when a given folder has no intact archives and none can be fetched into it, or when an archive
-    anywhere on the way is damaged and cannot be replaced. A damaged archive is kept, with ".damaged" at its name's end.
+    anywhere on the way is damaged and cannot be replaced. A damaged archive is kept: where another one
+    could be fetched, with ".damaged" at its name's end.
     """
     asked = os.fspath(folder) if folder else os.environ.get("CELLGRAD_DATA", "")
     if asked == "sample":
@@ -136,7 +138,7 @@ def cache_folder() -> Path:
 
 def _expanded(folder: str) -> Path:
     try:
-        return Path(folder).expanduser()
+        return Path(folder).expanduser().absolute()  # found again where the program has changed its folder
     except RuntimeError:  # a user that does not exist
         raise DataError(f"{folder}: there is no such user here; name a folder, or the word sample") from None
 
@@ -230,9 +232,9 @@ def _completed(raw: Path) -> dict[str, bytes]:
     for name, md5 in _archives().items():
         content = _content(raw / name, md5)
         if content is None:
-            _set_aside(raw / name)
             mirrors = mirrors or _reachable(raw / name)
             content = _fetched(raw / name, md5, mirrors)
+            _set_aside(raw / name)
             try:
                 raw.mkdir(parents=True, exist_ok=True)
                 write_whole(raw / name, content)
@@ -248,7 +250,9 @@ def _set_aside(archive: Path) -> None:
     """Keep a damaged archive under another name."""
     if not archive.is_file():
         return
-    aside = archive.with_name(archive.name + ".damaged")
+    numbers = ["", *(f".{number}" for number in range(2, 1000))]  # one that was kept before stays
+    names = (archive.with_name(f"{archive.name}.damaged{number}") for number in numbers)
+    aside = next(name for name in names if not name.exists())
     try:
         archive.replace(aside)
     except OSError:
@@ -256,15 +260,14 @@ def _set_aside(archive: Path) -> None:
             f"{archive} is damaged ({archive.stat().st_size:,} bytes, wrong MD5) and its folder is not writable; "
             f"replace it or name another folder (or the word sample)"
         ) from None
-    said = f"{archive} is damaged (wrong MD5): kept as {aside.name}, fetching it again"
+    said = f"{archive} is damaged (wrong MD5): kept as {aside.name}, another one has been fetched"
     print(visible(said), file=sys.stderr)
 
 
 def _not_fetched(archive: Path, problem: str) -> DataError:
-    aside = archive.with_name(f"{archive.name}.damaged")
-    kept = f" (a damaged one is kept as {aside.name})" if aside.exists() else ""
+    state = "damaged (wrong MD5) and stays as it is; another one" if archive.exists() else "missing and"
     return DataError(
-        f"{archive} is missing{kept} and could not be fetched: {problem}; put MNIST's four archives "
+        f"{archive} is {state} could not be fetched: {problem}; put MNIST's four archives "
         f"there, name another folder, or the word sample for the embedded 5,000 digits"
     )
 
@@ -366,17 +369,24 @@ def _download(url: str) -> bytes:
 
 
 @cache
+def _sample_rows() -> np.ndarray:
+    with lzma.open(files("cellgrad") / "data" / "sample.npy.xz") as file:
+        return np.load(file)
+
+
+@cache
 def _announced_sample() -> Mnist:
     print(SAMPLE_NOTICE, file=sys.stderr)  # once, as the result is cached
     return sample()
 
 
-@cache
 def sample() -> Mnist:
-    """The 5,000 digits inside this package, for pictures and examples that want the same digits everywhere."""
+    """The 5,000 digits inside this package, for pictures and examples that want the same digits everywhere.
+
+    Whoever changes them changes a copy.
+    """
     import torch
 
-    with lzma.open(files("cellgrad") / "data" / "sample.npy.xz") as file:
-        rows = torch.from_numpy(np.load(file))
+    rows = torch.from_numpy(_sample_rows().copy())
     digits = Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].long())
     return Mnist(digits[:4000], digits[4000:], "sample", "embedded in the package")

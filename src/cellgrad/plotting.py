@@ -280,6 +280,7 @@ def show_pixels(
     0 to 255 as grey values, "linear" the image's own range.
     """
     image = np.asarray(image)
+    image = image.astype(float) if image.dtype.kind in "iub" else image  # the smallest int8 has no opposite
     ax = ax or plt.subplots()[1]
     height, width = image.shape
     largest = np.abs(image).max() or 1
@@ -542,8 +543,8 @@ def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
 def show_crops(image: np.ndarray, row: float, column: float, sizes: Iterable[int]) -> Figure:
     """Squares of an image around one place, each as large as the others on the page; what lies beyond stays empty."""
     sizes = list(sizes)
-    figure, axes = plt.subplots(1, len(sizes), figsize=(6.4, 2.1))
-    for ax, size in zip(axes, sizes, strict=True):
+    figure, axes = plt.subplots(1, len(sizes), figsize=(6.4, 2.1), squeeze=False)
+    for ax, size in zip(axes[0], sizes, strict=True):
         show_pixels(image, ax=ax)
         ax.set(xlim=(column - size / 2, column + size / 2), ylim=(row + size / 2, row - size / 2))
         ax.set_title(f"{size} × {size}", fontsize=12)

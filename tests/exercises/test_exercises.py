@@ -77,13 +77,43 @@ def test_shares_count_in_any_form(answer):
     assert exercises.judge("05.5", answer).right
 
 
+@pytest.mark.parametrize("answer", ["No.", "no", False, np.False_, "No, it does not."])
+def test_a_word_counts_with_its_full_stop(answer):
+    assert exercises.judge("01.6", answer).right
+
+
+@pytest.mark.parametrize(("number", "answer"), [("07.2", 4.4), ("06.5", (4864.4, 4_915_200.3))])
+def test_a_count_is_whole(number, answer):
+    assert not exercises.judge(number, answer).right
+    assert exercises.judge(number, np.round(answer)).right
+
+
+@pytest.mark.parametrize("answer", [0.0425 + 5j, np.complex128(0.0425 + 5j), [np.complex64(0.0425 + 5j)]])
+def test_what_is_not_real_is_no_answer(answer):
+    assert "real number" in exercises.judge("01.1", answer).text
+    assert exercises.judge("01.1", np.complex128(0.0425)).right
+
+
+def test_tensors_without_numbers_are_named():
+    torch = pytest.importorskip("torch")
+    assert exercises.judge("01.4", torch.tensor([12, 13], dtype=torch.bfloat16)).right
+    for tensor in (torch.ones(2, device="meta"), torch.ones(2).to_sparse()):
+        assert "none to show" in exercises.judge("01.4", tensor).text
+
+
 def test_a_tensor_is_numbers():
     torch = pytest.importorskip("torch")
     assert exercises.judge("01.4", torch.tensor([12, 13])).right
     assert exercises.judge("01.1", torch.tensor(0.0425, requires_grad=True)).right
 
 
-@pytest.mark.parametrize("answer", ["w7, w8", ["w8", "w7"], {8, 7}, sp.symbols("w7 w8"), "∂E/∂w7 and ∂E/∂w8", "7 8"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("w7, w8", ["w8", "w7"], {8, 7}, sp.symbols("w7 w8"), "∂E/∂w7 and ∂E/∂w8", "7 8"),
+        *("w_7 and w_8", "w₇, w₈", [7.0, 8.0], np.array([7, 8])),
+    ],
+)
 def test_names_count_in_any_order(answer):
     assert exercises.judge("03.2", answer).right
 
@@ -108,7 +138,14 @@ def test_a_formula_counts_in_any_form(number, answer):
     assert exercises.judge(number, answer).right
 
 
-@pytest.mark.parametrize("answer", [3, "w5 +", "__import__('os').getcwd()", "x**2 + y", [1, 2], None])
+NOT_FORMULAS = [
+    *(3, "w5 +", "__import__('os').getcwd()", "x**2 + y", [1, 2], None),
+    *("9^9^9^9", "x^9999999", "(x^2)**(3)^4", "exp(exp(exp(x*9)))"),
+    *(sp.Matrix([x]), sp.Function("f")(x), sp.Integral(x, x), sp.Lambda(x, x), 3 * x**2 + s**2 + 5 * sp.I),
+]
+
+
+@pytest.mark.parametrize("answer", NOT_FORMULAS, ids=str)
 def test_what_is_no_such_formula_is_not_called_right(answer):
     reply = exercises.judge("02.5", answer)
     assert not reply.right and reply.text

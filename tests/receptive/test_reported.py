@@ -147,3 +147,15 @@ def test_a_norm_for_another_number_of_channels_is_refused_as_torch_does():
         receptive_field(module, (1, 8, 8))
     with pytest.raises((ValueError, RuntimeError)):
         module.eval()(torch.zeros(1, 1, 8, 8))
+
+
+class Upright(nn.Module):
+    def forward(self, x):
+        n, c, height, width = x.shape
+        return x.unsqueeze(3).permute(0, 1, 3, 2, 4).reshape(n, c, height, width)
+
+
+@pytest.mark.parametrize("same", [nn.PixelUnshuffle(1), nn.PixelShuffle(1), Upright()], ids=str)
+def test_a_dimension_of_one_unit_that_is_merged_again_adds_nothing(same):
+    network = nn.Sequential(same, nn.Conv2d(1, 2, 3, padding=1))
+    assert receptive_field(network, (1, 28, 28))["size"].iloc[-1] == 3

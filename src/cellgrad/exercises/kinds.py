@@ -80,12 +80,25 @@ class Pattern(NamedTuple):
     def fits(self, numbers: Sequence[float]) -> list[bool]:
         """Which of the numbers are the pattern's."""
         pairs = zip(numbers, self.units, self.steps(), strict=True)
-        return [not steps or on_grid(number, unit) in steps for number, unit, steps in pairs]
+        return [
+            not steps or (on_grid(number, unit) in steps and (not self.whole or is_whole(number, unit)))
+            for number, unit, steps in pairs
+        ]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the numbers have to lie on their grids, as counts do."""
+        return self.slack == 0
 
 
 def on_grid(number: float, unit: float) -> int:
     """The nearest multiple of `unit`; the site's script computes the same."""
     return math.floor(number / unit + 0.5)
+
+
+def is_whole(number: float, unit: float) -> bool:
+    """Whether a number is a multiple of `unit`, but for rounding; the site's script computes the same."""
+    return abs(number / unit - on_grid(number, unit)) < 1e-6
 
 
 def last_place(value: float, digits: int) -> float:
@@ -210,8 +223,9 @@ class Choice(Exercise):
     mistakes: Mapping[str, str] = field(default_factory=dict)
 
     def _judge(self, number: str, answer: Any) -> Reply:
-        said = {True: "yes", False: "no"}.get(answer, answer) if isinstance(answer, bool) else answer
-        words = re.findall(r"[\w.]+", str(said).lower())
+        is_bool = type(answer).__name__ in ("bool", "bool_")  # Python's or numpy's
+        said = ("yes" if answer else "no") if is_bool else answer
+        words = re.findall(r"\w+(?:\.\w+)*", str(said).lower())
         if not words:
             raise Unreadable("a word is asked for here")
         for says, signs in self.mistakes.items():
@@ -253,8 +267,22 @@ class Expression(Exercise):
             unknown = [str(symbol) for symbol, value in known.items() if value is None]
             if unknown:
                 raise Unreadable(f"the letters are {', '.join(point)}; there is no {unknown[0]}")
-            found.append(complex(expression.subs(known)).real)
+            found.append(_value(expression, known))
         return found
+
+
+def _value(expression: Any, known: Mapping[Any, Any]) -> float:
+    """A formula at one point, in floats; no number where it leaves their range or is not real."""
+    import sympy as sp
+
+    letters = list(known)
+    try:
+        value = complex(sp.lambdify(letters, expression, modules=["cmath", "math"])(*known.values()))
+    except (OverflowError, ZeroDivisionError, ValueError):
+        return math.nan
+    except Exception:  # what Python makes of a function that nobody knows, an integral, a matrix
+        raise Unreadable("a formula is asked for here, of letters, numbers and + - * / ^") from None
+    return value.real if abs(value.imag) <= 1e-9 * max(1, abs(value)) else math.nan
 
 
 def _letter(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _GREEK = {"δ": "delta", "λ": "lam", "lambda": "lam", "η": "eta", "∂": "d", "·": "*", "−": "-"}
 
 
@@ -32,7 +33,11 @@ def _flat(answer: Any) -> Iterable[float]:
     elif isinstance(answer, Mapping):
         yield from _flat(list(answer.values()))
     elif hasattr(answer, "detach"):  # a tensor, without importing PyTorch for it
-        yield from _flat(answer.detach().cpu().numpy())
+        try:
+            numbers = answer.detach().cpu().tolist()
+        except (RuntimeError, NotImplementedError, TypeError):  # sparse, or without numbers
+            raise Unreadable("a number is asked for here, and this tensor has none to show") from None
+        yield from _flat(numbers)
     elif hasattr(answer, "to_numpy"):
         yield from _flat(answer.to_numpy())
     elif isinstance(answer, Iterable) and not (hasattr(answer, "ndim") and answer.ndim == 0):
@@ -43,8 +48,10 @@ def _flat(answer: Any) -> Iterable[float]:
 
 
 def _finite(answer: Any) -> float:
+    if isinstance(answer, complex | np.complexfloating) and answer.imag:
+        raise Unreadable(f"a real number is asked for here, not {answer}")
     try:
-        number = float(answer)
+        number = float(answer.real if isinstance(answer, complex | np.complexfloating) else answer)
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"a number is asked for here, and this is none: {str(answer)[:60]}") from None
     if not math.isfinite(number):
@@ -85,8 +92,10 @@ def read_names(answer: Any, letter: str = "") -> set[str]:
         answer = re.findall(r"[\wδ∂/]+", answer.replace(" and ", " "))
     elif isinstance(answer, int | sp.Symbol):
         answer = [answer]
+    elif hasattr(answer, "tolist"):
+        answer = answer.tolist()
     try:
-        names = {_plain(str(name)) for name in answer}
+        names = {_plain(f"{name:g}" if isinstance(name, float) else str(name)) for name in answer}
     except TypeError:
         raise Unreadable(f"names are asked for here, as text: {answer!r} are none") from None
     return {letter + name if name.isdigit() else name for name in names} - {"none"}
@@ -95,7 +104,8 @@ def read_names(answer: Any, letter: str = "") -> set[str]:
 def _plain(name: str) -> str:
     for sign, word in {"δ": "d", "delta": "d", "∂e/∂": "", "de_d": "", "de/d": ""}.items():
         name = name.lower().replace(sign, word)
-    return name.replace("dh", "d_h").replace("do", "d_o")
+    name = name.replace("dh", "d_h").replace("do", "d_o").translate(_SUBSCRIPTS)
+    return re.sub(r"^([a-z])_(\d+)$", r"\1\2", name)
 
 
 def read_expression(answer: Any) -> sp.Expr:
@@ -104,6 +114,8 @@ def read_expression(answer: Any) -> sp.Expr:
         r"(?!.*__)[\w\s+\-*/^().·−]+", answer
     ):  # it is going to be evaluated
         raise Unreadable("a formula is asked for here: letters, numbers, + - * / ^ and round brackets")
+    if isinstance(answer, str) and _TOO_LARGE.search(answer):
+        raise Unreadable("a power of a power, and powers above 99, are in no formula here")
     if isinstance(answer, str):
         for sign, word in _GREEK.items():
             answer = answer.replace(sign, word)
@@ -114,13 +126,15 @@ def read_expression(answer: Any) -> sp.Expr:
             raise Unreadable("this is no formula that SymPy can read; write products with *, as in 2*x") from None
     try:
         found = sp.sympify(answer, strict=True)
-    except (sp.SympifyError, TypeError, AttributeError):
+    except Exception:  # whatever SymPy makes of what it does not know
         found = None
     if not isinstance(found, sp.Expr):
         raise Unreadable(f"a formula is asked for here, as text or from SymPy, not {answer!r}")
     return found
 
 
+# SymPy would compute 9^9^9^9 to its last digit.
+_TOO_LARGE = re.compile(r"(\^|\*\*)\s*\(?\s*[-+]?\s*(\d{3,}|[\w.()]+\s*(\^|\*\*))")
 _KNOWN = {"exp", "log", "sqrt", "tanh", "pi"}
 _TRANSFORMATIONS = (
     *sp.parsing.sympy_parser.standard_transformations,

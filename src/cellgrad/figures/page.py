@@ -76,7 +76,7 @@ def _source(name: str) -> str:
 
 def _json(data: object) -> str:
     """JSON that may stand inside a script element: no `</script>`, no `<!--`, and no line end that JavaScript minds."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=np.generic.item)
     escapes = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
     return text.translate(str.maketrans(escapes))
 

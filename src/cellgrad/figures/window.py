@@ -55,7 +55,9 @@ def window(
         if checks.whole_number(name, value, least=least) > _LARGEST[name]:
             raise ValueError(f"{name}: the figure goes up to {_LARGEST[name]}, got {value}")
     output = convolve(pixels.astype(float), weights, stride, padding, dilation)
-    place = (min(row, len(output) - 1), min(column, len(output) - 1))
+    place = tuple(
+        min(checks.whole_number(name, value), len(output) - 1) for name, value in (("row", row), ("column", column))
+    )
     data = {
         "pixels": pixels.astype(int).flatten().tolist(),
         "side": len(pixels),

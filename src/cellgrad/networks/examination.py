@@ -116,6 +116,11 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
 
 def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.Module:
     """A copy to look at, on the processor, evaluating, its lazy layers made; the module itself stays as it is."""
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise NetworkError(
+            f"{name} is a {kind}; expected a torch.nn.Module (cellgrad.layers.build makes one of a list)"
+        )
     input_size = image_size(input_size)
     if prod(input_size) > LARGEST:
         raise NetworkError(
@@ -130,10 +135,12 @@ def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.
 
 
 def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
+    try:
+        parameters = list(inspect.signature(module.forward).parameters.values())
+    except ValueError:  # compiled (torch.jit.script)
+        parameters = []
     required = [
-        p.name
-        for p in inspect.signature(module.forward).parameters.values()
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(required) > 1:
         raise NetworkError(
@@ -143,7 +150,7 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
     try:
         with quietly(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return module(images)
+            return module(images.clone())  # its forward may change them
     except (Exception, SystemExit) as error:  # whatever somebody's forward raises
         size = " × ".join(map(str, images.shape[1:]))
         advice = ""

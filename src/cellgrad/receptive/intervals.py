@@ -517,6 +517,10 @@ def _regroup(
             if dim != new[-1]:
                 piece, merged, faithful = _split(merged, shape_after[dim], inner_units)
                 exact = exact and faithful
+            if shape_after[dim] == 1 and len(new) > 1:  # one unit moves nowhere, whatever it is merged with later
+                low, high = piece.hull(1)
+                base[axis] = base[axis][0] + low, base[axis][1] + high
+                continue
             # A dimension along which nothing changes, as that of channels, is left out.
             if len(new) == 1 or piece.advance or piece.low.any() or piece.high.any():
                 reach[dim, axis] = piece
