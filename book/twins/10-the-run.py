@@ -229,7 +229,7 @@ few = mnist.Mnist(mnist.sample().train[:2000], mnist.sample().test, "sample", ""
 theirs = training.train(recipe, few, epochs=1, device="cpu", progress=False).model
 
 torch.manual_seed(seed_for("weights", recipe, seed=0))
-ours = source_network().to(memory_format=torch.channels_last)  # as in the package
+ours = source_network().to(memory_format=torch.channels_last)  # stored as there
 fit(ours, lambda epoch: draw_batches(recipe, few.train, 0, epoch), 1, updates=16)
 
 pairs = list(zip(ours.parameters(), theirs.parameters()))
@@ -259,8 +259,8 @@ plt.show()
 # %% [markdown]
 # *Figure 10.5. The run, epoch by epoch. Left, the loss falls to the end. Right, for most of the run there are fewer mistakes on the held-out digits than on the training digits, which are shown shifted. On logarithmic axes the last epochs can be read as well as the first.*
 #
-# Why are there fewer mistakes on the held-out digits than on the training digits, for most of the run? Two reasons offer themselves: the training digits are shown shifted, which makes
-# them harder, and their curve is an average over the epoch, while the network was still learning. Both can be tested. Take the finished network and read both kinds of digits again, once as they are and once moved:
+# Why are there fewer mistakes on the held-out digits than on the training digits, for most of the run? Three reasons offer themselves: the training digits are shown shifted, which makes
+# them harder; their curve is an average over the epoch, while the network was still learning; and it is counted while the network trains, when batch norm goes by each batch's own mean and deviation. All can be tested, the last two together. Take the finished network and read both kinds of digits again, once as they are and once moved:
 
 # %% tags=["nbval-ignore-output"]
 def wrong(network, batches):
@@ -281,7 +281,7 @@ last = 100 * (1 - run.history["training_accuracy"].iloc[-1])
 print(f"training digits moved, as the last epoch went along {last:.2f} % wrong")
 
 # %% [markdown]
-# (A share of few digits may be off by its [standard error](glossary.md#term-standard-error), which the next section explains.) The first reason is seen: moved, the network gets more of them wrong than as they are. Of the second little is seen: the last epoch, as it went along, has hardly more mistakes than the finished network on moved digits, and in the last epoch, where the learning rate is almost zero, we would not expect more. In the
+# (A share of few digits may be off by its [standard error](glossary.md#term-standard-error), which the next section explains.) The first reason is seen: moved, the network gets more of them wrong than as they are. Of the other two little is seen: the last epoch, as it went along, has hardly more mistakes than the finished network on moved digits, and in the last epoch, where the learning rate is almost zero, we would not expect more. In the
 # middle of the run, where the curves are furthest apart, neither was measured. The digits that the network has learned from seem to be easier for it than the held-out ones, but those are too few to be sure: as they are, the two shares differ by less than twice the standard error of the second; moved, by a little more than twice.
 #
 # ## The test, once
@@ -478,7 +478,7 @@ plt.show()
 # Have you made a network for this exercise? Two commands judge it. `cellgrad network FILE.py:NAME` (or `FILE.ipynb:NAME`) says what it is: sizes, costs, what each layer sees. `cellgrad train --network FILE.py:NAME --seeds 5` trains it as `book` is trained, five times, and ends with what one run cannot tell: the mean, the spread, the worst seed, and whether *every* seed passes 99.4 %.
 # From a file only imports, constants, functions and classes are taken, so no training in it starts; but it is somebody's code, and it does run.
 #
-# Here is a network, made for this page after one of 19,972 parameters that was published with a claim of 99.57 %. It has fewer than 20,000 parameters. Can you find what is wrong with it?
+# Here is a network, made for this page after one of 19,972 parameters that was published with a claim of 99.57 % (where, we no longer know). It has fewer than 20,000 parameters. Can you find what is wrong with it?
 
 # %% tags=["hide-input"]
 import tempfile
@@ -536,7 +536,7 @@ pd.Series({size: f"{right(size):.1%}" for size in (1000, 100, 20, 5, 1)},
 # %% [markdown]
 # *Table 10.3. The share of the sample's test digits read right, by the size of the batch in which they are read.*
 #
-# In large batches it looks like any other network, and so does its training, since a batch of 128 is large. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares, which are then equal, and the first of equals is taken.
+# In large batches nothing looks wrong, nor in its training, since a batch of 128 is large. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares, which are then equal, and the first of equals is taken.
 # It is Part III's counterpart of the spreadsheet's mistake: the curve falls, the number looks good, and it is wrong. The command finds it before it says anything else:
 
 # %%

@@ -143,7 +143,7 @@ paper = feature_maps(torch.zeros(28, 28, dtype=torch.uint8))["relu1"]
 
 # %% [markdown]
 # A silent map is a channel in which nothing of this digit answers: ReLU has set all of it to zero. For other digits it may speak. Normalising has made paper a negative number, so a filter whose weights add up to a negative sum answers to plain paper, and its map is grey or black
-# almost everywhere: those are the filters with a number above zero in the last cell. In such a map the ink is the bright part.
+# almost everywhere: those are the filters with a number above zero in the last cell. In such a map plain paper is not white.
 #
 # Behind the first convolution the digit is still a digit: its outer edge, its inner edge, its paper. After three convolutions most maps answer to some parts of the stroke and not to others. Further on a map has 7 × 7 places, then 3 × 3,
 # and looks like nothing any more. What such a map stands for is only in the weights that read it.
@@ -245,7 +245,7 @@ shown
 # How would a person decide? We looked at all of them, one by one, and wrote down what we think. Yours may differ.
 
 # %%
-ours = {
+ours = {  # rows of the test set; not all are among the 24 of these records
     "we would have read what the networks read": [
         2130, 9729, 8316, 947, 4823, 4740],
     "plain to our eyes, and yet wrong for most": [
@@ -473,9 +473,21 @@ limits = pd.DataFrame(
     {name: curve.apply(first_below) for name, curve in outwards.items()})
 limits.round(1).rename_axis("one in ten misread at")
 
-
 # %% [markdown]
 # *Table 13.2. Where one network of each recipe begins to misread one digit in ten: angles in degrees, shift in pixels, and noise as a standard deviation, of 255.*
+#
+# Is a shift the network's failure alone? What is moved beyond the edge is gone, and no network can read it:
+
+# %% tags=["nbval-ignore-output"]
+ink = few.images.float().sum((1, 2))
+for pixels in (2, 4, 6, 8):
+    left = moved(few.images, pixels).float().sum((1, 2)) / ink
+    cut = (left < 0.99).float().mean()
+    print(f"{pixels} pixels: {cut:.0%} have lost more than 1 % of their ink")
+
+
+# %% [markdown]
+# So beyond five pixels or so the column *shift* is about the picture as well as about the networks.
 
 # %% tags=["nbval-ignore-output"]
 def inverted(images, wanted):
@@ -564,7 +576,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # Right.
 # ```
 #
-# Ten probabilities must add up to one; "none of these" is not among the answers that it can give.
+# (A [quantile](glossary.md#term-quantile) of 0.1 is the number that a tenth of the confidences lie below.) Ten probabilities must add up to one; "none of these" is not among the answers that it can give.
 # </details>
 #
 # **3.** Turn one of the filters off and measure again, in two ways: let it give 0 everywhere, or let it give everywhere what it gives on plain paper. Which of the eight is missed most? Say before you look which one it will be, and how the two ways will differ.
@@ -574,7 +586,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # <details>
 # <summary>Hint</summary>
 #
-# A forward hook can change what `conv1` gives: `copy.deepcopy(model)`, then `damaged.conv1.register_forward_hook(change)` with `change(module, inputs, output)`, which sets `output[:, number]`. The answers to paper are `model.conv1` of an empty image, at any place but the border.
+# A forward hook is a function that PyTorch calls with what a layer gives, and that may change it: `copy.deepcopy(model)`, then `damaged.conv1.register_forward_hook(change)` with `change(module, inputs, output)`, which sets `output[:, number]`. The answers to paper are `model.conv1` of an empty image, at any place but the border.
 # </details>
 #
 # <details>
@@ -615,7 +627,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # Right.
 # ```
 #
-# The undamaged network's number on these 2,000 digits is in Table 13.3, in the row `False`. With a zero filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost, not much more than without filter 5. The others make about a point of difference or less.
+# The undamaged network's number on these 2,000 digits is in Table 13.3, in the row `False`. With a zero filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost; filter 5 comes so near, a dozen of 2,000 digits of one network, that another seed may well change their places. The others make about a point of difference or less, and those of a few tenths, up or down, say nothing.
 # </details>
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?
@@ -707,7 +719,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # 3/n = 8.8 in 10,000
 # ```
 #
-# It looks like success, at the price of nearly a third of the digits. But after no mistake in $n$ digits the true share may still be as high as $3/n$ (the upper end of its interval), which the last line gives. To promise one in 10,000, the bank needs 30,000 accepted digits without a mistake.
+# It looks like success, at the price of nearly a third of the digits. But after no mistake in $n$ digits the true share $p$ may still be as high as $3/n$, which the last line gives: there, no mistake at all would happen once in twenty times, $(1-p)^n = 0.05$. (Wilson's interval, which leaves a fortieth at each end, reaches up to $3.84/n$.) To promise one in 10,000, the bank needs 30,000 accepted digits without a mistake, by Wilson 38,400.
 # </details>
 #
 # ## What's next
