@@ -653,8 +653,8 @@ shown
 # %%
 hit = looked["expected"] == looked["verdict"]
 undecided = looked["verdict"] == "undecided"
-print(f"bets that were right: {hit.sum()}, wrong: {(~hit & ~undecided).sum()},", end=" ")
-print(f"undecided: {undecided.sum()}")
+print(f"bets: {hit.sum()} right, {(~hit & ~undecided).sum()} wrong,", end=" ")
+print(f"{undecided.sum()} undecided")
 alike = looked["alike"].median()
 width = ((looked["high"] - looked["low"]).astype(float) / 2).median()
 print(f"in the middle: correlation with the control {alike:.2f},", end=" ")
