@@ -157,6 +157,6 @@ def test_no_answer_stands_in_the_page(fields):
             markup = html.unescape(fields({number: asked}).partition("<style>")[0])
             data = json.loads(markup[markup.index("{") : markup.rindex("}") + 1])
             assert set(data) == {"number", "label", "names", "patterns", "hints"}
-            assert all(set(pattern) == {"units", "seals", "says"} for pattern in data["patterns"])
+            assert all(set(pattern) == {"units", "seals", "says", "whole"} for pattern in data["patterns"])
             for pattern in data["patterns"]:
                 assert all(len(seal) == 8 for seals in pattern["seals"] for seal in seals)
