@@ -303,7 +303,7 @@ def test_state_that_cannot_be_saved_is_found_before_the_training(tmp_path, capsy
 
 @pytest.mark.parametrize("how", ["beside it", "in the file"])
 def test_another_forward_is_another_network(how, tmp_path, capsys):
-    """What a network shows of itself has no forward in it; a comment changes nothing."""
+    """What a network shows of itself has no forward in it; comments and other code change nothing."""
     source = HEAD + LEARNER.format(made="pass", returned="return self.head(x) * 1")
     (tmp_path / "body.py").write_text(source)
     file = "body.py" if how == "in the file" else "mine.py"
@@ -311,7 +311,7 @@ def test_another_forward_is_another_network(how, tmp_path, capsys):
         (tmp_path / file).write_text("from body import Net\n")
     asked = ["train", "--network", f"{file}:Net", *QUICK, "--seeds", "1", "--json"]
     first = command(capsys, *asked)[1]
-    (tmp_path / "body.py").write_text(source + "# a comment\n")
+    (tmp_path / "body.py").write_text(source + "# a comment\nprint('and code that makes no network')\n")
     assert command(capsys, *asked)[1] == first
     (tmp_path / "body.py").write_text(source.replace("* 1", "* 0"))
     assert command(capsys, *asked)[1] != first

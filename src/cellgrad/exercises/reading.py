@@ -134,7 +134,8 @@ def read_expression(answer: Any) -> sp.Expr:
 
 
 # SymPy would compute 9^9^9^9 to its last digit.
-_TOO_LARGE = re.compile(r"(\^|\*\*)\s*\(?\s*[-+]?\s*(\d{3,}|[\w.()]+\s*(\^|\*\*))")
+_POWER = r"(\^|\*\*)\s*"
+_TOO_LARGE = re.compile(rf"{_POWER}\(?\s*[-+]?\s*(\d{{3,}}|(\d+|[A-Za-z_]\w*)\s*\)?\s*{_POWER})")
 _KNOWN = {"exp", "log", "sqrt", "tanh", "pi"}
 _TRANSFORMATIONS = (
     *sp.parsing.sympy_parser.standard_transformations,

@@ -119,11 +119,13 @@ class Definitions:
 
     @property
     def fingerprint(self) -> str:
-        """Of all that was taken from this file and those beside it: another one where any of it is another."""
+        """Of imports, definitions and assignments, here and in the files beside this: no other code makes a network."""
         return self._seen.hexdigest()
 
     def _take(self, statement: ast.stmt, where: str) -> None:
-        self._seen.update(ast.dump(statement).encode())
+        for part in ast.walk(statement) if isinstance(statement, ast.If | ast.With) else [statement]:
+            if isinstance(part, ast.Import | ast.ImportFrom | Definition | ast.Assign | ast.AnnAssign):
+                self._seen.update(ast.dump(part).encode())
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self._import(statement, where)
         elif isinstance(statement, Definition):
