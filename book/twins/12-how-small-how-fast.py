@@ -529,12 +529,13 @@ print(f"share of the variance that is true: {between / total:.0%}")
 # %%
 def true_share(rows):
     """Of the networks' variance, what luck with single digits does not give."""
-    by_luck = rows.var(axis=0, ddof=1).sum() / rows.shape[1] ** 2
-    return 1 - by_luck / rows.mean(axis=1).var(ddof=1)
+    by_luck = rows.var(axis=0, ddof=1).sum() / 10_000**2
+    return 1 - by_luck / (rows.sum(axis=1) / 10_000).var(ddof=1)
 
 
 first = (luck["seed"] < 20).to_numpy()
-for name, rows in {"all": wrong, "all but the first twenty": wrong[~first]}.items():
+missed = wrong[:, wrong.any(axis=0)]  # a digit that all get right adds nothing
+for name, rows in {"all": missed, "all but the first twenty": missed[~first]}.items():
     draws = rng.integers(len(rows), size=(200, len(rows)))
     shares = [true_share(rows[drawn]) for drawn in draws]
     low, high = np.percentile(shares, [2.5, 97.5])

@@ -169,6 +169,7 @@ def test_all_derivatives_of_the_sources_network_are_autograds(typed, network, on
         assert np.abs(a).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_all_derivatives_of_the_sources_network_are_the_ratios_of_nudges(typed, network, one_thread):
     """Every one of the 14,392. What comes before the nudged layer is computed once; nudges go by the dozen."""
     model, images, labels = network

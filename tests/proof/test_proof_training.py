@@ -91,6 +91,7 @@ def test_killed_before_each_operation_on_a_file(start, whole, tmp_path, tries):
         completed(tmp_path / str(number), whole, start)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_write(start, whole, tmp_path, tries):
     what = "killed in the middle of writing a checkpoint; resumed to the same weights"
     for number in tries("Training", what, few=2, most=50, share=0.05):
