@@ -254,7 +254,7 @@ _ALL = [
 _ALL += [
     _search("fast", _TO_SEARCH_FAST, seeds=3),
     _search("small", _TO_SEARCH_SMALL, seeds=2),
-    _search("best", _TO_SEARCH_BEST, seeds=2),
+    _search("best", _TO_SEARCH_BEST, seeds=1),
     _search("book", _TO_SEARCH_BOOK, seeds=2),
 ]
 _ALL += [
