@@ -212,3 +212,13 @@ def test_hold_out_splits_the_training_digits(sample):
     assert (len(train), len(held_out)) == (3000, 1000)
     with pytest.raises(ValueError, match="4000 of 4,000"):
         sample.hold_out(4000)
+
+
+def test_whoever_changes_digits_changes_a_copy(monkeypatch):
+    monkeypatch.setenv("CELLGRAD_DATA", "sample")
+    for where in (None, "sample"):
+        data = mnist.load(where)
+        data.train.images[:] = 0
+        data.test.labels[:] = 0
+        again = mnist.load(where)
+        assert again.train.images.any() and again.test.labels.any()

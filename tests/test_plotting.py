@@ -80,3 +80,34 @@ def test_epochs_are_whole_and_the_last_ones_can_be_read(epochs):
         heights = ax.transAxes.inverted().transform(ax.transData.transform(ax.lines[0].get_xydata()))[:, 1]
         assert np.ptp(np.diff(heights)) < 0.01, "equal ratios are equal steps"
         assert not {label.get_text() for label in ax.get_yticklabels()} <= {""}
+
+
+def test_the_lines_of_a_fan_in_are_those_of_the_layers_with_padding_and_dilation():
+    """By weights of one: a unit of the last layer passes its slope to the pixels that are drawn as seen."""
+    layers = [conv(1, 3, padding=1), conv(1, 3, dilation=2), max_pool(2)]
+    ax = plotting.draw_fan_in(layers)
+    lines = [tuple(line.get_xdata()) for line in ax.lines if list(line.get_ydata()) == [1, 0]]
+    fields = receptive_field(layers, (1, 16, 16))
+    start, jump, size = fields["start"].iloc[-1], fields["jump"].iloc[-1], fields["size"].iloc[-1]
+    units = fields["output_size"].iloc[-1][1]
+    first = start + jump * (units // 2) - size / 2
+    assert sorted({below for _, below in lines}) == [first + 0.5 + pixel for pixel in range(size)]
+    assert len(lines) == 18 and all(abs(above - below) <= 1 for above, below in lines)
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [-3], ["wide"], [3, None]])
+def test_crops_need_sizes(sizes):
+    with pytest.raises(ValueError, match=r"^sizes: "):
+        plotting.show_crops(IMAGE, 3, 3, sizes)
+
+
+@pytest.mark.parametrize("image", [IMAGE[0], np.zeros((2, 2, 2)), np.zeros((0, 3)), np.array([["ink"]]), None])
+def test_what_is_no_image(image):
+    with pytest.raises(ValueError, match=r"^image: "):
+        plotting.show_pixels(image)
+
+
+@pytest.mark.parametrize("records", [pd.DataFrame(), pd.DataFrame({"variant": ["a"], "accuracy": [0.5]})])
+def test_seeds_need_records_of_what_is_drawn(records):
+    with pytest.raises(ValueError, match=r"^records: .*test_accuracy"):
+        plotting.plot_seeds(records)

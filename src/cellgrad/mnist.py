@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -79,6 +79,10 @@ class Digits:
         """The same digits on a device."""
         return Digits(self.images.to(device), self.labels.to(device))
 
+    def copy(self) -> Digits:
+        """The same digits, to be changed without changing these."""
+        return Digits(self.images.clone(), self.labels.clone())
+
 
 @dataclass(frozen=True)
 class Mnist:
@@ -115,8 +119,13 @@ def load(folder: str | os.PathLike | None = None) -> Mnist:
 
     Raises DataError when a given folder has no intact archives and none can be fetched into it, or when an archive
     anywhere on the way is damaged and cannot be replaced. A damaged archive is kept: where another one
-    could be fetched, with ".damaged" at its name's end.
+    could be fetched, with ".damaged" at its name's end. Whoever changes the digits changes a copy.
     """
+    found = _found(folder)
+    return replace(found, train=found.train.copy(), test=found.test.copy())
+
+
+def _found(folder: str | os.PathLike | None) -> Mnist:
     asked = os.fspath(folder) if folder else os.environ.get("CELLGRAD_DATA", "")
     if asked == "sample":
         return _announced_sample()

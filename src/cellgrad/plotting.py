@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from cellgrad import checks
 from cellgrad.layers import Layer, Size, layer_table
 from cellgrad.receptive import receptive_field
 
@@ -277,9 +279,11 @@ def show_pixels(
     """An image or a small table, a square for each number; the first pixel's centre is at (0.5, 0.5).
 
     values: write the number into each square. signed: red above zero, blue below, paper at zero. scale: "ink" shows
-    0 to 255 as grey values, "linear" the image's own range.
+    0 to 255 as grey values, "linear" the image's own range. Raises ValueError for what is no table of numbers.
     """
     image = np.asarray(image)
+    if image.ndim != 2 or not image.size or image.dtype.kind not in "iubf":
+        raise ValueError(f"image: expected numbers in rows and columns, got {image.dtype} of shape {image.shape}")
     image = image.astype(float) if image.dtype.kind in "iub" else image  # the smallest int8 has no opposite
     ax = ax or plt.subplots()[1]
     height, width = image.shape
@@ -392,8 +396,14 @@ def plot_seeds(
     """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean.
 
     digits: what the column counts. base: the variant whose mean is drawn through all rows. least: the axis begins
-    there, and what lies further left is an arrow with its numbers.
+    there, and what lies further left is an arrow with its numbers. Raises ValueError where there are no records or not
+    this column.
     """
+    if records.empty or not {"variant", column} <= set(records):
+        raise ValueError(
+            f"records: expected trials with the columns variant and {column}, got {len(records)} rows of "
+            f"{', '.join(map(str, records)) or 'nothing'}"
+        )
     variants = list(dict.fromkeys(records["variant"]))
     ax = plt.subplots(figsize=(6.4, 0.9 + 0.45 * len(variants)))[1]
     for row, variant in enumerate(variants):
@@ -506,30 +516,30 @@ def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
     Its neighbour's part of the pixels is bracketed below, so that the jump can be read off.
     """
     table = receptive_field(layers, (1, pixels, pixels))
-    rows = [("pixels", 1, 1, 0.5, pixels, 1, 1)]
+    rows = [("pixels", 1, 1, 0.5, pixels, lambda unit: ())]
     for row in table.itertuples():
-        rows.append((row.layer, row.size, row.jump, row.start, row.output_size[1], row.kernel, row.stride))
+        rows.append((row.layer, row.size, row.jump, row.start, row.output_size[-1], partial(_taps, row)))
     ax = plt.subplots(figsize=(6.4, 1.2 + 0.75 * len(rows)))[1]
     ax.axis("off")
     seen = {len(rows) - 1: {rows[-1][4] // 2}}
     for height in range(len(rows) - 1, 0, -1):
-        _, _, jump, start, _, kernel, stride = rows[height]
-        _, _, jump_below, start_below, *_ = rows[height - 1]
+        _, _, jump, start, _, taps = rows[height]
+        _, _, jump_below, start_below, units_below, _ = rows[height - 1]
         below = set()
         for unit in seen[height]:
-            for tap in range(unit * stride, unit * stride + kernel):
+            for tap in set(taps(unit)) & set(range(units_below)):  # padding is no unit
                 places = [start + unit * jump, start_below + tap * jump_below]
                 ax.plot(places, [height, height - 1], color=BLUE, linewidth=1, alpha=0.6, zorder=1)
                 below.add(tap)
         seen[height - 1] = below
-    for height, (name, size, jump, start, units, *_) in enumerate(rows):
+    for height, (name, size, jump, start, units, _) in enumerate(rows):
         places = start + jump * np.arange(units)
         colours = [BLUE if unit in seen[height] else PAPER for unit in range(units)]
         ax.scatter(places, [height] * units, c=colours, edgecolors=INK, s=70, linewidths=1, zorder=2)
         ax.text(-0.6, height, name, ha="right", va="center", fontsize=12)
         sees = f"sees {size}, jump {jump}" if height else "a pixel: 1, jump 1"
         ax.text(pixels + 0.6, height, sees, va="center", fontsize=12)
-    _, size, jump, start, units, *_ = rows[-1]
+    _, size, jump, start, units, _ = rows[-1]
     for step, colour in ((0, BLUE), (1, RED)):
         first = start + jump * (units // 2 + step) - size / 2
         y = -0.55 - 0.3 * step
@@ -540,14 +550,29 @@ def draw_fan_in(layers: Sequence[Layer], pixels: int = 16) -> Axes:
     return ax
 
 
+def _taps(row: Any, unit: int) -> range:
+    """Which units of the layer below one unit reads, from left to right; those below 0 are padding."""
+    kernel, stride, padding, dilation = (
+        value[-1] if isinstance(value, tuple) else value
+        for value in (row.kernel, row.stride, row.padding, row.dilation)
+    )
+    first = unit * stride - padding
+    return range(first, first + dilation * (kernel - 1) + 1, dilation)
+
+
 def show_crops(image: np.ndarray, row: float, column: float, sizes: Iterable[int]) -> Figure:
-    """Squares of an image around one place, each as large as the others on the page; what lies beyond stays empty."""
-    sizes = list(sizes)
+    """Squares of an image around one place, each as large as the others on the page; what lies beyond stays empty.
+
+    Raises ValueError for sizes that are not numbers above zero, and where there is none.
+    """
+    sizes = [checks.positive("sizes", size) for size in sizes]
+    if not sizes:
+        raise ValueError("sizes: there is none; give the side of one square, at least")
     figure, axes = plt.subplots(1, len(sizes), figsize=(6.4, 2.1), squeeze=False)
     for ax, size in zip(axes[0], sizes, strict=True):
         show_pixels(image, ax=ax)
         ax.set(xlim=(column - size / 2, column + size / 2), ylim=(row + size / 2, row - size / 2))
-        ax.set_title(f"{size} × {size}", fontsize=12)
+        ax.set_title(f"{size:g} × {size:g}", fontsize=12)
     return figure
 
 

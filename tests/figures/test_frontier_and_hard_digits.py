@@ -63,3 +63,6 @@ def test_bad_input_is_named():
         figures.hard_digits(np.zeros((2, 28, 28)), [1], [{}], 3)
     with pytest.raises(ValueError, match="networks"):
         figures.hard_digits(np.zeros((1, 28, 28)), [1], [{2: 5}], 3)
+    for label, wrong in ((1, {1: 1}), (1, {12: 1}), (1, {2: -1}), (1, {2: 0.5}), (10, {})):
+        with pytest.raises(ValueError, match=r"^answers: "):
+            figures.hard_digits(np.zeros((1, 28, 28)), [label], [wrong], 3)

@@ -66,3 +66,14 @@ def test_bad_input_is_named():
         figures.slope(weight="w9")
     with pytest.raises(ValueError, match="nudge"):
         figures.slope(nudge=0)
+
+
+def test_a_flat_loss_is_drawn_flat(browser):
+    for biases, targets in (((-800.0, -800.0), (0.0, 0.0)), ((800.0, 800.0), (0.0, 0.0))):
+        network = replace(ToyNetwork(), inputs=(0.0, 0.0), biases=biases, targets=targets)
+        figure = figures.slope(network, "w1")
+        assert "nan" not in str(figure.picture).lower()
+        with opened(browser, figure) as tab:
+            slide(tab, "weight", 1.0)
+            assert asked(tab, "tangent", "secant") == [0, 0]
+            assert not tab.locator("svg [d*=NaN], svg [cx*=NaN], svg [cy*=NaN]").count()

@@ -234,7 +234,10 @@ def test_surface_is_the_loss_at_each_pair_of_weights():
             assert surface[row, column] == pytest.approx(replace(SPREAD, weights=weights).loss(), rel=1e-14)
 
 
-@pytest.mark.parametrize("pair", [("w1", "w1"), ("w1", "w9"), ("w1",), ("w1", "w2", "w3"), ("w1", "t1")])
+@pytest.mark.parametrize(
+    "pair",
+    [("w1", "w1"), ("w1", "w9"), ("w1",), ("w1", "w2", "w3"), ("w1", "t1"), ("w5", "w7", "w5"), (["w5"], "w7"), 5],
+)
 def test_a_pair_must_be_two_weights(pair):
     with pytest.raises(ValueError, match=r"^pair: "):
         loss_surface(EVEN, pair, [0.0], [0.0])
@@ -245,6 +248,18 @@ def test_a_surface_names_the_axis_that_is_no_numbers():
         loss_surface(EVEN, ("w5", "w7"), "wide", [0.0])
     with pytest.raises(ValueError, match=r"^y: "):
         loss_surface(EVEN, ("w5", "w7"), [0.0], "wide")
+    with pytest.raises(ValueError, match=r"^x: "):
+        loss_surface(EVEN, ("w5", "w7"), np.zeros((2, 2)), [0.0])
+
+
+@pytest.mark.parametrize("update", [4, -1, 0.5, "last"])
+def test_an_update_that_the_table_does_not_have(update):
+    with pytest.raises(ValueError, match=r"^update: "):
+        at_update(EVEN, EVEN.descend(1.0, 3), update)
+
+
+def test_where_the_loss_is_flat_every_rate_is_stable():
+    assert largest_stable_rate(replace(EVEN, biases=(800.0, 800.0))) == np.inf
 
 
 def test_unless_told_otherwise_the_last_20_of_200_updates_are_measured():

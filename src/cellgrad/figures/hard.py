@@ -18,7 +18,8 @@ def hard_digits(
     """Digits that many networks get wrong, face up but without labels, to be read by the reader first.
 
     images: (cards, 28, 28), 0 paper to 255 ink. labels: what each is said to be. answers: for each, how many networks
-    gave which wrong answer. networks: how many there are in all. Raises ValueError where the counts do not agree.
+    gave which wrong answer. networks: how many there are in all. Raises ValueError where the counts do not agree, and
+    for what is no digit.
     """
     images, labels = np.asarray(images), [int(label) for label in labels]
     if not len(images) == len(labels) == len(answers) > 0:
@@ -28,11 +29,15 @@ def hard_digits(
     networks = whole_number("networks", networks, least=1)
     votes = []
     for label, wrong in zip(labels, answers, strict=True):
-        right = networks - sum(wrong.values())
+        counts = {int(answer): whole_number("answers", count) for answer, count in wrong.items()}
+        if strange := {label, *counts} - set(range(10)):
+            raise ValueError(f"answers: {strange.pop()} is no digit; labels and answers are from 0 to 9")
+        if label in counts:
+            raise ValueError(f"answers: {label} is the label, so it is no wrong answer; give the wrong ones only")
+        right = networks - sum(counts.values())
         if right < 0:
-            raise ValueError(f"networks: {networks} of them gave {sum(wrong.values())} wrong answers to one digit")
-        counts = {int(answer): int(count) for answer, count in wrong.items()} | {label: right}
-        votes.append([counts.get(digit, 0) for digit in range(10)])
+            raise ValueError(f"networks: {networks} of them gave {sum(counts.values())} wrong answers to one digit")
+        votes.append([(counts | {label: right}).get(digit, 0) for digit in range(10)])
     data = {
         "labels": labels,
         "votes": votes,

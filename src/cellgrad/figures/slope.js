@@ -128,7 +128,7 @@ function figure(root, data, cg) {
   function drawCurve() {
     const values = Array.from({ length: 121 }, (_, i) => -data.reach + (i * data.reach) / 60);
     const losses = values.map(lossAt);
-    highest = 1.08 * Math.max(...losses);
+    highest = 1.08 * Math.max(...losses) || 1;
     y = cg.line([0, highest], big.y);
     part.curve.setAttribute("d", cg.path(values.map((value, i) => [x(value), y(losses[i])])));
     part.top.textContent = number(highest, 2);
@@ -171,7 +171,7 @@ function figure(root, data, cg) {
     const low = Math.min(...nearLosses),
       high = Math.max(...nearLosses);
     const glassX = cg.line([at - 2 * nudge, at + 2 * nudge], glass.x),
-      glassY = cg.line([low, high > low ? high : low + 1e-300], glass.y);
+      glassY = cg.line([low, high > low ? high : low + 1], glass.y);
     part.near.setAttribute("d", cg.path(near.map((value, i) => [glassX(value), glassY(nearLosses[i])])));
     part["near-secant"].setAttribute(
       "d",

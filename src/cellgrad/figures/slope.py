@@ -100,7 +100,7 @@ def _curve(losses: Losses, at: float, nudge: float, tangent: float) -> list[str]
     """The curve of one weight with its two points, the secant through them, and the tangent at the first."""
     values = np.linspace(-_REACH, _REACH, 121)
     heights = losses(values)
-    highest = 1.08 * heights.max()
+    highest = 1.08 * heights.max() or 1.0
     x, y = _scale(-_REACH, _REACH, _CURVE["x"]), _scale(0, highest, _CURVE["y"])
     loss, other = losses(np.array([at, at + nudge]))
 
@@ -128,8 +128,9 @@ def _glass(losses: Losses, at: float, nudge: float) -> list[str]:
     """The same, as wide as four nudges."""
     near = np.linspace(at - 2 * nudge, at + 2 * nudge, 61)
     heights = losses(near)
+    low, high = heights.min(), heights.max()
     points = np.array([at, at + nudge])
-    x, y = _scale(near[0], near[-1], _GLASS["x"]), _scale(heights.min(), heights.max() or 1.0, _GLASS["y"])
+    x, y = _scale(near[0], near[-1], _GLASS["x"]), _scale(low, high if high > low else low + 1, _GLASS["y"])
     secant = _path(x(points), y(losses(points)))
     return [
         frame(_GLASS, "glass"),

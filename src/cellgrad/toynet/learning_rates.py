@@ -108,13 +108,22 @@ def nearest_minimum(network: ToyNetwork) -> ToyNetwork:
 
 
 def at_update(network: ToyNetwork, table: pd.DataFrame, update: int) -> ToyNetwork:
-    """The network with the weights that it has after `update` updates, in a table made by `descend`."""
+    """The network with the weights that it has after `update` updates, in a table made by `descend`.
+
+    Raises ValueError for an update that the table does not have.
+    """
+    if checks.whole_number("update", update) not in table.index:
+        raise ValueError(f"update: the table has no row {update}; its last one is {table.index[-1]}")
     return replace(network, weights=tuple(table.loc[update, _WEIGHT_NAMES]))
 
 
 def largest_stable_rate(network: ToyNetwork) -> float:
-    """2/λ_max: at a minimum, the learning rate above which a small error grows, turning its sign at each update."""
-    return 2 / float(np.linalg.eigvalsh(hessian(network))[-1])
+    """2/λ_max: at a minimum, the learning rate above which a small error grows, turning its sign at each update.
+
+    Infinite where the loss curves upwards in no direction, as far as floats can tell.
+    """
+    steepest = float(np.linalg.eigvalsh(hessian(network))[-1])
+    return 2 / steepest if steepest > 0 else np.inf
 
 
 def curvature_along_descent(table: pd.DataFrame) -> pd.Series:
@@ -180,14 +189,19 @@ def loss_surface(network: ToyNetwork, pair: tuple[str, str], x: np.ndarray, y: n
     """E_total for each pair of values of two weights, e.g. ("w5", "w7"), all other weights as they are.
 
     `x`, `y`: the values of the first and of the second weight, 1-D. Returns shape (len(y), len(x)), as plots want it.
-    Raises ValueError for names that are not two different weights.
+    Raises ValueError for names that are not two different weights and for values that are not a line of numbers.
     """
     _check_pair(pair)
-    x, y = checks.array("x", x), checks.array("y", y)
+    x, y = np.array(checks.numbers("x", x)), np.array(checks.numbers("y", y))
     values = dict(zip(map(str, PARAMETERS), network.parameters, strict=True))
     return evaluate(["E_total"], **values | {pair[0]: x[None, :], pair[1]: y[:, None]})[0]
 
 
 def _check_pair(pair: tuple[str, str]) -> None:
-    if len(set(pair)) != 2 or not set(pair) <= set(_WEIGHT_NAMES):
+    try:
+        first, second = pair
+        fits = first != second and {first, second} <= set(_WEIGHT_NAMES)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise ValueError(f"pair: expected two different names among {', '.join(_WEIGHT_NAMES)}, got {pair!r}")
