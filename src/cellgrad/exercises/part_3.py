@@ -633,8 +633,8 @@ CHAPTER_13 = {
     "13.2": Numbers(
         asks="the middle one of the confidences, as a fraction",
         digits=1,
-        unit=0.05,
-        answer=lambda: 0.975,
+        unit=0.015,
+        answer=lambda: 0.975,  # 0.95 to 0.98 for noise of several kinds
         mistakes={
             "A tenth for each digit is what one would hope for. It is far from that: measure.": lambda: 0.1,
             "One half would be a fair doubt. The network has less of it: measure.": lambda: 0.5,
@@ -661,7 +661,7 @@ CHAPTER_13 = {
         asks="all 10,000 test digits: how many a person reads, and how many mistakes are left",
         names=("the digits for a person", "the mistakes that are left"),
         digits=1,
-        unit=5.0,
+        unit=1.0,
         answer=lambda: (1121.0, 1.0),  # with the shipped network; another processor may differ by a digit
         mistakes={
             "The first is how many the network keeps. A person reads the others.": lambda: (8879.0, 1.0),

@@ -157,13 +157,14 @@ _ALL = [
     Recipe(
         "best",
         pool_early(8, 20, 24, 28, 28),
-        epochs=40,
+        epochs=60,
         learning_rate=0.4,
         batch_size=256,
         weight_decay=1e-4,
         affine=(10, 0.07, (0.9, 1.1)),
         test_shift=1,
         nesterov=True,
+        label_smoothing=0.1,
     ),
     Recipe(
         "small",
