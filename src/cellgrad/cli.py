@@ -48,7 +48,7 @@ def _audit(options: argparse.Namespace) -> int:
     from cellgrad.spreadsheet.audit import audit
 
     report = audit(options.file)
-    if options.html:
+    if options.html is not None:
         from cellgrad.spreadsheet.audit.page import write_page
 
         write_page(report, options.html)

@@ -17,6 +17,9 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None  # the name that was asked for
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -54,13 +54,19 @@ def pair(extent: Extent) -> tuple[int, int]:
     return extent if isinstance(extent, tuple) else (extent, extent)
 
 
+_LONGEST_AXIS = 10**7
+
+
 def image_size(input_size: Sequence[int]) -> Size:
     """An input size, channels first, as positive whole numbers; raises ValueError where it is none."""
     numbers = tuple(input_size) if isinstance(input_size, Iterable) and not isinstance(input_size, str) else ()
     if len(numbers) < 2:
         example = "such as (1, 28, 28)"
         raise ValueError(f"input_size: expected channels and the pixels on each axis, {example}, got {input_size!r}")
-    return tuple(whole_number("input_size", n, least=1) for n in numbers)
+    found = tuple(whole_number("input_size", n, least=1) for n in numbers)
+    if max(found) > _LONGEST_AXIS:
+        raise ValueError(f"input_size: {max(found):,} is more than {_LONGEST_AXIS:,}; give a smaller image")
+    return found
 
 
 def conv(channels: int, kernel: Extent, **options: Any) -> Layer:

@@ -387,3 +387,56 @@ def test_a_network_that_cannot_be_copied_keeps_no_hooks():
     (name, parameters, _, size) = costs_by_call(network, (1, 28, 28))[0]
     assert (name, parameters, size) == ("0", 20, (2, 26, 26))
     assert not layer._forward_hooks and not layer._forward_pre_hooks
+
+
+class After(nn.Module):
+    """A convolution and a dense layer, and then something of the reader's own."""
+
+    def __init__(self, then=lambda scores: scores):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(1, 1, 5, stride=5), nn.Flatten(), nn.Linear(25, 10))
+        self.then = then
+
+    def forward(self, x):
+        return self.then(self.layers(x))
+
+
+@pytest.mark.parametrize(
+    ("then", "says"),
+    [
+        (lambda scores: scores[:, :0], "empty"),
+        (lambda scores: scores.to_sparse(), "sparse"),
+        (lambda scores: scores.argmax(1), "argmax"),
+    ],
+)
+def test_answers_that_are_no_scores_are_named(then, says):
+    with pytest.raises(NetworkError, match=says):
+        examine(After(then))
+
+
+def test_an_answer_that_is_no_number_is_no_matter_of_company():
+    found = examine(After(lambda scores: scores * float("nan")))
+    assert found.alone_as_together and any("NaN" in remark for remark in found.remarks)
+
+
+def test_parameters_that_are_hidden_from_autograd_are_not_called_useless():
+    assert not examine(After(lambda scores: scores.detach())).unused
+    unused = examine(After(lambda scores: torch.zeros(len(scores), 10))).unused
+    assert len(unused) == 4
+
+
+def test_what_cannot_be_copied_keeps_its_numbers_and_its_frozen_layers():
+    network = After(lambda scores: scores.detach())
+    network.layers[0].weight.requires_grad_(False)
+    network.kept = network.layers[0].weight * 1.0 + network.layers[2].weight.sum()  # torch copies no such tensor
+    with pytest.raises(RuntimeError):
+        copy.deepcopy(network)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    examine(network)
+    assert not network.layers[0].weight.requires_grad and network.layers[2].weight.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_scripted_module_has_no_costs_of_its_own():
+    calls = costs_by_call(nn.Sequential(torch.jit.script(nn.Conv2d(1, 2, 3)), nn.Flatten()), (1, 9, 9))
+    assert [name for name, *_ in calls] == ["1"]

@@ -4,8 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
 
-from cellgrad.receptive import box, receptive_field  # noqa: E402
+from cellgrad.receptive import box, effective_receptive_field, receptive_field  # noqa: E402
 
 
 def read_by(module, input_size, unit):
@@ -159,3 +160,82 @@ class Upright(nn.Module):
 def test_a_dimension_of_one_unit_that_is_merged_again_adds_nothing(same):
     network = nn.Sequential(same, nn.Conv2d(1, 2, 3, padding=1))
     assert receptive_field(network, (1, 28, 28))["size"].iloc[-1] == 3
+
+
+class Of(nn.Module):
+    """A module of a function of the image, in one channel."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+LISTED = {  # positions that are listed one by one: how far apart they read, on each axis
+    "overlapping patches": (lambda x: x.unfold(2, 4, 3).mean(-1), (1, 30), 3),
+    "patches of half": (lambda x: x.unfold(2, 4, 2).mean(-1), (1, 30), 2),
+    "nearest-exact, half": (lambda x: functional.interpolate(x, scale_factor=0.5, mode="nearest-exact"), (1, 12, 9), 2),
+    "nearest-exact, wider": (lambda x: functional.interpolate(x, scale_factor=2, mode="nearest-exact"), (1, 9, 9), 0.5),
+    "every second row": (lambda x: x[:, :, [0, 2, 4, 6]], (1, 8, 8), (2, 1)),
+    "every third column": (lambda x: x.index_select(3, torch.arange(0, 11, 3)), (1, 12, 12), (1, 3)),
+    "each row twice": (lambda x: x.repeat_interleave(2, 2), (1, 9, 9), (0.5, 1)),
+    "turned round": (lambda x: x[:, :, [4, 3, 2, 1, 0]], (1, 5, 5), 1),
+    "in no order": (lambda x: x[:, :, [4, 0, 3, 1, 2]], (1, 5, 5), 1),
+}
+
+
+@pytest.mark.parametrize("way", LISTED)
+def test_the_jump_of_positions_that_are_listed(way):
+    function, input_size, jump = LISTED[way]
+    assert receptive_field(Of(function), input_size)["jump"].iloc[-1] == jump
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_channels_are_no_positions_after_pixels_are_folded_and_spread_again(factor):
+    size = (1, 12, 10)
+    module = Of(lambda x: functional.interpolate(functional.pixel_unshuffle(x, 2), scale_factor=factor))
+    assert receptive_field(module, size)["size"].iloc[-1] == 2
+    for unit in ((0, 0), (factor * 6 - 1, factor * 5 - 1), (factor * 3, factor * 2)):
+        assert box(module, size, unit=unit) == read_by(module, size, unit)
+
+
+@pytest.mark.parametrize("unit", [(0.5, 1), 5, "ab", (None, 0), (1,), (1, 99), {1, 2}])
+def test_a_unit_that_is_no_position(unit):
+    with pytest.raises(ValueError, match=r"^unit: "):
+        box(nn.Conv2d(1, 1, 3), (1, 9, 9), unit=unit)
+
+
+def test_a_layer_that_is_no_name():
+    with pytest.raises(ValueError, match=r"^layer: "):
+        box(nn.Conv2d(1, 1, 3), (1, 9, 9), layer=["0"])
+
+
+def test_an_image_beyond_all_memory_is_refused():
+    with pytest.raises(ValueError, match=r"^input_size: "):
+        receptive_field(nn.Conv2d(1, 1, 3), (1, 10**9, 10**9))
+
+
+@pytest.mark.parametrize("answer", [lambda y: {"scores": y}, lambda y: (y, y), lambda y: y.detach()])
+def test_an_effective_field_without_a_gradient(answer):
+    convolution = nn.Conv2d(1, 1, 3)
+    with pytest.raises(ValueError, match=r"^module: "):
+        effective_receptive_field(Of(lambda x: answer(convolution(x))), torch.rand(2, 1, 9, 9))
+
+
+@pytest.mark.parametrize("module", [[1], None, nn.ReLU])
+def test_an_effective_field_of_what_is_no_module(module):
+    with pytest.raises(ValueError, match=r"^module: "):
+        effective_receptive_field(module, torch.rand(2, 1, 9, 9))
+    with pytest.raises(ValueError, match=r"^inputs: "):
+        effective_receptive_field(nn.Conv2d(1, 1, 3), (1, 9, 9))
+
+
+def test_a_forward_that_draws_lots_draws_the_same_ones():
+    wide = nn.Conv2d(1, 1, 3)
+    module, found = Of(lambda x: wide(x) if torch.rand(1).item() < 0.5 else x[:, :, 1:]), set()
+    for seed in range(6):
+        torch.manual_seed(seed)
+        found.add(str(receptive_field(module, (1, 9, 9))["size"].iloc[-1]))
+    assert len(found) == 1

@@ -5,6 +5,7 @@ import pytest
 from toy_sheets import ToySheet
 
 from cellgrad.spreadsheet.audit import audit
+from cellgrad.spreadsheet.audit.page import write_page
 from cellgrad.spreadsheet.workbook import write_workbook
 from cellgrad.toynet import ToyNetwork
 
@@ -31,3 +32,143 @@ def test_a_typed_target_is_a_warning_whatever_its_value(tmp_path, target, column
     ((found,),) = [table.findings for table in report.tables]
     assert (found.column, found.cells, found.severity) == (column, cells, "warning")
     assert report.all_right
+
+
+def with_deltas(**instead):
+    """A right sheet whose slopes read two helper columns, AG and AH; `instead` are other formulas for some slopes."""
+    sheet = ToySheet(ToyNetwork())
+    slopes = {
+        **{f"dE_dw{k}": f"(AG*w{5 + (k > 2)}+AH*w{7 + (k > 2)})*" for k in (1, 2, 3, 4)},
+        **{"dE_dw5": "AG*a_h1", "dE_dw6": "AG*a_h2", "dE_dw7": "AH*a_h1", "dE_dw8": "AH*a_h2"},
+    }
+    for k in (1, 2, 3, 4):
+        hidden, given = f"a_h{1 + (k > 2)}", f"i{2 - k % 2}"
+        slopes[f"dE_dw{k}"] += f"{hidden}*(1-{hidden})*{given}"
+    sheet.extra |= {"AG2": "delta o1", "AH2": "delta o2"}
+    for row in range(sheet.rows):
+        at = row + 3
+        sheet.extra |= {f"AG{at}": f"=(R{at}-A{at})*R{at}*(1-R{at})", f"AH{at}": f"=(T{at}-B{at})*T{at}*(1-T{at})"}
+        for name, formula in (slopes | instead).items():
+            sheet.cells[name, row] = formula.replace("AG", f"AG{at}").replace("AH", f"AH{at}")
+    return sheet
+
+
+def findings(sheet, folder):
+    ((*found,),) = [table.findings for table in audit(sheet.save(folder / "sheet.xlsx")).tables]
+    return found
+
+
+def test_helper_columns_that_are_right(tmp_path):
+    assert not findings(with_deltas(), tmp_path)
+
+
+WRONG_SLOPES = {
+    "the wrong unit": {
+        "dE_dw3": "(AG*w6+AH*w8)*a_h1*(1-a_h1)*i1",
+        "dE_dw4": "(AG*w6+AH*w8)*a_h1*(1-a_h1)*i2",
+    },
+    "one path": {"dE_dw1": "AG*w5*a_h1*(1-a_h1)*i1", "dE_dw2": "AG*w5*a_h1*(1-a_h1)*i2"},
+    "crossed": {"dE_dw1": "(AG*w6+AH*w7)*a_h1*(1-a_h1)*i1", "dE_dw2": "(AG*w6+AH*w7)*a_h1*(1-a_h1)*i2"},
+    "doubled": {"dE_dw5": "2*AG*a_h1", "dE_dw6": "2*AG*a_h2"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SLOPES)
+def test_a_helper_that_other_columns_use_rightly_is_not_to_blame(wrong, tmp_path):
+    found = findings(with_deltas(**WRONG_SLOPES[wrong]), tmp_path)
+    assert {one.column for one in found} == {*WRONG_SLOPES[wrong]}
+    assert all("AG" not in one.message and one.expected for one in found)
+
+
+@pytest.mark.parametrize("cell", ["=(R5-B5)*R5*(1-R5)", 0.1])
+def test_of_a_helper_only_the_wrong_row_is_to_blame(cell, tmp_path):
+    sheet = with_deltas()
+    sheet.extra["AG5"] = cell
+    (found,) = findings(sheet, tmp_path)
+    assert (found.cells, found.severity) == ("AG5", "error")
+    assert found.expected.startswith("=(R5-A5)*R5*(1-R5)")
+
+
+def test_of_a_chain_of_helpers_the_one_that_is_read_is_to_blame(tmp_path):
+    """AI is the hidden unit's delta, from those of the outputs; its slope has the wrong unit."""
+    sheet = with_deltas(dE_dw1="AI*i1", dE_dw2="AI*i2")
+    sheet.extra["AI2"] = "delta h1"
+    for row in range(sheet.rows):
+        at = row + 3
+        sheet.extra[f"AI{at}"] = f"=(AG{at}*M{at}+AH{at}*O{at})*L{at}*(1-L{at})"
+        for name in ("dE_dw1", "dE_dw2"):
+            sheet.cells[name, row] = sheet.cells[name, row].replace("AI", f"AI{at}")
+    (found,) = findings(sheet, tmp_path)
+    assert found.cells == "AI3:AI8" and "a_h2 stands where a_h1 belongs" in found.message
+
+
+@pytest.mark.parametrize(("step", "right"), [("-$C$1*X3", True), ("+$C$1*X3", False), ("-X3", False)])
+def test_new_weights_that_no_row_takes_over_are_steps_too(step, right, tmp_path):
+    """A sheet of one row, with the new weight beside it: a rate of 1 by itself can be meant, so it is not wrong."""
+    sheet = ToySheet(ToyNetwork(), rows=1)
+    sheet.extra |= {"AG2": "w1 new", "AG3": f"=E3{step}"}
+    wrong = [one for one in findings(sheet, tmp_path) if "uphill" in one.message]
+    assert bool(wrong) == (step[0] == "+")
+    longer = ToySheet(ToyNetwork())
+    longer.extra |= {"AG2": "w1 new"} | {f"AG{row}": f"=E{row}{step.replace('X3', f'X{row}')}" for row in range(3, 9)}
+    assert bool(findings(longer, tmp_path)) != right
+
+
+@pytest.mark.parametrize("between", [None, "epoch 2"])
+def test_what_goes_on_below_a_gap_is_said_to_be_unread(between, tmp_path):
+    path = ToySheet(ToyNetwork(), rows=8).save(tmp_path / "sheet.xlsx")
+    book = openpyxl.load_workbook(path)
+    for cell in book.active[6]:
+        cell.value = None
+    book.active["A6"] = between
+    book.save(path)
+    report = audit(path)
+    (table,) = report.tables
+    (found,) = table.findings
+    assert table.rows == 3 and not report.all_right
+    assert (found.cells, found.severity) == ("A7", "not checked")
+
+
+@pytest.mark.parametrize("function", ["SUM", "AVERAGE", "MAX"])
+def test_a_row_that_sums_the_columns_up_is_none_of_the_table(function, tmp_path):
+    sheet = ToySheet(ToyNetwork())
+    for column in map(openpyxl.utils.get_column_letter, range(1, 32)):
+        sheet.extra[f"{column}9"] = f"={function}({column}3:{column}8)"
+    assert not findings(sheet, tmp_path)
+
+
+@pytest.mark.parametrize("formula", ["SUMPRODUCT(E3:F3,$AG$3:$AG$4)", "SUMXMY2(A3:B3,R3)/2"])
+def test_ranges_that_do_not_fit_each_other_are_not_right(formula, tmp_path):
+    """A spreadsheet program shows #VALUE! and #N/A for them."""
+    sheet = ToySheet(ToyNetwork(), rows=1)
+    sheet.extra |= {"AG3": 0.05, "AG4": 0.1}
+    sheet.cells["h1" if "PRODUCT" in formula else "E1", 0] = formula
+    (found,) = findings(sheet, tmp_path)
+    assert "ranges of different" in found.message
+
+
+@pytest.mark.parametrize("number", [0.4, 0.33])
+def test_a_rough_number_over_a_formula_is_not_called_right(number, tmp_path):
+    sheet = ToySheet(ToyNetwork())
+    sheet.plant("w5", number, rows=[2])
+    (found,) = findings(sheet, tmp_path)
+    assert "not the right one" in found.message
+
+
+def test_a_formula_is_quoted_with_the_cells_of_its_own_row(tmp_path):
+    sheet = with_deltas()
+    sheet.cells["dE_dw5", 2] = "AG5*a_h2"
+    (found,) = findings(sheet, tmp_path)
+    assert found.found == "=AG5*L5, which is AG5*a_h2"
+
+
+@pytest.mark.parametrize("name", ["other.xlsx", "folder.html", "notes.txt"])
+def test_a_report_replaces_nothing_but_a_page(name, tmp_path):
+    report = audit(ToySheet(ToyNetwork()).save(tmp_path / "sheet.xlsx"))
+    there = tmp_path / name
+    there.mkdir() if name == "folder.html" else there.write_text("mine")
+    with pytest.raises(ValueError, match="is no page"):
+        write_page(report, there)
+    assert there.is_dir() or there.read_text() == "mine"
+    page = tmp_path / "report.html"
+    assert write_page(report, page) == write_page(report, page) == page

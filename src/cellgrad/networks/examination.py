@@ -179,11 +179,21 @@ def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tens
         answer = fitting[0]
     if not isinstance(answer, torch.Tensor):
         raise NetworkError(f"{name}: its forward returns a {type(answer).__name__}; expected a tensor of scores")
+    if answer.layout != torch.strided:
+        raise NetworkError(f"{name}: its scores are a sparse tensor; end its forward with to_dense()")
+    if answer.shape == (images,) and not answer.is_floating_point():
+        raise NetworkError(
+            f"{name}: it answers with one whole number for each image, as argmax does; return the scores themselves"
+        )
     if answer.ndim < 2 or len(answer) != images:
         rows = f"{len(answer):,} rows" if answer.ndim else "one number"
         raise NetworkError(
             f"{name}: {images} images give {rows}, shape {tuple(answer.shape)}, where {images} are expected: positions "
             "of the image count as images (a view(-1, 10) too early?), or the batch was squeezed away; use flatten(1)"
+        )
+    if not answer.numel():
+        raise NetworkError(
+            f"{name}: its answer is empty, of shape {tuple(answer.shape)}; return a score for each class"
         )
     if answer.is_complex():
         raise NetworkError(f"{name}: its scores are complex numbers; expected real ones")
@@ -199,8 +209,8 @@ def _alone(module: nn.Module, images: torch.Tensor, together: torch.Tensor, name
         alone = torch.cat([scores_of(_run(module, image[None], name), 1, name)[0] for image in images])
     except NetworkError as error:
         return [f"One image at a time it fails ({error})."], False
-    if alone.shape == together.shape and torch.allclose(alone, together, rtol=1e-3, atol=1e-4):
-        return [], True
+    if alone.shape == together.shape and torch.allclose(alone, together, rtol=1e-3, atol=1e-4, equal_nan=True):
+        return ["Its answer holds NaN, which is no number."] if together.isnan().any() else [], True
     why = ""
     if together.ndim == 2 and (_sums_to_one(together, 0) or _sums_to_one(together.exp(), 0)):
         why = " Its softmax runs over the batch, not over the classes: give it dim=1."
@@ -231,14 +241,36 @@ def _unused(
     module: nn.Module, images: torch.Tensor, parameters: list[tuple[str, nn.Parameter]]
 ) -> list[tuple[str, nn.Parameter]]:
     """The parameters on which the answer does not depend."""
-    for _, parameter in parameters:
-        parameter.requires_grad_(True)
-    with torch.enable_grad():
-        scores, _ = scores_of(_run(module, images, "it"), 2)
-        if not scores.requires_grad:
-            return parameters
-        gradients = torch.autograd.grad(scores.sum(), [p for _, p in parameters], allow_unused=True)
+    frozen = [parameter for _, parameter in parameters if not parameter.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        with torch.enable_grad():
+            scores, _ = scores_of(_run(module, images, "it"), 2)
+            if not scores.requires_grad:  # hidden under no_grad, say: see whether other numbers make a difference
+                return parameters if _same_without(parameters, module, images, scores) else []
+            gradients = torch.autograd.grad(scores.sum(), [p for _, p in parameters], allow_unused=True)
+    finally:  # what cannot be copied is the reader's own
+        for parameter in frozen:
+            parameter.requires_grad_(False)
     return [named for named, gradient in zip(parameters, gradients, strict=True) if gradient is None]
+
+
+@torch.no_grad()
+def _same_without(
+    parameters: list[tuple[str, nn.Parameter]], module: nn.Module, images: torch.Tensor, scores: torch.Tensor
+) -> bool:
+    """Whether a network says the same when all its parameters are zero; they are put back."""
+    kept = [parameter.clone() for _, parameter in parameters]
+    try:
+        for _, parameter in parameters:
+            parameter.zero_()
+        return torch.equal(scores_of(_run(module, images, "it"), 2)[0], scores)
+    except NetworkError:
+        return False
+    finally:
+        for (_, parameter), before in zip(parameters, kept, strict=True):
+            parameter.copy_(before)
 
 
 def _multiply_adds(module: nn.Module, image: torch.Tensor) -> int:
@@ -268,7 +300,12 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[st
         return hook
 
     for name, child in module.named_modules():
-        if "parametrizations" not in name and all(kind == "parametrizations" for kind, _ in child.named_children()):
+        scripted = isinstance(child, torch.jit.ScriptModule)  # which takes no hooks
+        if (
+            not scripted
+            and "parametrizations" not in name
+            and all(kind == "parametrizations" for kind, _ in child.named_children())
+        ):
             handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
     try:
         with counter, torch.no_grad():

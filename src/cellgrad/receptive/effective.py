@@ -37,6 +37,11 @@ def effective_receptive_field(
     sign. The Gaussian is fitted by its moments, because variances add from layer to layer, at any depth. Luo, Li,
     Urtasun, Zemel: Understanding the Effective Receptive Field, 2016. Raises ValueError where no gradient arrives.
     """
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module: expected a torch.nn.Module, got {type(module).__name__}")
+    if not isinstance(inputs, torch.Tensor) or inputs.ndim < 3:
+        got = tuple(inputs.shape) if isinstance(inputs, torch.Tensor) else type(inputs).__name__
+        raise ValueError(f"inputs: expected a tensor of images, channels and pixels, got {got}")
     if layer is not None and layer not in dict(module.named_modules()):
         raise ValueError(f"layer: there is no module {layer!r} in {type(module).__name__}")
     index = _centre_index(module, tuple(inputs.shape[1:]), layer)
@@ -49,6 +54,9 @@ def effective_receptive_field(
             # The module's device and precision decide; the inputs may come from anywhere.
             pixels = inputs.detach().to(home.device, home.dtype, copy=True).requires_grad_()
             module.eval()(pixels)
+            if not isinstance(caught[-1], torch.Tensor) or not caught[-1].requires_grad:
+                what = layer or "the output"
+                raise ValueError(f"module: no gradient starts from {what}, which is no tensor or is detached")
             values = caught[-1][index]
             # One channel after the other would take as many passes: random signs mix them without letting them cancel.
             generator = torch.Generator().manual_seed(0)

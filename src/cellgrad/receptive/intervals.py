@@ -20,6 +20,8 @@ import numpy as np
 # In `Windows.taps`: this tap does not exist (rows have different numbers of taps).
 NOWHERE = -(2**40)
 Interval = tuple[float, float]
+# Among outputs that are listed one by one, a pattern of at most so many is looked for.
+_LONGEST_PATTERN = 64
 # More parts than this are merged, and the result is an upper bound.
 MOST_PARTS = 6
 # What a constant sees: the neutral element of the union.
@@ -31,10 +33,24 @@ class Windows:
     """What each output of a layer reads along one dimension: output o reads inputs taps[o % M] + step · (o // M).
 
     taps: integers (M, taps). step: None when the M rows are all outputs there are, and no pattern repeats.
+    ratio: inputs for an output, where that is known besides.
     """
 
     taps: np.ndarray
     step: int | None
+    ratio: Fraction | None = None
+
+    @property
+    def pace(self) -> Fraction:
+        """How many inputs further on the next output reads, on average; 1 where the outputs follow no rule."""
+        if self.ratio is not None or self.step is not None:
+            return self.ratio or Fraction(self.step or 0, len(self.taps))
+        first = self.taps[:, 0]
+        for outputs in range(1, min(len(first) // 2, _LONGEST_PATTERN) + 1) if NOWHERE not in first else ():
+            moves = first[outputs:] - first[:-outputs]
+            if moves[0] and (moves == moves[0]).all():
+                return Fraction(abs(int(moves[0])), outputs)
+        return Fraction(1)
 
     def read(self, outputs: np.ndarray) -> np.ndarray:
         """The inputs read by these outputs, (outputs, taps)."""
@@ -90,7 +106,7 @@ def nearest(taps: Sequence[int], ratio: Fraction, clipped: bool) -> Windows:
     pattern = ragged([[tap] for tap in period], ratio.numerator)
     if not clipped and list(pattern.read(np.arange(len(taps)))[:, 0]) == list(taps):
         return pattern
-    return Windows(np.array(taps)[:, None], None)
+    return Windows(np.array(taps)[:, None], None, ratio)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +146,11 @@ class Reach:
         low, high = low[np.isfinite(low)], high[np.isfinite(high)]
         return len(low) > 0 and bool(low.min() != low.max() or high.min() != high.max())
 
+    def span(self, units: int) -> float:
+        """How far over the image these units go, from the first to the last of what they see."""
+        ends = [end[np.isfinite(end)] for end in self.at(np.arange(units))]
+        return max(float(end.max() - end.min()) for end in ends)
+
     def has_gaps(self, units: int) -> bool:
         """Whether some of these units see nothing, as those that read padding alone, and others something."""
         low, _ = self.at(np.arange(units))
@@ -145,8 +166,7 @@ class Reach:
         else:
             phases, advance = outputs, None
         low, high = self.at(windows.read(np.arange(phases)))
-        scale = Fraction(windows.step, len(windows.taps)) if windows.step is not None else Fraction(1)
-        return reduced(Reach(low.min(axis=1), high.max(axis=1), advance, self.jump * scale))
+        return reduced(Reach(low.min(axis=1), high.max(axis=1), advance, self.jump * windows.pace))
 
 
 def reduced(reach: Reach) -> Reach:
@@ -301,16 +321,16 @@ class Fields:
         """For each axis the dimension along which positions on it are laid out, if there is one."""
         dims: list[int | None] = []
         for axis in range(self.axes):
-            jumps: dict[int, Fraction] = {}
-            gaps: dict[int, Fraction] = {}
+            spans: dict[int, float] = {}
+            gaps: dict[int, float] = {}
             for part in self.parts:
                 for dim in sorted(part.carriers(axis)) if not self.flat else ():
-                    reach = part.reach[dim, axis]
-                    if reach.moves(self.shape[dim]):
-                        jumps[dim] = max(jumps.get(dim, Fraction(0)), reach.jump)
-                    elif reach.has_gaps(self.shape[dim]):
-                        gaps[dim] = max(gaps.get(dim, Fraction(0)), reach.jump)
-            found = jumps or gaps
+                    reach, units = part.reach[dim, axis], self.shape[dim]
+                    if reach.moves(units):
+                        spans[dim] = max(spans.get(dim, 0.0), reach.span(units))
+                    elif reach.has_gaps(units):
+                        gaps[dim] = max(gaps.get(dim, 0.0), float(reach.jump))
+            found = spans or gaps
             dims.append(max(found, key=found.__getitem__) if found else None)
         # Pixels folded into channels: a dimension of several axes is none of positions where one axis has its own.
         shared = {

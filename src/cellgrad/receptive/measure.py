@@ -257,9 +257,12 @@ def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
     if len(set(dims)) < len(dims):
         dims = dims[:1]
     extents = tuple(fields.shape[dim] for dim in dims)
-    if len(unit) != len(dims) or not all(0 <= place < n for place, n in zip(unit, extents, strict=True)):
-        raise ValueError(f"unit: {step.name} has positions {extents}, got {tuple(unit)}; give one from 0 on each axis")
-    places = dict(zip(dims, unit, strict=True))
+    whole = [place for place in unit if isinstance(place, int | np.integer)] if isinstance(unit, Sequence) else []
+    if not len(whole) == len(unit if whole else ()) == len(dims) or not all(
+        0 <= place < n for place, n in zip(whole, extents, strict=True)
+    ):
+        raise ValueError(f"unit: {step.name} has positions {extents}, got {unit!r}; give one from 0 on each axis")
+    places = dict(zip(dims, whole, strict=True))
     return tuple(places.get(dim) for dim in range(fields.ndim))
 
 

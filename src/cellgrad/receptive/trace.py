@@ -443,10 +443,11 @@ class Trace:
         names = [row.name for row in self.rows]
         if layer is None:
             return len(names) - 1
-        if layer in names:
-            return names.index(layer)
-        if layer in self.ends:
-            return self.ends[layer]
+        if isinstance(layer, str):
+            if layer in names:
+                return names.index(layer)
+            if layer in self.ends:
+                return self.ends[layer]
         raise ValueError(f"layer: there is no {layer!r}; choose among {', '.join(names)}")
 
 
@@ -460,6 +461,7 @@ def follow(module: nn.Module, input_size: Sequence[int], operations: Operations,
     walk.watch(twin)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")
+        torch.manual_seed(0)  # a forward that draws lots draws the same ones each time
         types = [tensor.dtype for tensor in twin.parameters() if tensor.dtype.is_floating_point]
         pixels = torch.empty(1, *input_size, device="meta", dtype=types[0] if types else None)
         pixels._cellgrad_mark = Mark(image, version=_version(pixels))

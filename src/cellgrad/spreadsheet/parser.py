@@ -156,6 +156,12 @@ def parse(
     return result
 
 
+class _Range(list):
+    """What the cells of a range stand for, row by row. shape: how many rows and columns it has."""
+
+    shape: tuple[int, int]
+
+
 class _Parser:
     """Recursive descent, one method for each level of precedence; a whole chain of + or * becomes one SymPy node."""
 
@@ -249,11 +255,13 @@ class _Parser:
             raise FormulaError(f"has {token.text!r} where a cell is expected")
         return read_reference(token.text, token.sheet)
 
-    def cells(self) -> list[sp.Expr]:
+    def cells(self) -> _Range:
         """What one cell, or each cell of a range, row by row, stands for."""
         first = self.reference()
         last = self.reference() if self.take(":") else first
-        return [self.resolve(cell) for cell in spanned(first, last)]
+        found = _Range(self.resolve(cell) for cell in spanned(first, last))
+        found.shape = abs(last.row - first.row) + 1, abs(last.column - first.column) + 1
+        return found
 
     def call(self) -> sp.Expr:
         function = self.token.text.upper()
@@ -380,13 +388,15 @@ def _flat(arguments: tuple[list[sp.Expr], ...]) -> list[sp.Expr]:
 
 
 def _sum_of_products(*arguments: list[sp.Expr]) -> sp.Expr:
-    if len({len(argument) for argument in arguments}) > 1:
-        raise FormulaError("multiplies ranges of different sizes")
+    if len({getattr(argument, "shape", (1, 1)) for argument in arguments}) > 1:  # a row and a column are two shapes
+        raise FormulaError("multiplies ranges of different shapes")
     return sp.Add(*(sp.Mul(*factors) for factors in zip(*arguments, strict=True)))
 
 
 def _sum_of_squared_differences(x: list[sp.Expr], y: list[sp.Expr]) -> sp.Expr:
-    return _sum_of_products(differences := [a - b for a, b in zip(x, y, strict=True)], differences)
+    if len(x) != len(y):
+        raise FormulaError("takes the differences of ranges of different sizes")
+    return sp.Add(*((a - b) ** 2 for a, b in zip(x, y, strict=True)))
 
 
 # name: fewest and most arguments, and what it does with them; each argument is a list, for a range, or a list of one.

@@ -48,7 +48,7 @@ class Computed:
         for name in self.context.layout.columns:
             if name not in (*CONSTANT, *WEIGHT):
                 other += self._column(name)
-        helpers = list(self._helpers())
+        helpers = list(self._helpers({(judgement.column, row) for judgement in other for row in judgement.rows}))
         found = other + helpers + _one_cause([judgement for judgement, _ in self.wrong])
         faulty = {(row, judgement.column) for judgement in found for row in judgement.rows}
         return found + list(_circles(self.context, faulty))
@@ -118,24 +118,51 @@ class Computed:
             or difference(expression, name, at)
         )
 
-    def _helpers(self) -> Iterator[Judgement]:
-        """The helper columns whose one mistake explains several wrong columns, which are then not wrong themselves."""
+    def _helpers(self, questioned: set[tuple[str, int]]) -> Iterator[Judgement]:
+        """The helper columns whose one mistake explains several wrong columns, which are then not wrong themselves.
+
+        questioned: where a column has got any other judgement.
+        """
         while True:
-            blamed = [
-                (name, needed, users) for name in self.context.layout.beside for needed, users in self._blame(name)
-            ]
+            blamed = [blame for name in self.context.layout.beside for blame in self._blames(name, questioned)]
             if not blamed:
                 return
-            name, needed, users = max(blamed, key=lambda found: len(found[2]))
+            # The one that explains most; of a chain of helpers, the one that the columns read themselves.
+            name, needed, users = max(
+                blamed, key=lambda found: (len(found[2]), sum(found[0] in formula.same_row for _, formula in found[2]))
+            )
             self.wrong = [pair for pair in self.wrong if pair not in users]
+            spoilt = {row for judgement, _ in users for row in judgement.rows}
             for run, content in self.context.reader.runs(name):
-                if isinstance(content, Formula):
+                if isinstance(content, Formula | float) and (rows := [row for row in run if row in spoilt]):
+                    run = range(rows[0], rows[-1] + 1)
                     yield self._helper(name, run, content, needed, [pair[0].column for pair in users])
 
-    def _blame(self, helper: str) -> Iterator[tuple[list, list]]:
-        """What a helper column would have to be at each random network for its users to be right, and its users."""
-        symbol, at = column_symbol(helper), self.context.points_with([])
-        users, wanted = [], []
+    def _blames(self, helper: str, questioned: set[tuple[str, int]]) -> Iterator[tuple[str, list, list]]:
+        """What a helper column would have to be at each random network for its users to be right, and its users.
+
+        All its users at once, or those of the same rows. No helper is to blame that another column uses rightly.
+        """
+        users = self._users(helper)
+        by_rows = defaultdict(list)
+        for user in users:
+            by_rows[user[0].rows].append(user)
+        wrong = questioned | {(judgement.column, row) for judgement, _ in self.wrong for row in judgement.rows}
+        for group in (users, *by_rows.values()):
+            wanted = [needed for *_, needed in group]
+            agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
+            rows = {row for judgement, *_ in group for row in judgement.rows}
+            if (
+                len({judgement.column for judgement, *_ in group}) > 1
+                and agree
+                and not self._used_rightly(helper, rows, wrong)
+            ):
+                yield helper, wanted[0], [(judgement, formula) for judgement, formula, _ in group]
+                return
+
+    def _users(self, helper: str) -> list[tuple[Judgement, Formula, list]]:
+        """The wrong formulas that one number in the helper's place makes right, and that number at each network."""
+        symbol, at, users = column_symbol(helper), self.context.points_with([]), []
         for judgement, formula in self.wrong:
             try:
                 kept = self.context.with_helper(formula.expression, judgement.rows.start, helper)
@@ -145,26 +172,37 @@ class Computed:
             except (FormulaError, KeyError):
                 continue
             if all(value is not None for value in needed):
-                users.append((judgement, formula))
-                wanted.append(needed)
-        agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
-        if len({judgement.column for judgement, _ in users}) > 1 and agree:
-            yield wanted[0], users
+                users.append((judgement, formula, needed))
+        return users
 
-    def _helper(self, name: str, run: range, reading: Formula, needed: list, users: list[str]) -> Judgement:
+    def _used_rightly(self, helper: str, rows: set[int], wrong: set[tuple[str, int]]) -> bool:
+        """Whether some column reads a helper in one of these rows, and nothing is to be said of it there."""
+        return any(
+            (name, row) not in wrong
+            for run, used in self.context.uses()
+            for name in COMPUTED
+            if helper in used.get(name, ())
+            for row in run
+            if row in rows
+        )
+
+    def _helper(self, name: str, run: range, content: Formula | float, needed: list, users: list[str]) -> Judgement:
         symbol, row = column_symbol(name), run.start
         at = tuple({**point, symbol: value} for point, value in zip(self.context.points_with([]), needed, strict=True))
         right = next((part for part in _parts() if agrees(part, name, at)), None)
         words = "is not what the columns need that are computed from it"
-        if right is not None:
-            _, expression = next(self.context.expanded(run, reading))
-            if isinstance(expression, sp.Expr):
+        if isinstance(content, float):
+            words, kind, found = "a typed number does not follow the others", "typed", f"{content:.15g}"
+        else:
+            kind, found = content.pattern, self.context.found(name, row, content)
+            _, expression = next(self.context.expanded(run, content))
+            if right is not None and isinstance(expression, sp.Expr):
                 words = explain(name, expression, right, at) or words
         head = self.context.layout.sheet.value(self.context.layout.heading, self.context.layout.column(name))
         head = f" ({head[1:20]})" if isinstance(head, str) and head.startswith("'") else ""
         words = f"the helper column {name}{head}: {words}; it spoils {', '.join(dict.fromkeys(users))}"
         expected = in_cells(self.context, right, row) if right is not None else ""
-        return Judgement(name, run, reading.pattern, words, expected, self.context.found(name, row, reading))
+        return Judgement(name, run, kind, words, expected, found)
 
 
 def _one_cause(judgements: list[Judgement]) -> list[Judgement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -202,8 +203,10 @@ class Context:
 
     def found(self, name: str, row: int, reading: Formula) -> str:
         """The formula as it is typed, and with names for its cells."""
-        text = self.layout.typed(name, row)
-        return text if text.lstrip("=") == reading.text else f"{text}, which is {reading.text}"
+        text, written = self.layout.typed(name, row), reading.text
+        with suppress(FormulaError):  # read in another row, it names the cells of that one
+            written = self.reader.named(str(self.layout.value(name, row)), row).removeprefix("=")
+        return text if text.lstrip("=") == written else f"{text}, which is {written}"
 
 
 def _as_number(content: Content) -> Content:

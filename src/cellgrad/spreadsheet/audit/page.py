@@ -58,11 +58,14 @@ figcaption { font-size: .9rem; opacity: .85; }
 def write_page(report: Report, path: str | Path) -> Path:
     """Write the report as one HTML file that needs no other; an older file is replaced once the new one is whole.
 
-    Raises OSError where the file cannot be written, and AuditError for a path that is the workbook itself.
+    Raises OSError where the file cannot be written, and AuditError for a path that is the workbook itself or anything
+    else that is there and no page.
     """
     path = Path(path)
     if path.exists() and path.samefile(report.path):
         raise AuditError(f"{path}: is the workbook; give the report a name of its own")
+    if path.exists() and not (path.is_file() and path.suffix.lower() in (".html", ".htm")):
+        raise AuditError(f"{path}: is there already and is no page; give the report a name that ends in .html")
     page = "\n".join(_page(report))
     write_whole(path, page.encode("utf-8", "backslashreplace"))  # a file's name may hold what no encoding has
     return path

@@ -253,7 +253,7 @@ class Reader:
         named = {name: value for name, value in self.defined.items() if not isinstance(value, Reference)}
         cells = {name: value for name, value in self.defined.items() if isinstance(value, Reference)}
         exact = self._without_left_out(text, parse(text, resolve, named | cells))
-        return Formula(exact, self._named(text, row), pattern.kind, tuple(outside))
+        return Formula(exact, self.named(text, row), pattern.kind, tuple(outside))
 
     def _without_left_out(self, text: str, exact: sp.Expr) -> sp.Expr:
         """The formula, unless it hands a function such as SUM or AVERAGE a cell that this would leave out."""
@@ -338,7 +338,7 @@ class Reader:
             self.empty.add(symbol)
         return symbol
 
-    def _named(self, text: str, row: int) -> str:
+    def named(self, text: str, row: int) -> str:
         """The formula with names in the place of the table's cells."""
 
         def name(cell: str, sheet: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Steps of the weights outside the table: a step by hand, in a block below it or beside it."""
+"""Steps of the weights that no row of the table takes over: by hand below or beside it, or the last of a column."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
         above = read.get(weights[0]) if len(weights) == 1 else None
         if above not in layout.rows() or len(read) != 2 or {*read.values()} != {above}:
             continue
+        if column in layout.names and any(name in layout.beside for name, _ in cells):
+            continue  # a rate that has a column of its own is judged where the table's rows take the step over
         weight = weights[0]
         try:
             found = update_of(context, weight, pattern.text(row, column), above + 1)
@@ -42,10 +44,10 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
 
 
 def _outside(context: Context) -> Iterator[tuple[int, int, Pattern]]:
-    """The places of formulas on the sheet that are not the table's, nor of the columns beside it."""
+    """The places of formulas that are not the table's; of the columns beside it, those in its last row are."""
     layout, looked_at = context.layout, 0
     for row, cells in enumerate(layout.sheet.rows, start=1):
-        own = layout.names if row in layout.all_rows else {}
+        own = layout.names if row in layout.all_rows[:-1] else {*layout.columns.values()} if row == layout.last else ()
         for column, cell in enumerate(cells, start=1):
             if isinstance(cell, Pattern) and column not in own:
                 looked_at += 1

@@ -36,6 +36,7 @@ _HEADINGS = tuple(
         (r"(?:b|bias)([12])", "b{}"),
     )
 )
+_OF_MANY = re.compile(r"[=+@]*(?:SUM|AVERAGE|MEDIAN|MIN|MAX|COUNTA?|STDEV[.\w]*|VAR[.\w]*|SUBTOTAL)\(", re.IGNORECASE)
 # What names another value of the column, and not the column itself
 _NEXT = re.compile(r"\b(?:new|neu|next|updated?|after|old|prev\w*)\b|\+", re.IGNORECASE)
 _LOOK_ALIKE = str.maketrans("аеорсухіʜнтҺһ", "aeopcyxihhthh")  # Cyrillic letters that are drawn like Latin ones
@@ -79,7 +80,8 @@ class Layout:
 
     `beside` are other columns with numbers or formulas in its rows, named by their letters. Below the last `full` row
     may stand the new weights and what is computed from them: the columns in `tail` have that row as their last.
-    `from_0` is what its headings count from 0: with "w" in it, what they call w0 is w1 here.
+    `from_0` is what its headings count from 0: with "w" in it, what they call w0 is w1 here. `beyond` are rows further
+    down that look like more of the table.
     """
 
     sheet: Sheet
@@ -90,6 +92,7 @@ class Layout:
     beside: dict[str, int]
     tail: frozenset[str] = frozenset()
     from_0: frozenset[str] = frozenset()
+    beyond: range = range(0)
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -175,8 +178,10 @@ def find_tables(sheet: Sheet) -> Iterator[Layout]:
         body = _body(sheet, heading, end, columns)
         first, full = min(body, default=heading + 1), max(body, default=heading)
         beside = _beside(sheet, first, full, columns)
-        tail = _tail(sheet, full + 1, beside | columns) if body and full + 1 < end else frozenset()
-        yield Layout(sheet, heading, first, full, columns, beside, tail, from_0)
+        goes_on = body and full + 1 < end and not _sums_up(sheet, full + 1, columns)
+        tail = _tail(sheet, full + 1, beside | columns) if goes_on else frozenset()
+        layout = Layout(sheet, heading, first, full, columns, beside, tail, from_0)
+        yield replace(layout, beyond=_beyond(layout, end) if body else range(0))
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -191,15 +196,41 @@ def _runs(rows: list[int]) -> list[tuple[int, int]]:
 
 
 def _body(sheet: Sheet, heading: int, end: int, columns: dict[str, int]) -> list[int]:
-    """The rows of a table: a line of units may stand above them; mostly empty ones are none, an empty one ends it."""
+    """The rows of a table: a line of units may stand above them; mostly empty ones are none.
+
+    It ends where a row is empty, holds nothing but text, or sums the columns up.
+    """
     body: list[int] = []
     for row in range(heading + 1, end):
         values = [value for column in columns.values() if (value := sheet.cell(row, column)) is not None]
-        if not values and (body or row > heading + 3):
+        if (not values and row > heading + 3) or (
+            body and (all(map(is_text, values)) or _sums_up(sheet, row, columns))
+        ):
             break
-        if 2 * len(values) > len(columns) and not all(is_text(value) for value in values):
+        if _filled(values, columns):
             body.append(row)
     return body
+
+
+def _filled(values: list[Cell], columns: dict[str, int]) -> bool:
+    """Whether a row holds enough to be one of a table's."""
+    return 2 * len(values) > len(columns) and not all(map(is_text, values))
+
+
+def _sums_up(sheet: Sheet, row: int, columns: dict[str, int]) -> bool:
+    """Whether most columns have a sum, an average or the like of many cells in a row."""
+    texts = [str(sheet.value(row, column) or "") for column in columns.values()]
+    return 2 * sum(_OF_MANY.match(text) is not None for text in texts) > len(columns)
+
+
+def _beyond(layout: Layout, end: int) -> range:
+    """Rows below a table's last, before the row `end`, that look like more of it."""
+    found = []
+    for row in range(layout.last + 1, end):
+        values = [value for column in layout.columns.values() if (value := layout.sheet.cell(row, column)) is not None]
+        if _filled(values, layout.columns) and not _sums_up(layout.sheet, row, layout.columns):
+            found.append(row)
+    return range(found[0], found[-1] + 1) if found else range(0)
 
 
 def _tail(sheet: Sheet, row: int, columns: dict[str, int]) -> frozenset[str]:
