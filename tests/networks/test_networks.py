@@ -440,3 +440,26 @@ def test_what_cannot_be_copied_keeps_its_numbers_and_its_frozen_layers():
 def test_a_scripted_module_has_no_costs_of_its_own():
     calls = costs_by_call(nn.Sequential(torch.jit.script(nn.Conv2d(1, 2, 3)), nn.Flatten()), (1, 9, 9))
     assert [name for name, *_ in calls] == ["1"]
+
+
+@pytest.mark.parametrize("layer", [nn.MultiheadAttention, nn.TransformerEncoderLayer])
+def test_the_rows_of_attention_add_up_to_the_whole(layer):
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches, self.mixing, self.scores = (
+                nn.Conv2d(1, 4, 7, 7),
+                layer(4, 2, batch_first=True),
+                nn.Linear(4, 10),
+            )
+
+        def forward(self, x):
+            tokens = self.patches(x).flatten(2).transpose(1, 2)
+            mixed = self.mixing(tokens, tokens, tokens)[0] if layer is nn.MultiheadAttention else self.mixing(tokens)
+            return self.scores(mixed.mean(1))
+
+    found = describe(Tokens())
+    assert found.table["parameters"].sum() == found.examination.parameters
+    assert found.table["multiply_adds"].sum() == found.examination.multiply_adds
+    products = 2 * 16 * 16 * 4  # queries with keys, and weights with values
+    assert found.examination.multiply_adds >= 16 * 49 * 4 + 4 * 16 * 4 * 4 + products + 40

@@ -172,3 +172,12 @@ def test_a_report_replaces_nothing_but_a_page(name, tmp_path):
     assert there.is_dir() or there.read_text() == "mine"
     page = tmp_path / "report.html"
     assert write_page(report, page) == write_page(report, page) == page
+
+
+def test_a_cell_that_a_dollar_holds_is_named_and_no_distance(tmp_path):
+    """Right in the first row, which it was typed for; in each further one the cells are further away."""
+    sheet = ToySheet(ToyNetwork())
+    sheet.plant("h1", "$E$3*i1+$F$3*i2")
+    (found,) = findings(sheet, tmp_path)
+    assert found.cells == "I4:I8" and "takes w1, w2 from $E$3, $F$3" in found.message
+    assert "above" not in found.message and "away" not in found.message

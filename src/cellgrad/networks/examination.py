@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -275,13 +275,27 @@ def _same_without(
 
 def _multiply_adds(module: nn.Module, image: torch.Tensor) -> int:
     """Of convolutions, dense layers and attention for one image, as torch counts them."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), _every_step():
         _run(module, image, "it")
     return counter.get_total_flops() // 2
 
 
+@contextlib.contextmanager
+def _every_step() -> Iterator[None]:
+    """Attention step by step, as it trains: torch's shortcut for evaluating hides its products from the counter."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[str, int, int, tuple[int, ...]]]:
-    """Each call of a module without children: name, parameters (at its first call), multiply-adds, output size."""
+    """Each call of a module without children: name, parameters (at its first call), multiply-adds, output size.
+
+    Attention counts as one: it takes its last layer's weights, and does not call it.
+    """
     module = ready(module, input_size)
     calls, seen, handles, before = [], set(), [], []
     counter = FlopCounterMode(display=False)
@@ -294,21 +308,20 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[st
             spent = (counter.get_total_flops() - before.pop()) // 2
             learned = 0 if name in seen else sum(p.numel() for p in child.parameters())
             seen.add(name)
-            size = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else ()
+            first = output[0] if isinstance(output, tuple) else output
+            size = tuple(first.shape[1:]) if isinstance(first, torch.Tensor) else ()
             calls.append((name, learned, spent, size))
 
         return hook
 
     for name, child in module.named_modules():
-        scripted = isinstance(child, torch.jit.ScriptModule)  # which takes no hooks
-        if (
-            not scripted
-            and "parametrizations" not in name
-            and all(kind == "parametrizations" for kind, _ in child.named_children())
-        ):
+        if isinstance(child, torch.jit.ScriptModule) or "parametrizations" in name:  # the first takes no hooks
+            continue
+        within = [kind for kind, _ in child.named_children() if kind != "parametrizations"]
+        if not within or isinstance(child, nn.MultiheadAttention):
             handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
     try:
-        with counter, torch.no_grad():
+        with counter, torch.no_grad(), _every_step():
             _run(module, torch.zeros(1, *input_size), "it")
     finally:  # what cannot be copied is the reader's own
         for handle in handles:

@@ -23,7 +23,7 @@ from cellgrad.spreadsheet.audit.mistakes import (
 )
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, tokenize
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, read_reference, tokenize
 from cellgrad.spreadsheet.printer import excel_formula
 from cellgrad.toynet import COLUMNS, DELTAS, chain_rule
 
@@ -112,7 +112,7 @@ class Computed:
         if self.explained > MOST_EXPLAINED:
             return f"differs from the derivation, as more than {MOST_EXPLAINED} other formulas do, each in its own way"
         return (
-            _elsewhere(self.context, expression, name, at)
+            _elsewhere(self.context, expression, name, row, at)
             or explain(name, expression, right, at)
             or _brackets(self.context, name, row, at)
             or difference(expression, name, at)
@@ -297,18 +297,32 @@ def _alike(held: dict[sp.Symbol, sp.Rational], usual: dict[str, sp.Rational]) ->
         yield {symbol: column for symbol, column in zip(choices, columns, strict=True) if column is not None}
 
 
-def _elsewhere(context: Context, expression: sp.Expr, name: str, at: tuple[Point, ...]) -> str | None:
+def _elsewhere(context: Context, expression: sp.Expr, name: str, row: int, at: tuple[Point, ...]) -> str | None:
     """Words for a formula that looks into other rows, and is right but for that."""
     moved = {symbol: match for symbol in expression.free_symbols if (match := ELSEWHERE.fullmatch(str(symbol)))}
     if not moved:
         empty = sorted(map(str, expression.free_symbols & context.reader.empty))
         return f"reads {', '.join(empty)}, which is empty" if empty else None
-    offset = int(next(iter(moved.values()))[2])
-    where = "the row above" if offset == -1 else "the row below" if offset == 1 else f"{abs(offset)} rows away"
+    offsets = {int(match[2]) for match in moved.values()}
+    where = {-1: "the row above", 1: "the row below"}.get(min(offsets), f"{abs(min(offsets))} rows away")
+    if len(offsets) > 1:
+        where = "other rows"
+    elif fixed := _fixed(context, name, row):
+        where = f"{fixed}, where a $ holds the row,"
     here = expression.xreplace({symbol: column_symbol(match[1]) for symbol, match in moved.items()})
-    names = ", ".join(sorted(match[1] for match in moved.values()))
+    names = ", ".join(sorted({match[1] for match in moved.values()}))
     beyond = "" if agrees(here, name, at) else ", and is not right otherwise either"
     return f"takes {names} from {where} and not from its own{beyond}"
+
+
+def _fixed(context: Context, name: str, row: int) -> str:
+    """The cells of other rows that a formula holds fast with a $, as they are typed."""
+    layout = context.layout
+    tokens = tokenize(str(layout.value(name, row)))
+    cells = [read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell"]
+    columns = {layout.columns[other] for other in layout.columns if other not in CONSTANT}
+    held = [cell for cell in cells if cell.row_fixed and cell.row != row and cell.column in columns]
+    return ", ".join(dict.fromkeys(context.reader.spelled(cell) for cell in held))
 
 
 def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> str | None:
