@@ -556,7 +556,8 @@ def true_share(rows):
 
 first = (luck["seed"] < 20).to_numpy()
 missed = wrong[:, wrong.any(axis=0)]  # a digit that all get right adds nothing
-for name, rows in {"all": missed, "all but the first twenty": missed[~first]}.items():
+parts = {"all": missed, "all but the first twenty": missed[~first]}
+for name, rows in parts.items():
     draws = rng.integers(len(rows), size=(200, len(rows)))
     shares = [true_share(rows[drawn]) for drawn in draws]
     low, high = np.percentile(shares, [2.5, 97.5])

@@ -52,7 +52,9 @@ def test_recipes_reach_what_is_asked_of_them(recipes):
     seeds = recipes.groupby("variant").size()
     assert set(seeds.index) == set(RECIPES) and (seeds >= 10).all()
     assert found.loc["book", "min"] >= 99.40 and found.loc["book", "mean"] >= 99.48
-    assert found.loc["best", "mean"] >= 99.60
+    assert found.loc["best", "mean"] >= 99.65
+    once = 100 * recipes["test_accuracy_unshifted"].groupby("variant").mean()
+    assert once["best"] >= 99.60
     assert found.loc["small", "mean"] >= 99.40 and found.loc["fast", "mean"] >= 99.40
     assert found.loc["small-once", "mean"] >= 99.40 and RECIPES["small-once"].test_shift == 0
     assert (
