@@ -180,7 +180,7 @@ for change in signs:
     print(f"{change:14} {signs[change] @ held_out / 4:+.3f} points")
 no_change = [signs["smoothed"] * signs[other] @ held_out / 4
              for other in signs.columns[1:]]
-print("differences that are luck:", " ".join(f"{value:+.3f}" for value in no_change))
+print("differences that are luck:", *(f"{value:+.3f}" for value in no_change))
 print(f"so a standard error of about {np.sqrt(np.mean(np.square(no_change))):.3f}")
 
 # %% [markdown]
