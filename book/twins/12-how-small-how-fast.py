@@ -129,7 +129,7 @@ plotting.plot_seeds(records)
 plt.show()
 
 # %% [markdown]
-# *Figure 12.1. A dot for each seed, a bar at their mean. The seeds of one recipe scatter about as widely as neighbouring recipes lie apart. `best`, `small` and `fast` read each digit nine times, as their recipes say.*
+# *Figure 12.1. A dot for each seed, a bar at their mean. The seeds of one recipe scatter about as widely as neighbouring recipes lie apart; only `best` stands by itself. `best`, `small` and `fast` read each digit nine times, as their recipes say.*
 #
 # Did they reach what was asked of them? A goal that is set after the runs is not reached but described; these were set before. But by then something had been seen, of the test digits too, and what has been seen cannot be unseen. So the table has a column for it.
 
@@ -165,7 +165,7 @@ pd.DataFrame(rows).set_index("recipe")
 #
 # On what were they chosen? `source` is given. `book` was made two epochs longer after the two test numbers in the table. `fast` was chosen among thirteen candidates and `small-once` among three (of these no records were kept), both on 10,000 held-out digits (`cellgrad trials search-fast`, `search-small`), and each was written down for good before a run of it read a test digit. `small` was the first that was tried.
 #
-# `best` is the third of its name. Ten runs of the first, with twenty epochs and plain momentum, missed both goals; ten of the second, with forty and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), reached the one for nine readings and missed the other by two hundredths of a point. For the third, the held-out digits were asked about four changes at once (`cellgrad trials search-best`): [smoothed labels](glossary.md#term-label-smoothing), five times the weight decay, digits that are turned, scaled and moved more, and batches of half the size at half the rate.
+# `best` is the third of its name. Ten runs of the first, with twenty epochs and plain momentum, missed both goals; ten of the second, with forty and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), reached the one for nine readings and missed the other by a little. For the third, the held-out digits were asked about four changes at once (`cellgrad trials search-best`): [smoothed labels](glossary.md#term-label-smoothing), five times the weight decay, digits that are turned, scaled and moved more, and batches of half the size at half the rate.
 #
 # Each change by itself, and none: that is five trainings, and each answer hangs on two of them. All sixteen combinations are too many. Between the two lies the [half factorial](glossary.md#term-half-factorial): of the sixteen, the eight with an even number of changes. Each change is made in four of them and not in the other four, and both fours have each of the other changes twice, so that those cancel. All eight trainings answer all four questions. Three more differences between two fours can be taken, in which no change stands alone; they say what luck can do (and what changes do only together):
 

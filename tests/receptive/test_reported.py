@@ -207,6 +207,12 @@ def test_a_unit_that_is_no_position(unit):
         box(nn.Conv2d(1, 1, 3), (1, 9, 9), unit=unit)
 
 
+def test_a_unit_in_an_array_is_one_too():
+    numpy = pytest.importorskip("numpy")
+    module = nn.Conv2d(1, 1, 3)
+    assert box(module, (1, 9, 9), unit=numpy.array([1, 2])) == box(module, (1, 9, 9), unit=(1, 2))
+
+
 def test_a_layer_that_is_no_name():
     with pytest.raises(ValueError, match=r"^layer: "):
         box(nn.Conv2d(1, 1, 3), (1, 9, 9), layer=["0"])

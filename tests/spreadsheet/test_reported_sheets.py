@@ -129,12 +129,25 @@ def test_what_goes_on_below_a_gap_is_said_to_be_unread(between, tmp_path):
     assert (found.cells, found.severity) == ("A7", "not checked")
 
 
-@pytest.mark.parametrize("function", ["SUM", "AVERAGE", "MAX"])
+@pytest.mark.parametrize("function", ["SUM", "AVERAGE", "STDEV.S"])
 def test_a_row_that_sums_the_columns_up_is_none_of_the_table(function, tmp_path):
     sheet = ToySheet(ToyNetwork())
     for column in map(openpyxl.utils.get_column_letter, range(1, 32)):
         sheet.extra[f"{column}9"] = f"={function}({column}3:{column}8)"
     assert not findings(sheet, tmp_path)
+
+
+def test_a_row_of_sums_along_the_row_is_one_of_the_table(tmp_path):
+    """Sums of the cells of one row, in most columns, also where each row is typed anew and not filled down."""
+    sheet = ToySheet(ToyNetwork())
+    for name, row in sheet.cells:
+        formula = sheet.cells[name, row]
+        if isinstance(formula, str):
+            sheet.cells[name, row] = f"SUM({formula},{row}-{row})"
+    assert not findings(sheet, tmp_path)
+    sheet.plant("E1", "SUM((t1-a_o1)^2,0)", rows=[4])
+    (found,) = findings(sheet, tmp_path)
+    assert found.cells == "U7"
 
 
 @pytest.mark.parametrize("formula", ["SUMPRODUCT(E3:F3,$AG$3:$AG$4)", "SUMXMY2(A3:B3,R3)/2"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Sequence, Set
 from fractions import Fraction
 from typing import Any
 
@@ -257,12 +258,16 @@ def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
     if len(set(dims)) < len(dims):
         dims = dims[:1]
     extents = tuple(fields.shape[dim] for dim in dims)
-    whole = [place for place in unit if isinstance(place, int | np.integer)] if isinstance(unit, Sequence) else []
-    if not len(whole) == len(unit if whole else ()) == len(dims) or not all(
-        0 <= place < n for place, n in zip(whole, extents, strict=True)
+    try:
+        places = dict(zip(dims, map(operator.index, unit), strict=True))
+    except (TypeError, ValueError):  # no whole numbers, or not as many as axes
+        places = {}
+    if (
+        len(places) < len(dims)
+        or isinstance(unit, Set)
+        or not all(0 <= places[dim] < fields.shape[dim] for dim in dims)
     ):
         raise ValueError(f"unit: {step.name} has positions {extents}, got {unit!r}; give one from 0 on each axis")
-    places = dict(zip(dims, whole, strict=True))
     return tuple(places.get(dim) for dim in range(fields.ndim))
 
 

@@ -123,8 +123,16 @@ class Computed:
 
         questioned: where a column has got any other judgement.
         """
+        readers: dict[str, list[tuple[str, range]]] = defaultdict(list)  # of each helper: columns that read it, where
+        for run, used in self.context.uses():
+            for column in COMPUTED:
+                for name in used.get(column, ()):
+                    readers[name].append((column, run))
         while True:
-            blamed = [blame for name in self.context.layout.beside for blame in self._blames(name, questioned)]
+            wrong = questioned | {(judgement.column, row) for judgement, _ in self.wrong for row in judgement.rows}
+            blamed = [
+                blame for name in self.context.layout.beside for blame in self._blames(name, readers[name], wrong)
+            ]
             if not blamed:
                 return
             # The one that explains most; of a chain of helpers, the one that the columns read themselves.
@@ -138,7 +146,9 @@ class Computed:
                     run = range(rows[0], rows[-1] + 1)
                     yield self._helper(name, run, content, needed, [pair[0].column for pair in users])
 
-    def _blames(self, helper: str, questioned: set[tuple[str, int]]) -> Iterator[tuple[str, list, list]]:
+    def _blames(
+        self, helper: str, readers: list[tuple[str, range]], wrong: set[tuple[str, int]]
+    ) -> Iterator[tuple[str, list, list]]:
         """What a helper column would have to be at each random network for its users to be right, and its users.
 
         All its users at once, or those of the same rows. No helper is to blame that another column uses rightly.
@@ -147,16 +157,12 @@ class Computed:
         by_rows = defaultdict(list)
         for user in users:
             by_rows[user[0].rows].append(user)
-        wrong = questioned | {(judgement.column, row) for judgement, _ in self.wrong for row in judgement.rows}
         for group in (users, *by_rows.values()):
             wanted = [needed for *_, needed in group]
             agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
             rows = {row for judgement, *_ in group for row in judgement.rows}
-            if (
-                len({judgement.column for judgement, *_ in group}) > 1
-                and agree
-                and not self._used_rightly(helper, rows, wrong)
-            ):
+            used_rightly = any(row in run and (column, row) not in wrong for column, run in readers for row in rows)
+            if len({judgement.column for judgement, *_ in group}) > 1 and agree and not used_rightly:
                 yield helper, wanted[0], [(judgement, formula) for judgement, formula, _ in group]
                 return
 
@@ -174,17 +180,6 @@ class Computed:
             if all(value is not None for value in needed):
                 users.append((judgement, formula, needed))
         return users
-
-    def _used_rightly(self, helper: str, rows: set[int], wrong: set[tuple[str, int]]) -> bool:
-        """Whether some column reads a helper in one of these rows, and nothing is to be said of it there."""
-        return any(
-            (name, row) not in wrong
-            for run, used in self.context.uses()
-            for name in COMPUTED
-            if helper in used.get(name, ())
-            for row in run
-            if row in rows
-        )
 
     def _helper(self, name: str, run: range, content: Formula | float, needed: list, users: list[str]) -> Judgement:
         symbol, row = column_symbol(name), run.start

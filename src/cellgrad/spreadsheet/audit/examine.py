@@ -80,7 +80,7 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
         rows=len(layout.rows()),
         learning_rate=_first_rate(rates, descended.rates, numbers),
         learning_rate_source=rates.usual and rates.usual.source,
-        findings=(*_grouped(layout, judgements), *check_strays(context, rates.usual), *missing, *_beyond(layout)),
+        findings=(*_grouped(layout, judgements), *check_strays(context, rates.usual), *missing, *_unread(layout)),
         biases={unit: str(context.bias_terms[unit]) for unit in context.bias},
         recomputed=numbers.recomputed,
         losses=tuple(loss for loss in table.values.get("E_total", ()) if not math.isnan(loss)),
@@ -151,10 +151,9 @@ def _grouped(layout: Layout, judgements: list[Judgement]) -> Iterator[Finding]:
         yield Finding(columns, layout.span(cells), first.severity, first.expected, first.found, first.message)
 
 
-def _beyond(layout: Layout) -> Iterator[Finding]:
-    if rows := layout.beyond:
-        column = next(iter(layout.columns.values()))
-        cells = layout.sheet.address(rows[0], column)
+def _unread(layout: Layout) -> Iterator[Finding]:
+    if layout.beyond is not None:
+        cells = layout.sheet.address(layout.beyond, next(iter(layout.columns.values())))
         words = f"what goes on at {cells} is not read, for something else stands before it"
         yield Finding("", cells, UNCHECKED, "", "", f"{words}; close the gap, or give it headings of its own")
 

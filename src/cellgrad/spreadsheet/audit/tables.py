@@ -36,7 +36,8 @@ _HEADINGS = tuple(
         (r"(?:b|bias)([12])", "b{}"),
     )
 )
-_OF_MANY = re.compile(r"[=+@]*(?:SUM|AVERAGE|MEDIAN|MIN|MAX|COUNTA?|STDEV[.\w]*|VAR[.\w]*|SUBTOTAL)\(", re.IGNORECASE)
+# A function of many cells of one column: =SUM(E3:E8), =SUBTOTAL(9,E3:E8)
+_OF_MANY = re.compile(r"[=+@]*[A-Z][.A-Z]*\((?:\d+,)?\$?([A-Z]+)\$?\d+:\$?\1\$?\d+", re.IGNORECASE)
 # What names another value of the column, and not the column itself
 _NEXT = re.compile(r"\b(?:new|neu|next|updated?|after|old|prev\w*)\b|\+", re.IGNORECASE)
 _LOOK_ALIKE = str.maketrans("аеорсухіʜнтҺһ", "aeopcyxihhthh")  # Cyrillic letters that are drawn like Latin ones
@@ -80,8 +81,8 @@ class Layout:
 
     `beside` are other columns with numbers or formulas in its rows, named by their letters. Below the last `full` row
     may stand the new weights and what is computed from them: the columns in `tail` have that row as their last.
-    `from_0` is what its headings count from 0: with "w" in it, what they call w0 is w1 here. `beyond` are rows further
-    down that look like more of the table.
+    `from_0` is what its headings count from 0: with "w" in it, what they call w0 is w1 here. `beyond` is a row
+    further down that looks like more of the table, if there is one.
     """
 
     sheet: Sheet
@@ -92,7 +93,7 @@ class Layout:
     beside: dict[str, int]
     tail: frozenset[str] = frozenset()
     from_0: frozenset[str] = frozenset()
-    beyond: range = range(0)
+    beyond: int | None = None
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -181,7 +182,7 @@ def find_tables(sheet: Sheet) -> Iterator[Layout]:
         goes_on = body and full + 1 < end and not _sums_up(sheet, full + 1, columns)
         tail = _tail(sheet, full + 1, beside | columns) if goes_on else frozenset()
         layout = Layout(sheet, heading, first, full, columns, beside, tail, from_0)
-        yield replace(layout, beyond=_beyond(layout, end) if body else range(0))
+        yield replace(layout, beyond=_beyond(layout, end) if body else None)
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
@@ -218,19 +219,25 @@ def _filled(values: list[Cell], columns: dict[str, int]) -> bool:
 
 
 def _sums_up(sheet: Sheet, row: int, columns: dict[str, int]) -> bool:
-    """Whether most columns have a sum, an average or the like of many cells in a row."""
-    texts = [str(sheet.value(row, column) or "") for column in columns.values()]
-    return 2 * sum(_OF_MANY.match(text) is not None for text in texts) > len(columns)
+    """Whether most columns have a sum, an average or the like of their other rows in this one."""
+    new = [
+        column
+        for column in columns.values()
+        if isinstance(cell := sheet.cell(row, column), Pattern) and cell is not sheet.cell(row - 1, column)
+    ]  # what is filled down, row by row, is none
+    if 2 * len(new) <= len(columns):
+        return False
+    found = (_OF_MANY.match(str(sheet.value(row, column))) for column in new)
+    return 2 * sum(match is not None for match in found) > len(columns)
 
 
-def _beyond(layout: Layout, end: int) -> range:
-    """Rows below a table's last, before the row `end`, that look like more of it."""
-    found = []
+def _beyond(layout: Layout, end: int) -> int | None:
+    """The first row below a table's last, before the row `end`, that looks like more of it."""
     for row in range(layout.last + 1, end):
         values = [value for column in layout.columns.values() if (value := layout.sheet.cell(row, column)) is not None]
         if _filled(values, layout.columns) and not _sums_up(layout.sheet, row, layout.columns):
-            found.append(row)
-    return range(found[0], found[-1] + 1) if found else range(0)
+            return row
+    return None
 
 
 def _tail(sheet: Sheet, row: int, columns: dict[str, int]) -> frozenset[str]:
