@@ -1,7 +1,8 @@
 """Re-run the chapters and keep their text twins: `notebooks.py COMMAND [NAME…]`.
 
 `execute` runs each chapter top to bottom on a fresh kernel, stores the outputs and refreshes its twin.
-`from-twins` takes the text of the twins over into the chapters, whose outputs then wait for `execute`.
+`from-twins` takes the text of the twins over into the chapters. Where code has changed, too, the outputs wait for
+`execute`; otherwise they stay.
 `check` changes nothing: it fails, and says where, if a chapter and its twin differ.
 NAME picks chapters by the beginning of their file names; all of them when there is none.
 """
@@ -36,6 +37,15 @@ def read_twin(name: str) -> nbformat.NotebookNode:
         cell.id = f"cell-{number:02d}"
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the twin
     return notebook
+
+
+def keep_outputs(notebook: nbformat.NotebookNode, before: Path) -> None:
+    """Take the outputs over from the chapter as it was, if all its code is the same."""
+    if before.exists():
+        ours, theirs = ([c for c in nb.cells if c.cell_type == "code"] for nb in (notebook, nbformat.read(before, 4)))
+        if [c.source for c in ours] == [c.source for c in theirs]:
+            for cell, old in zip(ours, theirs, strict=True):
+                cell.outputs, cell.execution_count = old.outputs, old.execution_count
 
 
 def differences(name: str) -> str | None:
@@ -76,7 +86,9 @@ def main() -> None:
             write_twin(notebook, path.stem)
     elif command == "from-twins":
         for path in sorted(p for p in TWINS.glob("*.py") if p.name.startswith(tuple(names) or "")):
-            nbformat.write(read_twin(path.stem), BOOK / f"{path.stem}.ipynb")
+            notebook, chapter = read_twin(path.stem), BOOK / f"{path.stem}.ipynb"
+            keep_outputs(notebook, chapter)
+            nbformat.write(notebook, chapter)
     elif command == "check":
         chapters = sorted({path.stem for path in (*BOOK.glob("*.ipynb"), *TWINS.glob("*.py"))})
         found = {name: differences(name) for name in chapters if name.startswith(tuple(names) or "")}

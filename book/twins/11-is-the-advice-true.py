@@ -516,6 +516,8 @@ print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8
 # All of it takes a night on two cores. So the sentences that this chapter could not test come first, with ten seeds: the 1 × 1, the field and the depth each by itself, and the average. Whoever looks twice has two chances to be fooled, so each of the two looks gets half of the five percent: p has to be below 0.025, after Holm's correction over *all* rivals, those that have not run
 # counted too, and the interval for *no difference* is one of 97.5 %. (One thing this rule had left unsaid was added after the first look, and no verdict depends on it: where both hold, it is *worse* or *better*. And as *no difference* is not corrected, among so many one or another may be wrong.)
 #
+# The other sentences follow in the order of Table 11.7, as time allows: the same search, then twenty seeds at once, judged once, when all twenty have run, by the same rule and the same 0.025. (This order was written down after the first four sentences were judged and before the first run of the next.) Since Holm's correction counts all rivals from the start, a verdict that is reached stays: more small p-values can only lower the others.
+#
 # Can twenty seeds show "no difference" at all? With the spread of this study's groups:
 
 # %%
