@@ -114,9 +114,11 @@ def _label(cell: nodes.container) -> str:
     outputs = [part for part in cell.findall(nodes.container) if "cell_output" in part["classes"]]
     shown = "".join(output.astext() for output in outputs)
     pictures = any(True for output in outputs for _ in output.findall(nodes.image))
-    if not shown and not pictures and sum(line.startswith(("import ", "from ")) for line in lines) * 2 >= len(lines):
-        deep = len([node for node in _above(cell) if isinstance(node, nodes.section)]) > 1
-        return f"Set-up: what this {'section' if deep else 'chapter'} imports"
+    imported = [line for line in lines if line.startswith(("import ", "from "))]
+    if not shown and not pictures and len(imported) * 2 >= len(lines):
+        part = "section" if len([node for node in _above(cell) if isinstance(node, nodes.section)]) > 1 else "chapter"
+        ours = all(line.startswith("from cellgrad") for line in imported)
+        return f"Set-up: what this {part} {'takes from the package' if ours else 'imports'}"
     if pictures or "<svg" in shown or 'class="cg' in shown:
         return "Code of the figure"
     if "<table" in shown:

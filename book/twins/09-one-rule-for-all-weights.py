@@ -675,7 +675,7 @@ doubt(batch_norm, norm_in_torch, norm_in_letters, x=x, scale=scale, shift=shift)
 # %% [markdown]
 # The formula stands. It was the longest derivation of this chapter, and the check the shortest part of it.
 #
-# ## Ten scores and a label: *p* − *y*
+# ## Ten scores and a label: *p* − *y*
 #
 # The network ends in ten scores, one for each digit, also called [logits](glossary.md#term-logits). The [softmax](glossary.md#term-softmax) makes probabilities of them: exponentials, so that all are positive, divided by their sum, so that they add up to 1.
 # The loss is the [cross-entropy](glossary.md#term-cross-entropy): minus the logarithm of the probability $p_c$ of the right class $c$. It is zero when the network is sure and right, and grows without bound when it is sure and wrong:

@@ -208,6 +208,9 @@ def test_folded_cells_say_what_is_in_them(site):
     labels = re.findall(r"<summary>(.*?)</summary>", article(site / "01-the-network.html"))
     assert labels[:3] == ["Set-up: the book's package", "Set-up: what this chapter imports", "Code of the figure"]
     assert not any("code cell" in label for label in labels)
+    for page in sorted(site.glob("[01]*.html")):
+        setup = [label for label in re.findall(r"<summary>(.*?)</summary>", article(page)) if label.startswith("Set-up")]
+        assert len(set(setup)) == len(setup), (page.name, setup)
 
 
 @pytest.mark.parametrize("page", ["index", "07-the-receptive-field", "glossary"])

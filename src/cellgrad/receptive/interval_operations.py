@@ -50,7 +50,8 @@ class FieldOperations(Operations):
 
     def _grouped(self, x: Fields, groups: int, channels: int) -> Fields:
         """All channels of a group seen together, `channels` new ones made of the groups."""
-        if not any(dim == 1 for part in x.parts for dim, _ in part.reach):
+        told_apart = any(dim == 1 for part in x.parts for dim, _ in part.reach)
+        if not told_apart and all(numbers.shape[1] == 1 for numbers in x.branches):
             return x.resize(1, channels)
         batch, before, *rest = x.shape
         grouped = x.reshape((batch, groups, before // groups, *rest)).mix(2, channels // groups)

@@ -290,6 +290,8 @@ class Fields:
     clipped: the image ends where it ends, and padding shows nothing.
     exact: False once an interval had to be rounded up to one that surely contains it.
     flat: positions and channels are one list now, and no unit has a position.
+    branches: each a number for each unit, for tensors that see different things and were joined along a dimension on
+    which nothing else depends, as channels are: all numbers together see what the parts say; 0 adds nothing to them.
     """
 
     shape: tuple[int, ...]
@@ -298,6 +300,7 @@ class Fields:
     clipped: bool
     exact: bool = True
     flat: bool = False
+    branches: tuple[np.ndarray, ...] = ()
 
     @property
     def ndim(self) -> int:
@@ -404,7 +407,18 @@ class Fields:
             parts.append(Part(part.base, reach))
         carried = {axis: part.reach[dim, axis].jump for part in parts for d, axis in part.reach if d == dim}
         jump = self.jump if len(carried) != 1 else tuple(carried.get(axis, old) for axis, old in enumerate(self.jump))
-        return replace(self, shape=shape, parts=tuple(parts), jump=jump)
+        result = replace(self, shape=shape, parts=tuple(parts), jump=jump)
+        return result._with_branches([_read(numbers, dim, windows, outputs) for numbers in self.branches])
+
+    def _with_branches(self, found: Sequence[np.ndarray | None]) -> Fields:
+        """The same with these branches; no longer exact where one of them, None, is not all there any more."""
+        left = tuple(numbers for numbers in found if numbers is not None and numbers.size > 1)
+        return replace(self, branches=left, exact=self.exact and all(numbers is not None for numbers in found))
+
+    def is_exact(self) -> bool:
+        """Whether each position, with all its channels, surely sees all that the parts say."""
+        others = [dim for dim in range(self.ndim) if dim not in self.positions()]
+        return self.exact and all(_gathered(numbers, others) is not None for numbers in self.branches)
 
     def spread(self, dims: int | Sequence[int]) -> Fields:
         """Each unit along these dimensions now sees what all of them saw."""
@@ -418,7 +432,8 @@ class Fields:
                 for (dim, axis), value in part.reach.items()
             }
             parts.append(Part(part.base, reach))
-        return replace(self, parts=tuple(parts))
+        gathered = [_gathered(numbers, dims) for numbers in self.branches]
+        return replace(self, parts=tuple(parts))._with_branches(gathered)
 
     def reduce(self, dims: int | Sequence[int], keep: bool = False) -> Fields:
         """Sum, mean or maximum over these dimensions."""
@@ -427,7 +442,10 @@ class Fields:
         place = {dim: position for position, dim in enumerate(kept)}
         parts = tuple(part.folded(dims, self.shape).placed(place) for part in self.parts)
         shape = tuple(1 if dim in dims else self.shape[dim] for dim in kept)
-        return replace(self, shape=shape, parts=parts, jump=self.jumps())
+        gathered = [_gathered(numbers, dims) for numbers in self.branches]
+        gone = tuple(dim for dim in dims if not keep)
+        left = [numbers if numbers is None else numbers.squeeze(gone) for numbers in gathered]
+        return replace(self, shape=shape, parts=parts, jump=self.jumps())._with_branches(left)
 
     def resize(self, dim: int, units: int) -> Fields:
         """Another number of units along a dimension on which nothing depends."""
@@ -443,7 +461,8 @@ class Fields:
         order = self.dims(order)
         place = {dim: position for position, dim in enumerate(order)}
         parts = tuple(part.placed(place) for part in self.parts)
-        return replace(self, shape=tuple(self.shape[dim] for dim in order), parts=parts)
+        branches = tuple(numbers.transpose(order) for numbers in self.branches)
+        return replace(self, shape=tuple(self.shape[dim] for dim in order), parts=parts, branches=branches)
 
     def reshape(self, shape: Sequence[int]) -> Fields:
         """The same numbers in another shape."""
@@ -455,7 +474,8 @@ class Fields:
                 result, faithful = _regroup(part, result, self.shape, shape, old, new)
                 exact = exact and faithful
             parts.append(result)
-        return replace(self, shape=shape, parts=tuple(parts), exact=exact)
+        branches = tuple(_reshaped(numbers, self.shape, shape, groups) for numbers in self.branches)
+        return replace(self, shape=shape, parts=tuple(parts), exact=exact, branches=branches)
 
     def pick(self, dim: int, units: Sequence[int] | np.ndarray) -> Fields:
         """Only these units along the dimension, in this order, by their numbers from 0."""
@@ -567,7 +587,8 @@ def union(
     parts, exact = joined(parts, shape, lifted[0].clipped)
     jump = tuple(max(jumps) for jumps in zip(*(tensor.jumps() for tensor in lifted), strict=True))
     exact = exact and all(tensor.exact for tensor in lifted)
-    return Fields(shape, parts, jump, lifted[0].clipped, exact, all(tensor.flat for tensor in lifted))
+    flat = all(tensor.flat for tensor in lifted)
+    return Fields(shape, parts, jump, lifted[0].clipped, exact, flat, _branches_of(lifted))
 
 
 def _broadcast(tensor: Fields, shape: tuple[int, ...]) -> Fields:
@@ -723,7 +744,8 @@ def join(tensors: Sequence[Fields], dim: int, select: Select = lambda parts, sha
     axes = {axis for tensor in tensors for part in tensor.parts for carrier, axis in part.reach if carrier == dim}
     axes = axes or _told_apart(tensors)
     if not axes:
-        return union([tensor.resize(dim, ends[-1]) for tensor in tensors], select=select)
+        together = union([replace(tensor, branches=()).resize(dim, ends[-1]) for tensor in tensors], select=select)
+        return replace(together, branches=_branches_side_by_side(tensors, dim))
     placed = []
     for tensor, (first, last) in zip(tensors, pairwise(ends), strict=True):
         taps = np.arange(ends[-1]) - first
@@ -740,3 +762,87 @@ def _told_apart(tensors: Sequence[Fields]) -> set[int]:
     boxes = [tensor.unit((None,) * tensor.ndim) for tensor in seeing]
     axes = [axis for axis in range(tensors[0].axes) if not any(tensor.moving()[axis] for tensor in seeing)]
     return {axis for axis in axes if len({box[axis] for box in boxes}) > 1}
+
+
+# ---- branches --------------------------------------------------------------------------------------------------------
+
+
+def _compact(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers, one for all along each dimension that makes no difference."""
+    for dim in range(numbers.ndim):
+        first = numbers.take([0], dim)
+        numbers = first if (numbers == first).all() else numbers
+    return numbers
+
+
+def _gathered(numbers: np.ndarray, dims: Sequence[int]) -> np.ndarray | None:
+    """All units along these dimensions together; None where some of them then lack a branch."""
+    dims = [dim for dim in dims if numbers.shape[dim] > 1]
+    if not dims:
+        return numbers
+    there = [(numbers == number).any(tuple(dims)).all() for number in np.unique(numbers) if number]
+    return np.zeros((1,) * numbers.ndim, int) if all(there) else None
+
+
+def _read(numbers: np.ndarray, dim: int, windows: Windows, outputs: int) -> np.ndarray | None:
+    """What outputs that read along a dimension have of branches; None where not all of these are left."""
+    units = numbers.shape[dim]
+    if units == 1:
+        return numbers
+    taps = windows.read(np.arange(outputs))
+    if taps.shape[1] > 1:
+        return None
+    exists = (taps[:, 0] >= 0) & (taps[:, 0] < units)
+    taken = numbers.take(np.where(exists, taps[:, 0], 0), dim)
+    taken = np.where(exists.reshape([-1 if other == dim else 1 for other in range(numbers.ndim)]), taken, 0)
+    return None if set(np.unique(numbers)) - set(np.unique(taken)) - {0} else _compact(taken)
+
+
+def _reshaped(
+    numbers: np.ndarray, old: Sequence[int], new: Sequence[int], groups: Sequence[tuple[range, range]]
+) -> np.ndarray:
+    whole, shape = list(numbers.shape), [1] * len(new)
+    for before, after in groups:
+        if any(numbers.shape[dim] > 1 for dim in before):
+            for dim in before:
+                whole[dim] = old[dim]
+            for dim in after:
+                shape[dim] = new[dim]
+    return _compact(np.broadcast_to(numbers, whole).reshape(shape))
+
+
+def _within(a: Fields, b: Fields) -> bool:
+    """Whether each unit of b surely sees all that the unit of a in its place sees."""
+    return all(any(_wider(part, other, b.shape) is other for other in b.parts) for part in a.parts)
+
+
+def _branches_of(tensors: Sequence[Fields]) -> tuple[np.ndarray, ...]:
+    """The branches of tensors that are combined unit by unit, but for those of one that sees no more than another."""
+    found: list[np.ndarray] = []
+    for tensor in tensors:
+        if tensor.branches and any(_within(tensor, other) for other in tensors if not other.branches):
+            continue
+        found += [new for new in tensor.branches if not any(np.array_equal(new, numbers) for numbers in found)]
+    return tuple(found)
+
+
+def _branches_side_by_side(tensors: Sequence[Fields], dim: int) -> tuple[np.ndarray, ...]:
+    """The branches of tensors that are joined along a dimension that tells nothing apart."""
+    sizes = [tensor.shape[dim] for tensor in tensors]
+    ends = list(accumulate(sizes, initial=0))
+    alike = [replace(tensor, branches=()).resize(dim, 1) for tensor in tensors]
+    within = [[_within(a, b) for b in alike] for a in alike]
+    numbers, found = np.zeros(ends[-1], int), []
+    for place, (tensor, size) in enumerate(zip(tensors, sizes, strict=True)):
+        equal = [other for other in range(len(tensors)) if within[place][other] and within[other][place]]
+        if not tensor.parts or any(within[place][other] for other in range(len(tensors)) if other not in equal):
+            continue
+        if not tensor.branches:
+            numbers[ends[place] : ends[place + 1]] = 1 + min(equal)
+        elif all(tensors[other].branches for other in equal):
+            for own in tensor.branches:
+                whole = np.repeat(own, size, dim) if own.shape[dim] == 1 else own
+                around = [(ends[place], ends[-1] - ends[place + 1]) if d == dim else (0, 0) for d in range(own.ndim)]
+                found.append(_compact(np.pad(whole, around)))
+    joint = _compact(numbers.reshape([-1 if d == dim else 1 for d in range(tensors[0].ndim)]))
+    return tuple(numbers for numbers in (*found, joint) if numbers.size > 1)

@@ -95,7 +95,7 @@ def _kind(step: Step, begins: bool, sizes: Sequence[tuple[float, float]]) -> str
     if any(first != last for first, last in sizes) and note != "fractional windows":
         ranges = agree([f"{first}–{last}" if first != last else str(last) for first, last in sizes])
         notes.append(f"{ranges if isinstance(ranges, str) else ' × '.join(ranges)} by phase")
-    if not step.result.exact:
+    if not step.result.is_exact():
         notes.append("upper bound")
     return ", ".join([kind, *notes])
 
