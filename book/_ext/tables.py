@@ -13,7 +13,7 @@ from wraps import TIED
 
 ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.S)
 CELL = re.compile(r"<t([hd])[^>]*>(.*?)</t[hd]>", re.S)
-NUMBER = re.compile(r"[-−+±]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|×|s|±.*)?|NaN|None|inf|–|", re.S)
+NUMBER = re.compile(r"([<>≤≥≈] ?)?[-−+±]?\s*[\d.,]+(e[-+]?\d+)?\s*(%|×|s|±.*)?|NaN|None|inf|–|", re.S)
 SHORT, SHORT_NAME = 16, 12  # characters that stand on one line, also on a phone
 LONG, LONG_CODE = 28, 45  # and those that need some lines
 WORDS = {"True": "yes", "False": "no", "NaN": "–", "None": "–", "NaT": "–"}

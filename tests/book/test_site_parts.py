@@ -102,6 +102,11 @@ def test_a_table_says_yes_and_no_and_has_no_row_numbers_and_no_negative_zero():
     assert html.count('class="words') == 6 and html.count('class="words short"') == 4 and "<th></th>" not in html
 
 
+def test_a_p_below_a_bound_is_a_number_and_stands_to_the_right():
+    assert "words" not in told(pd.DataFrame({"p": ["< 0.001", "0.25"]}, index=[3, 5]))
+    assert "words" in told(pd.DataFrame({"p": ["< a", "0.25"]}, index=[3, 5]))
+
+
 def test_a_table_keeps_its_named_rows_under_one_row_of_headings():
     frame = pd.DataFrame({"loss": [1.5, 2.5]}, index=pd.Index([0, 100], name="update"))
     assert list(as_frame(told(frame))) == ["update", "loss"] and told(frame).count("<tr>") == 3
