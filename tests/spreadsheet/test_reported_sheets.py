@@ -1,10 +1,13 @@
 """Sheets that were judged wrongly: one that computes nothing was passed, one that is right was blamed."""
 
+from collections import Counter
+
 import openpyxl
 import pytest
 from toy_sheets import ToySheet
 
-from cellgrad.spreadsheet.audit import audit
+from cellgrad.spreadsheet.audit import audit, computed, reading
+from cellgrad.spreadsheet.audit.mistakes import POINTS
 from cellgrad.spreadsheet.audit.page import write_page
 from cellgrad.spreadsheet.workbook import write_workbook
 from cellgrad.toynet import ToyNetwork
@@ -194,3 +197,35 @@ def test_a_cell_that_a_dollar_holds_is_named_and_no_distance(tmp_path):
     (found,) = findings(sheet, tmp_path)
     assert found.cells == "I4:I8" and "takes w1, w2 from $E$3, $F$3" in found.message
     assert "above" not in found.message and "away" not in found.message
+
+
+def with_distinct_deltas(rows):
+    """A sheet in which AG, a wrong delta, has another formula in each row, and two slopes read it."""
+    sheet = ToySheet(ToyNetwork(), rows=rows)
+    for row in range(rows):
+        at = row + 3
+        sheet.extra[f"AG{at}"] = f"=(R{at}-A{at})*R{at}*(1-R{at})+{at}"
+        sheet.cells["dE_dw5", row], sheet.cells["dE_dw6", row] = f"AG{at}*a_h1", f"AG{at}*a_h2"
+    return sheet
+
+
+def test_the_work_for_helpers_grows_as_their_number_does(monkeypatch, tmp_path):
+    """Of hundreds of distinct wrong helpers, each is compared once, and for a bounded number a mistake is searched."""
+    counts = Counter()
+
+    def counted(function):
+        return lambda *given: counts.update([function.__name__]) or function(*given)
+
+    for name in ("_needed", "explain", "_parts"):
+        monkeypatch.setattr(computed, name, counted(getattr(computed, name)))
+    monkeypatch.setattr(computed, "MOST_EXPLAINED", 10)
+    for rows in (20, 40):
+        counts.clear()
+        assert len(findings(with_distinct_deltas(rows), tmp_path)) == rows
+        assert counts["_needed"] == rows * 2 * POINTS and counts["explain"] == 10 and counts["_parts"] == 1
+
+
+def test_what_reads_too_many_distinct_formulas_is_said_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(reading, "MOST_DISTINCT", 10)
+    (unread,) = (one for one in findings(with_distinct_deltas(20), tmp_path) if one.severity == "not checked")
+    assert unread.cells == "AB13:AC22" and "the column AG" in unread.message

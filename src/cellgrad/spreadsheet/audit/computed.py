@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import sympy as sp
@@ -41,6 +42,7 @@ class Computed:
         self.context = context
         self.explained = 0
         self.wrong: list[tuple[Judgement, Formula]] = []
+        self._needs: dict[tuple, list | None] = {}
 
     def judgements(self) -> list[Judgement]:
         """What is wrong with the computed columns; a helper column that spoils several is said once."""
@@ -123,11 +125,11 @@ class Computed:
 
         questioned: where a column has got any other judgement.
         """
-        readers: dict[str, list[tuple[str, range]]] = defaultdict(list)  # of each helper: columns that read it, where
+        readers: dict[str, dict[int, list[str]]] = defaultdict(dict)  # of each helper, by row: columns that read it
         for run, used in self.context.uses():
-            for column in COMPUTED:
-                for name in used.get(column, ()):
-                    readers[name].append((column, run))
+            for name in self.context.layout.beside:
+                columns = [column for column in COMPUTED if name in used.get(column, ())]
+                readers[name] |= dict.fromkeys(run, columns)
         while True:
             wrong = questioned | {(judgement.column, row) for judgement, _ in self.wrong for row in judgement.rows}
             blamed = [
@@ -139,15 +141,17 @@ class Computed:
             name, needed, users = max(
                 blamed, key=lambda found: (len(found[2]), sum(found[0] in formula.same_row for _, formula in found[2]))
             )
-            self.wrong = [pair for pair in self.wrong if pair not in users]
+            explained = {id(judgement) for judgement, _ in users}
+            self.wrong = [pair for pair in self.wrong if id(pair[0]) not in explained]
             spoilt = {row for judgement, _ in users for row in judgement.rows}
+            at, right = self._wanted(name, needed)
             for run, content in self.context.reader.runs(name):
                 if isinstance(content, Formula | float) and (rows := [row for row in run if row in spoilt]):
                     run = range(rows[0], rows[-1] + 1)
-                    yield self._helper(name, run, content, needed, [pair[0].column for pair in users])
+                    yield self._helper(name, run, content, right, at, [pair[0].column for pair in users])
 
     def _blames(
-        self, helper: str, readers: list[tuple[str, range]], wrong: set[tuple[str, int]]
+        self, helper: str, readers: dict[int, list[str]], wrong: set[tuple[str, int]]
     ) -> Iterator[tuple[str, list, list]]:
         """What a helper column would have to be at each random network for its users to be right, and its users.
 
@@ -161,37 +165,53 @@ class Computed:
             wanted = [needed for *_, needed in group]
             agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
             rows = {row for judgement, *_ in group for row in judgement.rows}
-            used_rightly = any(row in run and (column, row) not in wrong for column, run in readers for row in rows)
+            used_rightly = any((column, row) not in wrong for row in rows for column in readers.get(row, ()))
             if len({judgement.column for judgement, *_ in group}) > 1 and agree and not used_rightly:
                 yield helper, wanted[0], [(judgement, formula) for judgement, formula, _ in group]
                 return
 
     def _users(self, helper: str) -> list[tuple[Judgement, Formula, list]]:
         """The wrong formulas that one number in the helper's place makes right, and that number at each network."""
-        symbol, at, users = column_symbol(helper), self.context.points_with([]), []
-        for judgement, formula in self.wrong:
-            try:
-                kept = self.context.with_helper(formula.expression, judgement.rows.start, helper)
-                if symbol not in kept.free_symbols:
-                    continue
-                needed = [_needed(kept, symbol, judgement.column, point) for point in at]
-            except (FormulaError, KeyError):
-                continue
-            if all(value is not None for value in needed):
-                users.append((judgement, formula, needed))
-        return users
+        needs = ((judgement, formula, self._need(helper, judgement, formula)) for judgement, formula in self.wrong)
+        return [(judgement, formula, needed) for judgement, formula, needed in needs if needed is not None]
 
-    def _helper(self, name: str, run: range, content: Formula | float, needed: list, users: list[str]) -> Judgement:
-        symbol, row = column_symbol(name), run.start
-        at = tuple({**point, symbol: value} for point, value in zip(self.context.points_with([]), needed, strict=True))
-        right = next((part for part in _parts() if agrees(part, name, at)), None)
+    def _need(self, helper: str, judgement: Judgement, formula: Formula) -> list | None:
+        """The numbers of `_users` for one formula, computed once: it is asked for each helper that is blamed."""
+        key = helper, judgement.column, judgement.rows
+        if key not in self._needs:
+            symbol, needed = column_symbol(helper), [None]
+            with suppress(FormulaError, KeyError):
+                kept = self.context.with_helper(formula.expression, judgement.rows.start, helper)
+                if symbol in kept.free_symbols:
+                    at = self.context.points_with([])
+                    needed = [_needed(kept, symbol, judgement.column, point) for point in at]
+            self._needs[key] = None if None in needed else needed
+        return self._needs[key]
+
+    def _wanted(self, helper: str, needed: list) -> tuple[tuple[Point, ...], sp.Expr | None]:
+        """Random networks with what a helper should hold at each, and which part of the derivation that is."""
+        points = zip(self.context.points_with([]), needed, strict=True)
+        at = tuple({**point, column_symbol(helper): value} for point, value in points)
+        return at, next((part for part in _parts() if agrees(part, helper, at)), None)
+
+    def _helper(
+        self,
+        name: str,
+        run: range,
+        content: Formula | float,
+        right: sp.Expr | None,
+        at: tuple[Point, ...],
+        users: list[str],
+    ) -> Judgement:
+        row = run.start
         words = "is not what the columns need that are computed from it"
         if isinstance(content, float):
             words, kind, found = "a typed number does not follow the others", "typed", f"{content:.15g}"
         else:
             kind, found = content.pattern, self.context.found(name, row, content)
             _, expression = next(self.context.expanded(run, content))
-            if right is not None and isinstance(expression, sp.Expr):
+            self.explained += 1
+            if right is not None and isinstance(expression, sp.Expr) and self.explained <= MOST_EXPLAINED:
                 words = explain(name, expression, right, at) or words
         head = self.context.layout.sheet.value(self.context.layout.heading, self.context.layout.column(name))
         head = f" ({head[1:20]})" if isinstance(head, str) and head.startswith("'") else ""

@@ -15,15 +15,17 @@ from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, points
 from cellgrad.spreadsheet.audit.reading import (
     CONSTANT_ELSEWHERE,
     ELSEWHERE,
+    TOO_MANY,
     Content,
     Formula,
     Judgement,
     Reader,
+    column_and_offset,
     in_row,
     rational,
     to_mpf,
 )
-from cellgrad.spreadsheet.audit.tables import Layout
+from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
 from cellgrad.spreadsheet.parser import FormulaError
 
 DEEPEST = 20  # helper columns that rest on one another
@@ -95,10 +97,10 @@ class Context:
         Where a helper column holds no number and no formula that can be read, the error stands in its place.
         """
         used = [
-            (symbol, match[1] if match else str(symbol), int(match[2]) if match else 0)
+            (symbol, name, offset)
             for symbol in formula.expression.free_symbols
-            for match in [ELSEWHERE.fullmatch(str(symbol))]
-            if (match[1] if match else str(symbol)) in self._beside
+            for name, offset in [column_and_offset(symbol)]
+            if name in self._beside
         ]
         if not used:
             yield rows, self.in_table(formula.expression)
@@ -147,16 +149,16 @@ class Context:
             raise FormulaError("leads through too many helper columns, or in a circle")
         written = {}
         for symbol in expression.free_symbols:
-            match = ELSEWHERE.fullmatch(str(symbol))
-            name, offset = (match[1], int(match[2])) if match else (str(symbol), 0)
+            name, offset = column_and_offset(symbol)
             if name not in self._beside or name == kept:
                 continue
             content = self._at(name, row + offset)
-            if isinstance(content, Formula) and f"{name}[" not in str(content.expression):  # else it runs on by itself
+            if isinstance(content, Formula) and not _runs_on(name, content):
                 helper = self._substituted(content.expression, row + offset, depth - 1, kept)
                 written[symbol] = _moved(helper, offset)
             elif isinstance(content, Judgement):
-                raise FormulaError(f"reads {self.layout.address(name, row + offset)}, {_fault(content)}")
+                place = self.layout.address(name, row + offset) if content.kind != TOO_MANY else f"the column {name}"
+                raise FormulaError(f"reads {place}, {_fault(content)}")
         return expression.xreplace(written)
 
     @cached_property
@@ -221,15 +223,21 @@ def _fault(content: Judgement) -> str:
     return f"which {content.message}" if content.kind == "text" else f"where {content.message}"
 
 
+def _runs_on(name: str, content: Formula) -> bool:
+    """Whether a helper column goes on from its own other rows, so that there is no end to writing it out."""
+    return any(symbol.name.startswith(f"{name}[") for symbol in content.expression.free_symbols)
+
+
 def _moved(expression: sp.Expr, offset: int) -> sp.Expr:
     """What an expression over one row is to another row, `offset` rows above it if negative."""
     if offset == 0:
         return expression
     moved = {}
     for symbol in expression.free_symbols:
-        match = ELSEWHERE.fullmatch(str(symbol))
-        if match and not CONSTANT_ELSEWHERE.fullmatch(str(symbol)):
+        name = symbol.name
+        match = ELSEWHERE.fullmatch(name)
+        if match and not CONSTANT_ELSEWHERE.fullmatch(name):
             moved[symbol] = in_row(match[1], int(match[2]) + offset)
-        elif str(symbol) in SYMBOLS and symbol.is_real and not match:
-            moved[symbol] = symbol if str(symbol)[0] in "ti" or str(symbol)[0] == "b" else in_row(str(symbol), offset)
+        elif name in SYMBOLS and symbol.is_real and not match:
+            moved[symbol] = symbol if name in CONSTANT else in_row(name, offset)
     return expression.xreplace(moved)

@@ -17,6 +17,7 @@ from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout, is_text
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, number, parse, read_reference, tokenize
 
 MOST_DISTINCT = 500  # formulas of one column; one that is filled down has one or two
+TOO_MANY = "more distinct formulas than that"  # the kind of the judgement on those that come after them
 MOST_FOLLOWED, LONGEST_CHAIN = 300, 20  # cells with formulas outside the table that one formula may lead to
 ERROR, WARNING, UNCHECKED = "error", "warning", "not checked"  # how severe a judgement is
 RANDOM = re.compile(r"\bRAND(?:BETWEEN|ARRAY)?\(", re.IGNORECASE)
@@ -60,13 +61,13 @@ class Formula:
     @cached_property
     def expression(self) -> sp.Expr:
         """The formula over the columns, its constants without a row."""
-        found = {symbol: CONSTANT_ELSEWHERE.fullmatch(str(symbol)) for symbol in self.exact.free_symbols}
+        found = {symbol: CONSTANT_ELSEWHERE.fullmatch(symbol.name) for symbol in self.exact.free_symbols}
         return self.exact.xreplace({symbol: SYMBOLS[match[1]] for symbol, match in found.items() if match})
 
     @cached_property
     def same_row(self) -> frozenset[str]:
         """The columns of its own row that it uses, constants left out."""
-        own = (str(symbol) for symbol in self.exact.free_symbols if symbol.is_real)
+        own = (symbol.name for symbol in self.exact.free_symbols if symbol.is_real)
         return frozenset(name for name in own if name.isidentifier())
 
 
@@ -84,8 +85,8 @@ CONSTANT_ELSEWHERE = re.compile(r"({})\[([-+]\d+|row \d+)\]".format("|".join(CON
 
 def column_and_offset(symbol: sp.Symbol) -> tuple[str, int]:
     """The column that a symbol of a formula stands for, and how many rows below the row at hand: ("w1", -1)."""
-    match = ELSEWHERE.fullmatch(str(symbol))
-    return (match[1], int(match[2])) if match else (str(symbol), 0)
+    match = ELSEWHERE.fullmatch(symbol.name)
+    return (match[1], int(match[2])) if match else (symbol.name, 0)
 
 
 def in_row(name: str, offset: int) -> sp.Symbol:
@@ -180,7 +181,7 @@ class Reader:
         if key not in self._read:
             if self._distinct[name] == MOST_DISTINCT:
                 error = FormulaError(f"comes after {MOST_DISTINCT} different ones in its column")
-                return self.unread(error, name, row)
+                return replace(self.unread(error, name, row), kind=TOO_MANY)
             self._distinct[name] += 1
             try:
                 self._read[key] = self._parsed(text, row, pattern)
