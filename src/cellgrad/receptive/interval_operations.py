@@ -57,17 +57,34 @@ class FieldOperations(Operations):
         grouped = x.reshape((batch, groups, before // groups, *rest)).mix(2, channels // groups)
         return grouped.reshape((batch, channels, *rest))
 
-    def window(self, x: Fields, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Fields:
+    def window(
+        self, x: Fields, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int, reads: Any = None
+    ) -> Fields:
         """Slide on each axis, then let the channels of a group see together."""
         self.geometry = geometry
-        windows = [intervals.sliding(k, s, before, d) for k, s, (before, _), d in geometry.axes]
-        return self._grouped(self._slide(x, windows, outputs), groups, channels)
+        taps = _taps(geometry, reads)
+        windows = [intervals.sliding(t, s, b, d) for t, (_, s, (b, _), d) in zip(taps, geometry.axes, strict=True)]
+        result = self._grouped(self._slide(x, windows, outputs), groups, channels)
+        if reads is None or _is_box(taps, reads):
+            return result
+        if not x.is_plain() or x.branches:
+            return self.bounded(result)
+        # Neighbours see alike, so that the ends of a window suffice, be it those of several channels.
+        ends = [reads.movedim(axis + 2, 1).flatten(2).any(2)[:, [t[0], t[-1]]].all(1) for axis, t in enumerate(taps)]
+        if all(bool(each.all()) for each in ends):
+            return result
+        numbers = np.arange(1, channels + 1).reshape(1, -1, *(1 for _ in outputs))
+        return replace(result, branches=(numbers,))
 
-    def transposed(self, x: Fields, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Fields:
+    def transposed(
+        self, x: Fields, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int, reads: Any = None
+    ) -> Fields:
         """As `window`, seen from the other side."""
         self.geometry = geometry
-        windows = [intervals.transposed(k, s, before, d) for k, s, (before, _), d in geometry.axes]
-        return self._grouped(self._slide(x, windows, outputs), groups, channels)
+        taps = _taps(geometry, reads)
+        windows = [intervals.transposed(t, s, b, d) for t, (_, s, (b, _), d) in zip(taps, geometry.axes, strict=True)]
+        result = self._grouped(self._slide(x, windows, outputs), groups, channels)
+        return result if reads is None or _is_box(taps, reads) else self.bounded(result)
 
     def adaptive(self, x: Fields, outputs: Sequence[int]) -> Fields:
         """Windows of n / m pixels, moving by as many; whole numbers or not."""
@@ -164,6 +181,19 @@ class FieldOperations(Operations):
         """As tensors do."""
         self.note = _alignment(values)
         return intervals.join(values, dim, self._select)
+
+
+def _taps(geometry: Geometry, reads: Any) -> list[list[int]]:
+    """On each axis, the places of a window at which any of its weights can be other than zero."""
+    if reads is None:
+        return [list(range(kernel)) for kernel in geometry.kernel]
+    places = reads.nonzero()[:, 2:]
+    return [sorted(set(along.tolist())) for along in places.T]
+
+
+def _is_box(taps: Sequence[Sequence[int]], reads: Any) -> bool:
+    """Whether every channel reads every channel of its group at all of these taps."""
+    return math.prod(map(len, taps)) * reads.shape[0] * reads.shape[1] == int(reads.sum())
 
 
 def _plain(value: Fraction | float) -> int | float:

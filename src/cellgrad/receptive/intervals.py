@@ -65,14 +65,17 @@ def ragged(rows: Sequence[Sequence[int]], step: int | None) -> Windows:
     return Windows(np.array([[*row, *[NOWHERE] * (widest - len(row))] for row in rows], dtype=np.int64), step)
 
 
-def sliding(kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Windows:
-    """A convolution or pool: output o reads o·stride − padding + dilation·(0, …, kernel − 1)."""
-    return Windows(dilation * np.arange(kernel)[None] - padding, stride)
+def sliding(taps: int | Sequence[int], stride: int = 1, padding: int = 0, dilation: int = 1) -> Windows:
+    """A convolution or pool: output o reads o·stride − padding + dilation·(0, …, kernel − 1).
+
+    taps: the kernel, or which of 0, …, kernel − 1 it reads.
+    """
+    return Windows(dilation * (np.arange(taps) if isinstance(taps, int) else np.array(taps))[None] - padding, stride)
 
 
-def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Windows:
+def transposed(taps: Sequence[int], stride: int, padding: int, dilation: int) -> Windows:
     """A transposed convolution: output o reads each input i with o = i·stride − padding + dilation·tap."""
-    sums = [[o + padding - dilation * tap for tap in range(kernel)] for o in range(stride)]
+    sums = [[o + padding - dilation * tap for tap in taps] for o in range(stride)]
     return ragged([[value // stride for value in row if value % stride == 0] for row in sums], 1)
 
 
@@ -415,10 +418,16 @@ class Fields:
         left = tuple(numbers for numbers in found if numbers is not None and numbers.size > 1)
         return replace(self, branches=left, exact=self.exact and all(numbers is not None for numbers in found))
 
+    def is_plain(self) -> bool:
+        """Whether on each axis every unit sees as much as its neighbour, a fixed way further on."""
+        reaches = [reach for part in self.parts for reach in part.reach.values()]
+        return len(self.parts) == 1 and all(len(reach.low) == 1 and reach.advance is not None for reach in reaches)
+
     def is_exact(self) -> bool:
         """Whether each position, with all its channels, surely sees all that the parts say."""
         others = [dim for dim in range(self.ndim) if dim not in self.positions()]
-        return self.exact and all(_gathered(numbers, others) is not None for numbers in self.branches)
+        gathered = [_gathered(numbers, others) for numbers in self.branches]
+        return self.exact and all(numbers is not None and numbers.size == 1 for numbers in gathered)
 
     def spread(self, dims: int | Sequence[int]) -> Fields:
         """Each unit along these dimensions now sees what all of them saw."""
@@ -547,20 +556,17 @@ def _regroup(
             units *= shape[dim]
         if merged is None:
             continue
-        if not new:
+        # One unit moves nowhere, whatever it is merged with later, and leaves a pattern whole.
+        wide = [dim for dim in new if shape_after[dim] > 1] if len(new) > 1 else list(new)
+        if not wide:
             low, high = merged.hull(1)
             base[axis] = base[axis][0] + low, base[axis][1] + high
-            continue
-        for dim in new:
-            inner_units = prod(shape_after[other] for other in new if other > dim)
+        for place, dim in enumerate(wide):
             piece = merged
-            if dim != new[-1]:
+            if dim != wide[-1]:
+                inner_units = prod(shape_after[other] for other in wide[place + 1 :])
                 piece, merged, faithful = _split(merged, shape_after[dim], inner_units)
                 exact = exact and faithful
-            if shape_after[dim] == 1 and len(new) > 1:  # one unit moves nowhere, whatever it is merged with later
-                low, high = piece.hull(1)
-                base[axis] = base[axis][0] + low, base[axis][1] + high
-                continue
             # A dimension along which nothing changes, as that of channels, is left out.
             if len(new) == 1 or piece.advance or piece.low.any() or piece.high.any():
                 reach[dim, axis] = piece
@@ -813,7 +819,7 @@ def _reshaped(
 
 def _within(a: Fields, b: Fields) -> bool:
     """Whether each unit of b surely sees all that the unit of a in its place sees."""
-    return all(any(_wider(part, other, b.shape) is other for other in b.parts) for part in a.parts)
+    return all(any(_wider(other, part, b.shape) is other for other in b.parts) for part in a.parts)
 
 
 def _branches_of(tensors: Sequence[Fields]) -> tuple[np.ndarray, ...]:

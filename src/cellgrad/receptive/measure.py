@@ -21,6 +21,8 @@ from cellgrad.receptive.trace import Step, Trace, follow, follow_together
 # A sum of positive terms keeps every dependency far above this; what torchvision masks out, with a weight of e⁻¹⁰⁰, is
 # far below.
 _VANISHING = 1e-20
+# Places that torch computes in 64 bits are whole up to this.
+_ROUNDING = 1e-9
 
 
 def _indicator(gradient: torch.Tensor) -> torch.Tensor:
@@ -63,24 +65,38 @@ class DependenceOperations(Operations):
         return once.expand(-1, -1, channels // groups, *pixels).reshape(-1, channels, *pixels)
 
     def window(
-        self, x: torch.Tensor, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int
+        self,
+        x: torch.Tensor,
+        geometry: Geometry,
+        outputs: Sequence[int],
+        channels: int,
+        groups: int,
+        reads: Any = None,
     ) -> torch.Tensor:
         """A convolution with weights of one, of which max and average pool are special cases."""
         axes = len(outputs)
-        x = self._groups_summed(x, groups)
+        x = x if reads is not None else self._groups_summed(x, groups)
         widths = [
             (before, max(after, (m - 1) * s + d * (k - 1) + 1 - n - before))
             for n, m, (k, s, (before, after), d) in zip(x.shape[2:], outputs, geometry.axes, strict=True)
         ]
         x = F.pad(x, [number for pair in widths[::-1] for number in pair])
         slide = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
-        x = slide(x, torch.ones(1, 1, *geometry.kernel), stride=geometry.stride, dilation=geometry.dilation)
+        moves: dict[str, Any] = {"stride": geometry.stride, "dilation": geometry.dilation}
         # Padding after the image that fills no whole window may leave one position too many.
         kept: tuple[Any, ...] = (..., *(slice(m) for m in outputs))
-        return self._to_channels(x[kept], groups, channels)
+        if reads is not None:
+            return _watched(slide(x, reads.to(x.dtype), groups=groups, **moves)[kept])
+        return self._to_channels(slide(x, torch.ones(1, 1, *geometry.kernel), **moves)[kept], groups, channels)
 
     def transposed(
-        self, x: torch.Tensor, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int
+        self,
+        x: torch.Tensor,
+        geometry: Geometry,
+        outputs: Sequence[int],
+        channels: int,
+        groups: int,
+        reads: Any = None,
     ) -> torch.Tensor:
         """A transposed convolution with weights of one."""
         axes = len(outputs)
@@ -89,14 +105,15 @@ class DependenceOperations(Operations):
             for n, (k, s, (before, _), d) in zip(x.shape[2:], geometry.axes, strict=True)
         ]
         slide = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes - 1]
-        x = slide(
-            self._groups_summed(x, groups),
-            torch.ones(1, 1, *geometry.kernel),
-            stride=geometry.stride,
-            padding=tuple(before for before, _ in geometry.padding),
-            output_padding=tuple(m - least for m, least in zip(outputs, smallest, strict=True)),
-            dilation=geometry.dilation,
-        )
+        moves: dict[str, Any] = {
+            "stride": geometry.stride,
+            "padding": tuple(before for before, _ in geometry.padding),
+            "output_padding": tuple(m - least for m, least in zip(outputs, smallest, strict=True)),
+            "dilation": geometry.dilation,
+        }
+        if reads is not None:
+            return _watched(slide(x, reads.to(x.dtype), groups=groups, **moves))
+        x = slide(self._groups_summed(x, groups), torch.ones(1, 1, *geometry.kernel), **moves)
         return self._to_channels(x, groups, channels)
 
     def adaptive(self, x: torch.Tensor, outputs: Sequence[int]) -> torch.Tensor:
@@ -107,15 +124,18 @@ class DependenceOperations(Operations):
     def resize(
         self, x: torch.Tensor, outputs: Sequence[int], ratios: Sequence[Fraction], mode: str, align_corners: bool
     ) -> torch.Tensor:
-        """torch's own interpolation, as long as its weights are positive."""
+        """The two neighbours that torch's own interpolation weighs, or the one whose place it hits."""
         if mode == "bicubic":
             raise ValueError("bicubic interpolation has negative weights; measure it with bilinear")
-        name = ("linear", "bilinear", "trilinear")[len(outputs) - 1]
-        if all(Fraction(n, m) == r for n, m, r in zip(x.shape[2:], outputs, ratios, strict=True)):
-            x = F.interpolate(x, size=tuple(outputs), mode=name, align_corners=align_corners)
-        else:
-            scales = tuple(float(1 / ratio) for ratio in ratios)
-            x = F.interpolate(x, scale_factor=scales, mode=name, align_corners=align_corners)
+        for dim, (m, ratio) in enumerate(zip(outputs, ratios, strict=True), start=2):
+            n = x.shape[dim]
+            # A ramp is turned into the places that are read; in 32 bits, rounding would weigh a neighbour that is not.
+            ramp = torch.arange(n, dtype=torch.float64)[None, None]
+            target: dict[str, Any] = {"size": m} if Fraction(n, m) == ratio else {"scale_factor": float(1 / ratio)}
+            places = F.interpolate(ramp, **target, mode="linear", align_corners=align_corners)[0, 0]
+            places = torch.where((places - places.round()).abs() < _ROUNDING, places.round(), places)
+            first, last = (x.index_select(dim, ends.long()) for ends in (places.floor(), places.ceil()))
+            x = first + last
         return _watched(x)
 
     def nearest(self, x: torch.Tensor, taps: Sequence[Sequence[int]], ratios: Sequence[Fraction]) -> torch.Tensor:
@@ -228,7 +248,8 @@ def _by_gradient(module: Module, input_size: Sequence[int]) -> tuple[Trace, Call
 def boxes(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Unit = None) -> dict[str, Box]:
     """First and last pixel that the centre unit of each layer sees of a real image, by arithmetic, border and all.
 
-    As `measured_boxes`. layer: only this one. unit: not the centre but this position, a number for each axis.
+    As `measured_boxes`. layer: only this one. unit: not the centre but this position, a number for each axis. No more
+    than that is seen where `receptive_field` says upper bound and, at the border, below weights that a mask hides.
     """
     trace, box_of = _by_arithmetic(module, input_size)
     chosen = range(len(trace.rows)) if layer is None else [trace.place(layer)]
@@ -275,7 +296,8 @@ def box(module: Module, input_size: Sequence[int], layer: str | None = None, uni
     """First and last pixel, on each axis, of the real image that one unit of a layer sees; (0, −1) where none.
 
     layer: a name as in `receptive_field`, or a module's; the last one when None. unit: its position, a number for each
-    axis from 0, or one number for a list of tokens; the centre when None. Raises ValueError where there is none.
+    axis from 0, or one number for a list of tokens; the centre when None. Where it may be too large: see `boxes`.
+    Raises ValueError where there is none.
     """
     trace, box_of = _by_arithmetic(module, input_size)
     return box_of(trace.place(layer), unit)

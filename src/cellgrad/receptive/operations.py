@@ -58,11 +58,21 @@ class Operations(Protocol):
     def combine(self, values: Sequence[Any], shape: Sequence[int]) -> Any:
         """A sum or another combination unit by unit, broadcast to the shape."""
 
-    def window(self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Any:
-        """A window sliding over the last axes, all channels of a group together."""
+    def window(
+        self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int, reads: Any = None
+    ) -> Any:
+        """A window sliding over the last axes, all channels of a group together.
 
-    def transposed(self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int) -> Any:
-        """A transposed convolution over the last axes."""
+        reads: which of its weights can be other than zero, as a tensor of their shape; all of them when None.
+        """
+
+    def transposed(
+        self, x: Any, geometry: Geometry, outputs: Sequence[int], channels: int, groups: int, reads: Any = None
+    ) -> Any:
+        """A transposed convolution over the last axes.
+
+        reads: which of its weights can be other than zero, as a tensor of their shape; all of them when None.
+        """
 
     def adaptive(self, x: Any, outputs: Sequence[int]) -> Any:
         """Adaptive pooling of the last axes to this size."""

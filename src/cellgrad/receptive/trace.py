@@ -38,6 +38,9 @@ _CHANGES_PLACE = {"to", "cuda", "cpu", "xpu", "npu"}
 _LIKE_ANOTHER = {"type_as", "expand_as", "view_as", "reshape_as"}
 
 
+Drawn = Callable[[float], torch.Tensor]
+
+
 @dataclass
 class Call:
     """One call of a module: its name in the network, and whether what happens in it is one layer."""
@@ -63,11 +66,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Mark:
-    """What is known of a tensor: what flows through it (None: a constant), from which steps, as of which version."""
+    """What is known of a tensor: what flows through it (None: a constant), from which steps, as of which version.
+
+    drawn: of a constant made of parameters, the same made of parameters that are all about as large as a number.
+    """
 
     value: Any = None
     sources: frozenset[int] = frozenset()
     version: int = 0
+    drawn: Drawn | None = None
 
 
 def _version(tensor: torch.Tensor) -> int:
@@ -91,6 +98,37 @@ def _places(index: Any) -> Any:
     """The numbers of what a mask picks, where it is known: tensors without memory cannot count them."""
     known = isinstance(index, torch.Tensor) and index.dtype == torch.bool and index.ndim == 1 and not index.is_meta
     return index.nonzero().flatten() if known else index
+
+
+def _at_random(shape: torch.Size) -> Drawn:
+    """What stands for a parameter that may take any values."""
+    return lambda scale: scale * (1 + torch.rand(shape, generator=torch.Generator().manual_seed(0)))
+
+
+def _drawing(argument: Any) -> Drawn | Any:
+    """An argument of a function of constants, as it is drawn; as it is now, whatever becomes of it."""
+    if not isinstance(argument, torch.Tensor) or not argument.is_meta:
+        return argument
+    mark = _mark(argument)
+    return mark.drawn if mark and mark.drawn else _at_random(argument.shape)
+
+
+def _drawn_by(function: Callable, args: tuple, kwargs: dict, place: int | None) -> Drawn:
+    """How a function's result is drawn: the tensor in this place among its results, or (None) what it changes."""
+    arguments = tree_map(_drawing, (args, kwargs))
+
+    def drawn(scale: float) -> torch.Tensor:
+        own_args, own_kwargs = tree_map(lambda part: part(scale) if callable(part) else part, arguments)
+        if place is None:
+            own_args = (own_args[0].clone(), *own_args[1:])
+        result = function(*own_args, **own_kwargs)
+        return own_args[0] if place is None else _tensors(result)[place]
+
+    return drawn
+
+
+def _unknown(scale: float) -> torch.Tensor:
+    raise NotImplementedError("changed through a view of it")
 
 
 def _meta(value: Any) -> Any:
@@ -267,9 +305,7 @@ class Walk(TorchFunctionMode):
             if len({tensor.is_meta for tensor in _tensors(args, kwargs)}) < 2:
                 raise
             result = function(*tree_map(_meta, args), **tree_map(_meta, kwargs))
-        for tensor in _tensors(result):
-            if tensor.is_meta and _mark(tensor) is None:
-                tensor._cellgrad_mark = Mark()
+        _remember(function, name, args, kwargs, result)
         return torch.device("cpu") if isinstance(result, torch.device) else result
 
     def _attribute(self, function: Callable, args: tuple) -> Any:
@@ -361,7 +397,7 @@ class Walk(TorchFunctionMode):
         if not isinstance(argument, torch.Tensor):
             return argument
         mark = self._known(argument)
-        return Constant(argument) if mark.value is None else mark.value
+        return Constant(argument, mark.drawn) if mark.value is None else mark.value
 
     def _keep(self, name: str, kind: str, tensor: torch.Tensor, mark: Mark, call: Call | None = None) -> None:
         """A step, and its result marked."""
@@ -381,6 +417,24 @@ def _real(function: Callable, rule: Rule, args: tuple, kwargs: dict) -> Any:
     if rule.kind == "batch_norm" and args and _fits_norm(*args, **kwargs):
         return torch.empty_like(args[0])
     return function(*args, **kwargs)
+
+
+def _remember(function: Callable, name: str, args: tuple, kwargs: dict, result: Any) -> None:
+    """Mark what a function of constants made or changed, and keep how it is drawn."""
+    changes = name in ("__setitem__", "__set__") or (name.endswith("_") and not name.endswith("__"))
+    if changes and args and isinstance(args[0], torch.Tensor) and args[0].is_meta:
+        target: Any = args[0]
+        whole = target if target._base is None else target._base
+        drawn = _drawn_by(function, args, kwargs, None) if whole is target else _unknown
+        if name == "__set__":
+            drawn = _drawing(args[1])
+        for changed in (target, whole, whole.__dict__.get("_cellgrad_owner", whole)):
+            changed._cellgrad_mark = Mark(drawn=drawn)
+    for place, tensor in enumerate(_tensors(result)):
+        if tensor.is_meta and _mark(tensor) is None:
+            tensor._cellgrad_mark = Mark(drawn=_drawn_by(function, args, kwargs, place))
+            if name in ("__get__", "detach"):
+                tensor.__dict__["_cellgrad_owner"] = args[0]
 
 
 def _put_back(target: torch.Tensor, index: Any, value: Any) -> None:

@@ -34,9 +34,13 @@ _SYNONYMS = {
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor that depends on no pixel, and its values where they are known."""
+    """A tensor that depends on no pixel, and its values where they are known.
+
+    drawn: of one made of parameters, how it is made of parameters that are all about as large as a number.
+    """
 
     tensor: torch.Tensor
+    drawn: Callable[[float], torch.Tensor] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,6 +51,32 @@ class Constant:
     def known(self) -> torch.Tensor | None:
         """The values, unless it is a parameter, which may take any."""
         return None if self.tensor.is_meta else self.tensor
+
+    @cached_property
+    def reads(self) -> torch.Tensor | None:
+        """Where it can be other than zero, which it is not where a mask has zeros; None where it can be anywhere.
+
+        Raises ArithmeticError where that cannot be said.
+        """
+        if self.known is not None:
+            somewhere = self.known != 0
+        elif self.drawn is None:
+            return None
+        else:
+            try:
+                with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                    somewhere = torch.stack([self.drawn(scale) != 0 for scale in _SCALES]).any(0)
+            except Exception as error:  # whatever makes weights of weights
+                raise ArithmeticError("no zeros can be told apart") from error
+        return None if bool(somewhere.all()) else somewhere
+
+    @property
+    def hides(self) -> bool:
+        """Whether it surely or perhaps is zero somewhere, whatever the parameters are."""
+        try:
+            return self.reads is not None
+        except ArithmeticError:
+            return True
 
 
 @dataclass(frozen=True)
@@ -81,6 +111,8 @@ class Rule:
 
 _RULES: dict[Callable[..., Any], Rule] = {}
 _MODULES: dict[str, tuple[str, Callable[..., Any]]] = {}
+# What a parameter may be: a zero that stays for all of these is one of a mask.
+_SCALES = (1.0, -1.0, 1e4, -1e-4)
 _HOMES = (torch, torch.Tensor, nn.functional, torch.special, torch.linalg, torch._C._nn)
 
 
@@ -137,6 +169,11 @@ def values_in(*arguments: Any) -> Iterator[Any]:
 def lifted(ops: Operations, value: Any) -> Any:
     """A constant as a value that depends on nothing."""
     return ops.constant(value.shape) if isinstance(value, Constant) else value
+
+
+def doubted(ops: Operations, result: Any, *factors: Any) -> Any:
+    """A product of the factors; an upper bound where a constant among them hides something by its zeros."""
+    return ops.bounded(result) if any(isinstance(part, Constant) and part.hides for part in factors) else result
 
 
 def per_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:

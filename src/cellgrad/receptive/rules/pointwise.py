@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from cellgrad.receptive.operations import Operations
-from cellgrad.receptive.rules import Constant, is_value, rule, values_in
+from cellgrad.receptive.rules import Constant, doubted, is_value, rule, values_in
 
 # Numbers this low, added before a softmax, mean "do not look there".
 _HIDDEN = -50
@@ -23,7 +23,7 @@ def _hides(value: Any) -> bool:
 
 _EACH_NUMBER_ALONE = {
     "arithmetic": "abs add addcdiv addcmul ceil clamp clamp_max clamp_min clip floor floor_divide fmod hypot lerp"
-    " maximum minimum nan_to_num neg negative pos positive pow reciprocal remainder round rsub sign square where",
+    " maximum minimum nan_to_num neg negative pos positive pow reciprocal remainder round rsub sign square",
     "operators": "__floordiv__ __mod__ __pow__ __rfloordiv__ __rmod__ __rpow__ __rsub__"
     " __and__ __invert__ __or__ __rand__ __ror__ __rxor__ __xor__",
     "functions": "atan atan2 cos cosh erf erfinv exp expm1 log log1p log2 logaddexp logit rsqrt sin sinc sinh sqrt tan"
@@ -40,11 +40,26 @@ _EACH_NUMBER_ALONE = {
 @rule("", *" ".join(_EACH_NUMBER_ALONE.values()).split(), settings=True)
 @rule("div", "div", "divide", "true_divide", "__rdiv__", "__rtruediv__", settings=True)
 @rule("sub", "sub", "subtract", settings=True)
-@rule("mul", "mul", "multiply", "__rmul__", settings=True)
 def pointwise(ops: Operations, *arguments: Any, **options: Any) -> Any:
     """Each number alone, with those in the same place of the other tensors."""
     result = ops.combine(list(values_in(arguments, options)), ops.outputs)
     return ops.bounded(result) if any(_hides(value) for value in arguments if isinstance(value, Constant)) else result
+
+
+@rule("mul", "mul", "multiply", "__rmul__", settings=True)
+def product(ops: Operations, *factors: Any, **options: Any) -> Any:
+    """Each number alone; an upper bound where a constant with zeros in it hides some."""
+    return doubted(ops, pointwise(ops, *factors, **options), *factors, *options.values())
+
+
+@rule("", "where", settings=True)
+def where(ops: Operations, *arguments: Any, **options: Any) -> Any:
+    """Numbers of one or the other tensor; an upper bound where a constant chooses."""
+    result = pointwise(ops, *arguments, **options)
+    chooses = any(
+        isinstance(part, Constant) and part.tensor.dtype == torch.bool for part in (*arguments, *options.values())
+    )
+    return ops.bounded(result) if chooses else result
 
 
 @rule("type_as", "type_as")
@@ -57,7 +72,8 @@ def type_as(ops: Operations, x: Any, other: Any) -> Any:
 def masked_fill(ops: Operations, x: Any, mask: Any, value: Any) -> Any:
     """Some numbers replaced; where they are hidden from a softmax, what follows is an upper bound."""
     result = ops.combine(list(values_in(x, mask)), ops.outputs)
-    return ops.bounded(result) if _hides(value) else result
+    covers = isinstance(mask, Constant) and (mask.known is None or bool(mask.known.any()))
+    return ops.bounded(result) if covers or _hides(value) else result
 
 
 @rule("constant", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like")

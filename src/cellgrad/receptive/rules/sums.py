@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cellgrad.receptive.operations import Operations, UntraceableError
-from cellgrad.receptive.rules import Constant, is_value, lifted, per_axis, rule, values_in
+from cellgrad.receptive.rules import Constant, doubted, is_value, lifted, per_axis, rule, values_in
 from cellgrad.receptive.rules.pointwise import weights_hidden
 
 
@@ -99,7 +99,8 @@ def linear(ops: Operations, x: Any, weight: Any, bias=None) -> Any:
     """All numbers of the last dimension together."""
     if is_value(weight) or not is_value(x):
         raise UntraceableError("linear with weights that the network computes has no rule; use matmul")
-    return ops.mix(x, -1, weight.shape[0]) if len(weight.shape) > 1 else ops.reduce(x, [-1], False)
+    result = ops.mix(x, -1, weight.shape[0]) if len(weight.shape) > 1 else ops.reduce(x, [-1], False)
+    return doubted(ops, result, weight)
 
 
 @rule("bilinear", "bilinear")
@@ -114,7 +115,7 @@ def matmul(ops: Operations, x: Any, other: Any = None, mat2: Any = None, tensor2
     """Rows of the first with columns of the second."""
     a, b = x, next(value for value in (other, mat2, tensor2) if value is not None)
     vectors = len(a.shape) == 1, len(b.shape) == 1
-    outputs = ops.outputs
+    outputs, factors = ops.outputs, (a, b)
     a, b = lifted(ops, a), lifted(ops, b)
     a = ops.reshape(a, (1, *a.shape)) if vectors[0] else a
     b = ops.reshape(b, (*b.shape, 1)) if vectors[1] else b
@@ -123,7 +124,7 @@ def matmul(ops: Operations, x: Any, other: Any = None, mat2: Any = None, tensor2
         full = (*outputs[:-1], 1, outputs[-1]) if not vectors[1] else (1,)
     if vectors[1]:
         full = (*full, 1)
-    result = ops.combine([ops.reduce(a, [-1], True), ops.reduce(b, [-2], True)], full)
+    result = doubted(ops, ops.combine([ops.reduce(a, [-1], True), ops.reduce(b, [-2], True)], full), *factors)
     ops.geometry = None
     return ops.reshape(result, outputs) if any(vectors) else result
 
@@ -155,7 +156,7 @@ def einsum(ops: Operations, equation: str, *operands: Any) -> Any:
         shape = iter(operand.shape)
         parts.append(ops.reshape(operand, [next(shape) if letter in left else 1 for letter in output]))
     ops.geometry = None
-    return ops.combine(parts, outputs)
+    return doubted(ops, ops.combine(parts, outputs), *operands)
 
 
 # ---- attention -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from cellgrad.receptive.operations import Geometry, Operations, UntraceableError
-from cellgrad.receptive.rules import Rule, is_value, per_axis, rule
+from cellgrad.receptive.rules import Constant, Rule, is_value, per_axis, rule
 
 # A picture of an interpolation's weights with more numbers than this is not drawn.
 _MOST_WEIGHTS = 4_000_000
@@ -66,8 +66,19 @@ def conv(ops: Operations, x: Any, weight: Any, bias=None, stride=1, padding=0, d
     geometry = _geometry(axes, tuple(weight.shape[2:]), stride, padding, dilation)
     if not is_value(x):
         raise UntraceableError("a convolution of a constant with what the network computes has no rule")
-    result = ops.window(x, geometry, ops.outputs[2:], weight.shape[0], groups)
-    return _with_dynamic(ops, result, weight)
+    reads, doubtful = _reads(weight)
+    result = ops.window(x, geometry, ops.outputs[2:], weight.shape[0], groups, reads)
+    return _with_dynamic(ops, ops.bounded(result) if doubtful else result, weight)
+
+
+def _reads(weight: Any) -> tuple[torch.Tensor | None, bool]:
+    """Where a window's weights can be other than zero (None: anywhere), and whether that is in doubt."""
+    try:
+        reads = weight.reads if isinstance(weight, Constant) else None
+    except ArithmeticError:
+        return None, True
+    nothing = reads is not None and not reads.any()
+    return (None, True) if nothing else (reads, False)
 
 
 def _with_dynamic(ops: Operations, result: Any, weight: Any) -> Any:
@@ -83,7 +94,9 @@ def conv_transpose(
 ) -> Any:
     """The window of a convolution, seen from the other side."""
     geometry = _geometry(len(weight.shape) - 2, tuple(weight.shape[2:]), stride, padding, dilation)
-    return _with_dynamic(ops, ops.transposed(x, geometry, ops.outputs[2:], weight.shape[1] * groups, groups), weight)
+    reads, doubtful = _reads(weight)
+    result = ops.transposed(x, geometry, ops.outputs[2:], weight.shape[1] * groups, groups, reads)
+    return _with_dynamic(ops, ops.bounded(result) if doubtful else result, weight)
 
 
 @rule("max_pool", "max_pool1d", "max_pool2d", "max_pool3d")
