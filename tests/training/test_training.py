@@ -128,6 +128,41 @@ def test_stopped_and_resumed_is_never_stopped(few, recipe, tmp_path, monkeypatch
     assert resumed.history.drop(columns="seconds").equals(whole.history.drop(columns="seconds"))
 
 
+class Remembers(torch.nn.Module):
+    """What it has seen so far is no part of its state_dict, grows, and decides what it answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(784, 10)
+        self.register_buffer("steps", torch.zeros(1), persistent=False)
+        self.register_buffer("late", None, persistent=False)
+
+    def forward(self, x):
+        if self.training:
+            self.steps = torch.cat([self.steps, torch.ones(1)])
+            self.late = torch.ones(1) if self.late is None else self.late + 1
+        return self.head(x.flatten(1)) / (1 + self.steps.sum() + (0 if self.late is None else self.late))
+
+
+@pytest.mark.parametrize("recipe", ["book", "small"])
+def test_buffers_that_a_module_does_not_save_are_kept(few, recipe, tmp_path, monkeypatch):
+    def network(seed):
+        torch.manual_seed(seed)
+        return Remembers()
+
+    options = {"epochs": 2, "validation": 100, "progress": False, "network": network}
+    whole = train(recipe, few, **options)
+    with monkeypatch.context() as patch:
+        stop_at_validation(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, few, **options, out=tmp_path)
+    train(recipe, few, **options, out=tmp_path, resume=True)
+    read_back = train(recipe, few, **options, out=tmp_path, resume=True)
+    assert torch.equal(weights_of(read_back), weights_of(whole))
+    images = few.test.images[:8].float()
+    assert torch.equal(read_back.model(images), whole.model(images))
+
+
 def test_an_unfinished_run_is_not_overwritten(few, tmp_path, monkeypatch):
     options = {"epochs": 2, "validation": 100, "progress": False, "out": tmp_path}
     with monkeypatch.context() as patch:

@@ -72,10 +72,9 @@ def train(
 
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and how they are moved. out: a folder for the weights, the record and, while the
-    run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened (but for buffers
-    that a module does not save); a run that is finished already is read back. The network comes back on the processor,
-    wherever it was trained. network: makes a module to train, given the seed of its weights, in place of the recipe's
-    layers, which then only stand for it.
+    run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
+    finished already is read back. The network comes back on the processor, wherever it was trained. network: makes a
+    module to train, given the seed of its weights, in place of the recipe's layers, which then only stand for it.
     Raises ValueError for an unknown recipe or numbers out of range, where `out` holds another run under the same name,
     and for a network without ten scores for each digit, or that cannot be saved whole; OSError where `out` cannot be
     written; Diverged when the loss stops being finite.
@@ -217,12 +216,18 @@ class _Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on, apart from seed and epoch."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        return {
+            name: saving.whole_state(part) if isinstance(part, nn.Module) else part.state_dict()
+            for name, part in self._parts().items()
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave."""
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            if isinstance(part, nn.Module):
+                saving.load_whole_state(part, state[name])
+            else:
+                part.load_state_dict(state[name])
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer | LRScheduler]:
         parts: dict[str, Any] = {

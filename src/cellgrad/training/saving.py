@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import safetensors.torch
@@ -185,7 +185,7 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
         if network is None and count_parameters(recipe.network) > sum(weight.numel() for weight in weights.values()):
             raise ValueError("a network larger than its weights")  # found before its memory is asked for
         model = network(0) if network else build(recipe.network)
-        model.load_state_dict(weights)
+        load_whole_state(model, weights)
     except Exception as error:  # what a damaged or a hostile file makes its parts raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None
@@ -200,12 +200,29 @@ def side_by_side(model: nn.Module, device: str = "cpu") -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def whole_state(model: nn.Module) -> dict[str, Any]:
+    """What `state_dict` gives, and the buffers that it leaves out (persistent=False), since training changes them."""
+    state = model.state_dict()
+    return state | {name: part for name, part in model.named_buffers(remove_duplicate=False) if name not in state}
+
+
+def load_whole_state(model: nn.Module, state: Mapping[str, Any]) -> None:
+    """Take up what `whole_state` gave."""
+    left, home = dict(state), next((part.device for part in model.parameters()), None)
+    for path, module in model.named_modules():
+        for name in module._non_persistent_buffers_set:
+            place = f"{path}.{name}" if path else name
+            if place in left:
+                setattr(module, name, left.pop(place).to(home, copy=True))
+    model.load_state_dict(left)
+
+
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     """All that a network's state consists of, each tensor with memory of its own, as a file can hold it.
 
     Raises ValueError for a part that is no tensor.
     """
-    state = model.state_dict()
+    state = whole_state(model)
     for name, part in state.items():
         if not isinstance(part, torch.Tensor):
             raise ValueError(f"network: {name} is a {type(part).__name__}; only networks of tensors can be saved")
