@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import sys
+from dataclasses import astuple
 
 import nbformat
 import pytest
@@ -334,10 +335,14 @@ def test_a_module_that_ends_the_program_is_refused(what, content, tmp_path, caps
     sys.modules.pop("package_of_mine", None)
 
 
+def modules_costs(network, input_size):
+    return [astuple(cost)[:4] for cost in costs_by_call(network, input_size) if cost.function is None]
+
+
 def test_a_weight_in_two_parts_has_its_costs(tmp_path):
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(784, 10))
-    ((name, parameters, spent, _),) = costs_by_call(nn.Sequential(nn.Flatten(), layer), (1, 28, 28))[1:]
-    assert (name, parameters, spent) == ("1", sum(p.numel() for p in layer.parameters()), 7840)
+    _, cost = modules_costs(nn.Sequential(nn.Flatten(), layer), (1, 28, 28))
+    assert cost[:3] == ("1", sum(p.numel() for p in layer.parameters()), 7840)
 
 
 def test_what_is_right_only_in_company_is_read_alone_too(tmp_path, capsys):
@@ -384,7 +389,7 @@ def test_a_network_that_cannot_be_copied_keeps_no_hooks():
     layer.kept = layer.weight * 2  # PyTorch copies no results of computations
     with pytest.raises(RuntimeError):
         copy.deepcopy(network)
-    (name, parameters, _, size) = costs_by_call(network, (1, 28, 28))[0]
+    ((name, parameters, _, size),) = modules_costs(network, (1, 28, 28))
     assert (name, parameters, size) == ("0", 20, (2, 26, 26))
     assert not layer._forward_hooks and not layer._forward_pre_hooks
 
@@ -438,7 +443,7 @@ def test_what_cannot_be_copied_keeps_its_numbers_and_its_frozen_layers():
 
 
 def test_a_scripted_module_has_no_costs_of_its_own():
-    calls = costs_by_call(nn.Sequential(torch.jit.script(nn.Conv2d(1, 2, 3)), nn.Flatten()), (1, 9, 9))
+    calls = modules_costs(nn.Sequential(torch.jit.script(nn.Conv2d(1, 2, 3)), nn.Flatten()), (1, 9, 9))
     assert [name for name, *_ in calls] == ["1"]
 
 
@@ -463,3 +468,84 @@ def test_the_rows_of_attention_add_up_to_the_whole(layer):
     assert found.table["multiply_adds"].sum() == found.examination.multiply_adds
     products = 2 * 16 * 16 * 4  # queries with keys, and weights with values
     assert found.examination.multiply_adds >= 16 * 49 * 4 + 4 * 16 * 4 * 4 + products + 40
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("output, then", [("logits", nn.Identity()), ("probabilities", nn.Softmax(1))])
+def test_a_network_in_another_precision_is_given_images_in_it(kind, output, then):
+    network = nn.Sequential(nn.Conv2d(1, 4, 9, stride=4), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(100, 10), then)
+    found = describe(network.to(kind))
+    assert (found.examination.output, found.examination.alone_as_together) == (output, True)
+    assert found.table["multiply_adds"].sum() == found.examination.multiply_adds == 100 * 81 + 1000
+
+
+def test_a_network_in_another_precision_is_trained(tmp_path, capsys):
+    made, returned = "self.double()", "return self.head(x)"
+    (tmp_path / "mine.py").write_text(HEAD + LEARNER.format(made=made, returned=returned), encoding="utf-8")
+    code, out, err = command(capsys, "train", "--network", "mine.py:Net", *QUICK, "--json")
+    assert code == 0 and json.loads(out)["epochs"] == 1, err
+
+
+class Functions(nn.Module):
+    """What multiplies is no module of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3)
+        self.up, self.down = nn.Parameter(torch.rand(4, 2, 3, 3)), nn.Parameter(torch.rand(2, 2, 3, 3))
+        self.mixing = nn.Parameter(torch.rand(2, 2))
+
+    def forward(self, x):
+        x = nn.functional.conv_transpose2d(self.first(x), self.up, stride=2)
+        x = nn.functional.conv2d(nn.functional.conv2d(x, self.down), self.down)
+        return x.mean((2, 3)) @ self.mixing
+
+
+def test_functions_have_their_costs_in_their_rows():
+    table, found = (description := describe(Functions())).table.set_index("layer"), description.examination
+    assert table.loc["conv_transpose2d", ["parameters", "multiply_adds"]].tolist() == [72, 26 * 26 * 72]
+    assert table.loc["conv2d", "parameters"] == 36 and table.loc["conv2d_1", "parameters"] == 0
+    assert table["parameters"].sum() == found.parameters and table["multiply_adds"].sum() == found.multiply_adds
+
+
+class Several(nn.Module):
+    """Scores that see a little of the image, and after them something else that sees all of it."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+        self.features, self.scores, self.rest = nn.Conv2d(1, 4, 3), nn.Linear(4, 10), nn.Linear(2704, 3)
+
+    def forward(self, x):
+        x = self.features(x)
+        return self.answer(self.scores(x[:, :, 13, 13]), self.rest(x.flatten(1)))
+
+
+@pytest.mark.parametrize(
+    "answer, seen",
+    [
+        (lambda scores, rest: (scores, rest), (3, 3)),
+        (lambda scores, rest: {"rest": rest.sum(), "scores": scores, "all": rest}, (3, 3)),
+        (lambda scores, rest: [rest, scores], (28, 28)),
+        (lambda scores, rest: (scores,), (3, 3)),
+    ],
+)
+def test_of_several_answers_that_of_the_scores_counts(answer, seen):
+    description = describe(Several(answer))
+    assert description.seen == seen and ("no, 3 × 3 of it" in str(description)) == (seen == (3, 3))
+
+
+@pytest.mark.parametrize(
+    "convolution, size, shapes",
+    [(nn.Conv1d, (2, 48), [(6, 48), (6, 44)]), (nn.Conv3d, (2, 8, 12, 16), [(12, 16), (8, 12)])],
+)
+def test_a_picture_of_a_sequence_and_of_a_volume(convolution, size, shapes):
+    from matplotlib.patches import Rectangle
+
+    from cellgrad.networks.picture import draw_network
+
+    network = nn.Sequential(convolution(2, 3, 5), nn.Flatten(), nn.LazyLinear(4))
+    figure = draw_network(describe(network, size))
+    drawn = [[patch for patch in ax.patches if isinstance(patch, Rectangle)] for ax in figure.axes]
+    heights = {(patch.get_height(), patch.get_width()) for patches in drawn for patch in patches}
+    assert set(shapes) <= heights and len([patches for patches in drawn if patches]) == 2 + 1 + 2

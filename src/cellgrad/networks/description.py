@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from torch import nn
 
-from cellgrad.networks.examination import Examination, costs_by_call, examine, ready
+from cellgrad.networks.examination import Cost, Examination, costs_by_call, examine, ready
 from cellgrad.networks.loading import quietly
-from cellgrad.receptive import boxes, receptive_field
+from cellgrad.receptive import boxes, output_layers, receptive_field
 
 MOST_PARAMETERS = 20_000  # the exercise: fewer than these
 DIGIT = (1, 28, 28)
@@ -23,7 +24,7 @@ class Description:
 
     table: the columns of `receptive_field`, then box and seen (where in the image the field of the middle unit is, on
     each axis its first pixel and the one after its last, and how many rows and columns that is), parameters and
-    multiply_adds. seen: of the last layer; None where the field could not be followed. untraced: why not.
+    multiply_adds. seen: of the layer that gives the scores; None where it could not be followed. untraced: why not.
     """
 
     table: pd.DataFrame
@@ -102,23 +103,43 @@ def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "
         with quietly():
             table, untraced, seen = receptive_field(module, input_size), "", boxes(module, input_size)
     except ValueError as error:
-        rows = [{"layer": layer, "output_size": size} for layer, _, _, size in costs]
+        rows = [{"layer": cost.layer, "output_size": cost.output_size} for cost in costs if cost.function is None]
         table, untraced = pd.DataFrame(rows, columns=["layer", "output_size"]), str(error)
     else:
         table["box"] = [tuple((first, last + 1) for first, last in seen[layer]) for layer in table["layer"]]
         table["seen"] = [tuple(end - first for first, end in box) for box in table["box"]]
     table["parameters"], table["multiply_adds"] = _costs_by_row(table["layer"], costs)
-    last = None if untraced else table["seen"].iloc[-1]
-    return Description(table, found, input_size, last, untraced)
+    return Description(table, found, input_size, _seen(table, module, found, input_size), untraced)
 
 
-def _costs_by_row(layers: pd.Series, costs: list[tuple[str, int, int, tuple[int, ...]]]) -> tuple[list[int], list[int]]:
-    """Parameters and multiply-adds of each row; "relu (2)" is the second call of relu."""
+def _seen(
+    table: pd.DataFrame, module: nn.Module, found: Examination, input_size: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """What the scores see: the last layer's, or that of the layer which gives them where there are other outputs."""
+    if "seen" not in table:
+        return None
+    if found.answer is None:
+        return table["seen"].iloc[-1]
+    with quietly():
+        layer = output_layers(module, input_size)[found.answer]
+    return table.loc[table["layer"] == layer, "seen"].iloc[0] if layer is not None else (0,) * len(input_size[1:])
+
+
+def _costs_by_row(layers: pd.Series, costs: Sequence[Cost]) -> tuple[list[int], list[int]]:
+    """Parameters and multiply-adds of each row; "relu (2)" is the second call of relu, "conv2d_1" of a function."""
     by_row: dict[str, tuple[int, int]] = {}
-    calls: dict[str, int] = {}
-    for name, learned, spent, _ in costs:
-        calls[name] = calls.get(name, 0) + 1
-        by_row[name if calls[name] == 1 else f"{name} ({calls[name]})"] = learned, spent
+    calls: Counter[str] = Counter()
+    rows = set(layers)
+    for cost in costs:
+        if cost.function is None:
+            calls[cost.layer] += 1
+            again = calls[cost.layer]
+            by_row[cost.layer if again == 1 else f"{cost.layer} ({again})"] = cost.parameters, cost.multiply_adds
+        elif cost.layer not in rows:  # else the layer's row has it
+            again = calls[f"{cost.function}()"]
+            calls[f"{cost.function}()"] += 1
+            row = cost.function if not again else f"{cost.function}_{again}"
+            by_row[row] = cost.parameters, cost.multiply_adds
     found = [by_row.get(layer, (0, 0)) for layer in layers]
     return [learned for learned, _ in found], [spent for _, spent in found]
 

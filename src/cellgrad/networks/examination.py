@@ -11,6 +11,8 @@ from math import prod
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from cellgrad.layers import image_size
@@ -71,7 +73,8 @@ class Examination:
 
     output: "logits", "log-probabilities", "probabilities", or "features" where it is no vector of scores.
     output_size: of one image. alone_as_together: whether an image gets the same answer alone as in company.
-    remarks: what a person should know of it, a sentence each. multiply_adds: of one image.
+    remarks: what a person should know of it, a sentence each. multiply_adds: of one image. answer: which of the tensors
+    that it returns has the scores; None where it returns one alone.
     """
 
     output: str
@@ -82,6 +85,7 @@ class Examination:
     unused_parameters: int
     multiply_adds: int
     remarks: tuple[str, ...]
+    answer: int | None = None
 
 
 def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: str = "it") -> Examination:
@@ -92,7 +96,8 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
     module = ready(module, input_size, name)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, *input_size, generator=generator)
-    together, remarks = scores_of(_run(module, images, name), 2, name)
+    answer = _run(module, images, name)
+    together, remarks = scores_of(answer, 2, name)
     apart, same = _alone(module, images, together, name)
     remarks += apart
     kind = output_kind(together)
@@ -111,6 +116,7 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
         unused_parameters=sum(p.numel() for _, p in unused),
         multiply_adds=_multiply_adds(module, images[:1]),
         remarks=tuple(remarks),
+        answer=_which(answer, 2),
     )
 
 
@@ -150,7 +156,7 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
     try:
         with quietly(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return module(images.clone())  # its forward may change them
+            return module(suited(module, images.clone()))  # its forward may change them
     except (Exception, SystemExit) as error:  # whatever somebody's forward raises
         size = " × ".join(map(str, images.shape[1:]))
         advice = ""
@@ -159,6 +165,12 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
         raise NetworkError(
             f"{name}: given {len(images)} images of {size}, it fails: {in_a_line(error)}{advice}"
         ) from None
+
+
+def suited(module: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Images in the precision of a network's first parameter: not all of them compute in 32 bits."""
+    kinds = (parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
+    return images.to(next(kinds, images.dtype))
 
 
 def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tensor, list[str]]:
@@ -170,12 +182,10 @@ def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tens
     if answer is None:
         raise NetworkError(f"{name}: its forward returns nothing; end it with `return x`")
     if isinstance(answer, tuple | list | dict):
-        values = list(answer.values()) if isinstance(answer, dict) else list(answer)
-        tensors = [value for value in values if isinstance(value, torch.Tensor)]
-        fitting = [value for value in tensors if value.ndim >= 2 and len(value) == images]
+        fitting = _fitting(answer, images)
         if not fitting:
-            raise NetworkError(f"{name}: its forward returns {len(values)} things, none with a row for each image")
-        remarks.append(f"It returns {len(values)} things; the first with a row for each image is taken as its scores.")
+            raise NetworkError(f"{name}: its forward returns {len(answer)} things, none with a row for each image")
+        remarks.append(f"It returns {len(answer)} things; the first with a row for each image is taken as its scores.")
         answer = fitting[0]
     if not isinstance(answer, torch.Tensor):
         raise NetworkError(f"{name}: its forward returns a {type(answer).__name__}; expected a tensor of scores")
@@ -203,13 +213,29 @@ def scores_of(answer: object, images: int, name: str = "it") -> tuple[torch.Tens
     return answer, remarks
 
 
+def _fitting(answer: tuple | list | dict, images: int) -> list[torch.Tensor]:
+    """The tensors with a row for each image among those that a network returned."""
+    values = answer.values() if isinstance(answer, dict) else answer
+    return [value for value in values if isinstance(value, torch.Tensor) and value.ndim >= 2 and len(value) == images]
+
+
+def _which(answer: object, images: int) -> int | None:
+    """Which one of the tensors that a network returned `scores_of` takes; None where there is one alone."""
+    tensors = [leaf for leaf in tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
+    if len(tensors) < 2 or not isinstance(answer, tuple | list | dict):
+        return None
+    return next(place for place, tensor in enumerate(tensors) if tensor is _fitting(answer, images)[0])
+
+
 def _alone(module: nn.Module, images: torch.Tensor, together: torch.Tensor, name: str) -> tuple[list[str], bool]:
     """Whether each image alone gets the same scores, and what to say where not."""
     try:
         alone = torch.cat([scores_of(_run(module, image[None], name), 1, name)[0] for image in images])
     except NetworkError as error:
         return [f"One image at a time it fails ({error})."], False
-    if alone.shape == together.shape and torch.allclose(alone, together, rtol=1e-3, atol=1e-4, equal_nan=True):
+    rounding = _rounding(together)
+    rtol, atol = max(1e-3, rounding), max(1e-4, rounding)
+    if alone.shape == together.shape and torch.allclose(alone, together, rtol=rtol, atol=atol, equal_nan=True):
         return ["Its answer holds NaN, which is no number."] if together.isnan().any() else [], True
     why = ""
     if together.ndim == 2 and (_sums_to_one(together, 0) or _sums_to_one(together.exp(), 0)):
@@ -232,9 +258,14 @@ def output_kind(scores: torch.Tensor) -> str:
     return LOGITS
 
 
+def _rounding(scores: torch.Tensor) -> float:
+    """How far off a score may be by the few bits that some networks compute in."""
+    return 8 * torch.finfo(scores.dtype).eps if scores.is_floating_point() else 0.0
+
+
 def _sums_to_one(values: torch.Tensor, dim: int) -> bool:
-    sums = values.sum(dim)
-    return torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
+    sums = values.double().sum(dim)
+    return torch.allclose(sums, torch.ones_like(sums), atol=max(1e-4, _rounding(values)))
 
 
 def _unused(
@@ -291,42 +322,79 @@ def _every_step() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[tuple[str, int, int, tuple[int, ...]]]:
-    """Each call of a module without children: name, parameters (at its first call), multiply-adds, output size.
+@dataclass(frozen=True)
+class Cost:
+    """What one call costs: of a module without children, or (function, by its name) of a function in a module."""
 
-    Attention counts as one: it takes its last layer's weights, and does not call it.
-    """
-    module = ready(module, input_size)
-    calls, seen, handles, before = [], set(), [], []
-    counter = FlopCounterMode(display=False)
+    layer: str
+    parameters: int
+    multiply_adds: int
+    output_size: tuple[int, ...] = ()
+    function: str | None = None
 
-    def enter(child: nn.Module, inputs: tuple) -> None:
-        before.append(counter.get_total_flops())
 
-    def leave(name: str) -> Callable:
+class _Costs(TorchFunctionMode):
+    """Counts what each call of a watched module costs while a network runs, and each function that multiplies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counter = FlopCounterMode(display=False)
+        self.costs: list[Cost] = []
+        self._inside: list[tuple[str, int]] = []
+        self._known: set[int] = set()
+
+    def __torch_function__(
+        self, function: Callable, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        before, layer = self.counter.get_total_flops(), self._inside[-1][0] if self._inside else ""
+        result = function(*args, **(kwargs or {}))
+        spent = (self.counter.get_total_flops() - before) // 2
+        if spent:
+            given = {id(part): part for part in tree_leaves((args, kwargs)) if isinstance(part, nn.Parameter)}
+            learned = sum(part.numel() for key, part in given.items() if key not in self._known)
+            self._known |= set(given)
+            self.costs.append(Cost(layer, learned, spent, function=function.__name__.strip("_")))
+        return result
+
+    def enter(self, name: str) -> Callable:
+        """A hook before a module's call."""
+        return lambda child, inputs: self._inside.append((name, self.counter.get_total_flops()))
+
+    def leave(self, name: str) -> Callable:
+        """A hook after it."""
+
         def hook(child: nn.Module, inputs: tuple, output: object) -> None:
-            spent = (counter.get_total_flops() - before.pop()) // 2
-            learned = 0 if name in seen else sum(p.numel() for p in child.parameters())
-            seen.add(name)
+            spent = (self.counter.get_total_flops() - self._inside.pop()[1]) // 2
+            again = any(cost.layer == name and cost.function is None for cost in self.costs)
+            learned = 0 if again else sum(p.numel() for p in child.parameters())
+            self._known |= {id(p) for p in child.parameters()}
             first = output[0] if isinstance(output, tuple) else output
             size = tuple(first.shape[1:]) if isinstance(first, torch.Tensor) else ()
-            calls.append((name, learned, spent, size))
+            self.costs.append(Cost(name, learned, spent, size))
 
         return hook
 
+
+def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[Cost]:
+    """What each call costs of a module without children, and of each function that multiplies.
+
+    Attention counts as one: it takes its last layer's weights, and does not call it.
+    """
+    module, found, handles = ready(module, input_size), _Costs(), []
     for name, child in module.named_modules():
         if isinstance(child, torch.jit.ScriptModule) or "parametrizations" in name:  # the first takes no hooks
             continue
         within = [kind for kind, _ in child.named_children() if kind != "parametrizations"]
         if not within or isinstance(child, nn.MultiheadAttention):
-            handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave(name))]
+            before = child.register_forward_pre_hook(found.enter(name))
+            handles += [before, child.register_forward_hook(found.leave(name))]
     try:
-        with counter, torch.no_grad(), _every_step():
+        with found.counter, torch.no_grad(), _every_step(), found:
             _run(module, torch.zeros(1, *input_size), "it")
     finally:  # what cannot be copied is the reader's own
         for handle in handles:
             handle.remove()
-    return calls
+    return found.costs
 
 
 def rehearse(module: nn.Module, name: str = "it") -> object:
@@ -345,7 +413,7 @@ def rehearse(module: nn.Module, name: str = "it") -> object:
     if not scores.requires_grad:
         raise NetworkError(f"{name}: no parameter of it can learn: frozen (requires_grad), or forward under no_grad?")
     try:
-        nn.functional.cross_entropy(scores, labels).backward()
+        nn.functional.cross_entropy(scores.float(), labels).backward()
     except Exception as error:  # whatever somebody's layers raise
         raise NetworkError(f"{name}: the step back from the loss fails: {in_a_line(error)}") from None
     return answer
@@ -361,5 +429,6 @@ class Scores(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, 28, 28) to (n, 10)."""
         with quietly():
-            scores, _ = scores_of(self.network(images), len(images))
+            scores, _ = scores_of(self.network(suited(self.network, images)), len(images))
+        scores = scores.float()
         return scores.clamp_min(1e-12).log() if self.output == PROBABILITIES else scores

@@ -15,18 +15,21 @@ from cellgrad.networks.description import Description
 
 _ELEMENTWISE = ("relu", "batch_norm", "dropout", "reshape", "flatten", "softmax", "log_softmax", "activation")
 _IN_A_ROW = 8
+_STRIP = 8  # a sequence is drawn so many times as long as high
 _SHEETS = 24  # drawn at most of a layer's channels
 
 
 def draw_network(description: Description) -> Figure:
     """Two panels for each layer: its sheets, all to one scale, and the field of its middle unit.
 
-    Layers that work on each number alone are left out. Networks for digits are drawn on one, others on a grid.
+    Layers that work on each number alone are left out. Networks for digits are drawn on one, others on a grid; a
+    sequence is drawn as a strip, and of a volume the face, its last two axes.
     """
     table = description.table
     if "kind" in table:
         plain = table["kind"].str.split(",").str[0]
-        table = table[~plain.isin(_ELEMENTWISE) & table["output_size"].map(lambda size: len(size) in (1, 3))]
+        drawn = (1, len(description.input_size))
+        table = table[~plain.isin(_ELEMENTWISE) & table["output_size"].map(lambda size: len(size) in drawn)]
     image = _background(description.input_size)
     panels, figure = _panels(len(table) + 1)
     largest = max(description.input_size[1:])
@@ -62,9 +65,16 @@ def _background(input_size: tuple[int, ...]) -> np.ndarray:
     """A digit for networks that read digits; else squares, eight along the longer side."""
     if input_size[1:] == (28, 28):
         return mnist.sample().test.images[0].numpy()
-    height, width = input_size[-2:] if len(input_size) == 3 else (1, input_size[-1])
+    height, width = _face(input_size, max(input_size[1:]))
     step = max(1, max(height, width) // 8)
     return 40 * ((np.arange(height)[:, None] // step + np.arange(width)[None] // step) % 2)
+
+
+def _face(size: tuple[int, ...], largest: int) -> tuple[int, int]:
+    """Height and width at which a layer's channel is drawn: of a sequence as a strip, of a volume its last two axes."""
+    if len(size) == 1:
+        return 1, 1
+    return (size[-2], size[-1]) if len(size) > 2 else (max(1, largest // _STRIP), size[-1])
 
 
 def _size(size: tuple[int, ...]) -> str:
@@ -77,7 +87,7 @@ def _show(ax: Axes, image: np.ndarray) -> None:
 
 def _draw_sheets(ax: Axes, size: tuple[int, ...], largest: int, colour: str) -> None:
     """The channels of a layer as sheets one behind the other, or its numbers as a column of squares."""
-    channels, height, width = (size[0], *size[1:]) if len(size) == 3 else (size[0], 1, 1)
+    channels, (height, width) = size[0], _face(size, largest)
     shift = 0.02 * largest
     for sheet in reversed(range(min(channels, _SHEETS))):
         corner = (sheet * shift, sheet * shift)
@@ -88,6 +98,6 @@ def _draw_sheets(ax: Axes, size: tuple[int, ...], largest: int, colour: str) -> 
 
 def _frame(ax: Axes, box: tuple[tuple[float, float], ...]) -> None:
     """Frame the part of the image in a field: (first, end) on each axis."""
-    (top, bottom), (left, right) = box if len(box) == 2 else ((0, 1), box[0])
+    (top, bottom), (left, right) = box[-2:] if len(box) > 1 else (ax.get_ylim()[::-1], box[0])
     look: dict[str, Any] = {"fill": False, "edgecolor": plotting.RED, "linewidth": 2}
     ax.add_patch(Rectangle((left, top), right - left, bottom - top, **look))

@@ -15,7 +15,7 @@ from torch import nn
 
 from cellgrad.layers import Layer
 from cellgrad.mnist import Digits, Mnist, normalise
-from cellgrad.networks.examination import LOG_PROBABILITIES, LOGITS, Examination, Scores, examine, rehearse
+from cellgrad.networks.examination import LOG_PROBABILITIES, LOGITS, Examination, Scores, examine, rehearse, suited
 from cellgrad.networks.finding import find_network
 from cellgrad.networks.loading import NetworkError, fingerprint, split
 from cellgrad.training.loop import train
@@ -54,12 +54,13 @@ def own_network(what: str, settings: Mapping[str, object], recipe: Recipe) -> Ow
         raise NetworkError(f"{name}: there is no parameter in it, and so nothing to train")
     answer = rehearse(network, name)
     bare = isinstance(answer, torch.Tensor) and answer.shape == (3, 10)
-    as_it_is = bare and examination.output in (LOGITS, LOG_PROBABILITIES) and not examination.remarks
+    plain = suited(network, torch.zeros(1)).dtype == torch.float32
+    as_it_is = plain and bare and examination.output in (LOGITS, LOG_PROBABILITIES) and not examination.remarks
 
     def make(seed: int) -> nn.Module:
         network = find_network(what, settings, seed)
         with torch.no_grad():
-            network.eval()(torch.zeros(2, 1, 28, 28))  # so that lazy layers have their weights
+            network.eval()(suited(network, torch.zeros(2, 1, 28, 28)))  # so that lazy layers have their weights
         return network if as_it_is else Scores(network, examination.output)
 
     # A repr may have an address in it, which is another one in each process, and it shows no `forward`.

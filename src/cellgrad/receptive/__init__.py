@@ -17,6 +17,7 @@ _WITH_TORCH = {
     "boxes": "measure",
     "context": "measure",
     "measured_boxes": "measure",
+    "output_layers": "measure",
     "EffectiveField": "effective",
     "effective_receptive_field": "effective",
     "fit_gaussian": "effective",

@@ -292,6 +292,12 @@ def _position(step: Step, unit: Sequence[int]) -> tuple[int | None, ...]:
     return tuple(places.get(dim) for dim in range(fields.ndim))
 
 
+def output_layers(module: Module, input_size: Sequence[int]) -> list[str | None]:
+    """The layer of each tensor that a module returns, by its name in `receptive_field`; None for a constant."""
+    trace = follow(as_module(module, input_size), input_size, *_fields(input_size, clipped=False))
+    return [None if place is None else trace.rows[place].name for place in trace.outputs]
+
+
 def box(module: Module, input_size: Sequence[int], layer: str | None = None, unit: Unit = None) -> Box:
     """First and last pixel, on each axis, of the real image that one unit of a layer sees; (0, −1) where none.
 

@@ -487,10 +487,14 @@ def _check_axes(name: str, args: tuple) -> None:
 
 @dataclass(frozen=True)
 class Trace:
-    """A network's rows in the order of execution, and for the name of each module in it the row where its result is."""
+    """A network's rows in the order of execution, and for the name of each module in it the row where its result is.
+
+    outputs: the row of each tensor that the network returns; None for a constant.
+    """
 
     rows: list[Step]
     ends: dict[str, int] = field(default_factory=dict)
+    outputs: tuple[int | None, ...] = ()
 
     def place(self, layer: str | None) -> int:
         """The row of a layer, by its name in the table or a module's name; of the last one when None."""
@@ -541,7 +545,7 @@ def follow_together(module: nn.Module, input_size: Sequence[int], *ways: tuple[O
     operations: Any = Together(*(each for each, _ in ways))
     trace = follow(module, input_size, operations, Several(tuple(image for _, image in ways)))
     return [
-        Trace([replace(row, result=row.result.values[place]) for row in trace.rows], trace.ends)
+        replace(trace, rows=[replace(row, result=row.result.values[place]) for row in trace.rows])
         for place in range(len(ways))
     ]
 
@@ -599,7 +603,7 @@ def _arranged(walk: Walk, outputs: Sequence[frozenset[int]], kind: str) -> Trace
         row_of |= dict.fromkeys(group, len(rows))
         rows.append(replace(row, name=name, sources=sources))
     ends = {path: max(row_of[p] for p in places) for path, places in walk.ends.items() if places and places <= live}
-    return Trace(rows, ends)
+    return Trace(rows, ends, tuple(max((row_of[place] for place in sources), default=None) for sources in outputs))
 
 
 def _one_row(steps: Sequence[Step]) -> Step:
