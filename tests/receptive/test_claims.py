@@ -255,3 +255,58 @@ def test_random_masks(seed):
         )
 
     judged(nn.Sequential(*(piece() for _ in range(lots.randint(1, 3)))))
+
+
+# ---- positions that differ -------------------------------------------------------------------------------------------
+
+
+def assigned(*index):
+    """A narrow field, in some places replaced by a wide one."""
+
+    def forward(self, x):
+        y = self.narrow(x) * 1
+        y[index] = self.wide(x)[index]
+        return y
+
+    return Does(forward, narrow=window(3), wide=window(7))
+
+
+ALL, PAIR = slice(None), {"narrow": nn.Conv2d(4, 4, 3)}
+POSITIONS = {
+    "every second column": assigned(ALL, ALL, ALL, slice(None, None, 2)),
+    "a block": assigned(ALL, ALL, slice(5, 8), slice(4, 8)),
+    "a column": assigned(ALL, ALL, ALL, 6),
+    "rows of two branches": Does(
+        lambda self, x: torch.cat([self.narrow(x)[:, :, :6], self.wide(x)[:, :, 6:]], 2),
+        narrow=window(3),
+        wide=window(7),
+    ),
+    "a running sum": Does(lambda self, x: self.narrow(x).cumsum(3), **PAIR),
+    "turned round": Does(lambda self, x: self.narrow(x).flip(3), **PAIR),
+    "turned round, then padded": Does(
+        lambda self, x: self.wide(self.narrow(x).flip(2, 3)), wide=window(3, stride=2), **PAIR
+    ),
+    "with what is turned round": Does(lambda self, x: self.narrow(x) + self.narrow(x).flip(3), **PAIR),
+    "with what is rolled": Does(lambda self, x: self.narrow(x) + self.narrow(x).roll(4, 3), **PAIR),
+}
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_the_sizes_of_all_positions_are_said(name):
+    """Away from the border, which cuts some: the largest is size, and kind has the range where they differ."""
+    module, size = POSITIONS[name], (4, 13, 13)
+    row = receptive_field(module, size).iloc[-1]
+    _, _, rows, columns = module.eval()(torch.zeros(1, *size)).shape
+    margin = 3 if rows == 13 else 1 if "then" in name else 0
+    found = ([], [])
+    for place in range(margin, rows - margin, 2):
+        for other in range(margin, columns - margin):
+            own = seen(module, size, lambda y, at=(place, other): y[0, :, at[0], at[1]])
+            assert other != place or box(module, size, unit=(place, other)) == own
+            for sizes, (first, last) in zip(found, own, strict=True):
+                sizes.append(last - first + 1)
+    sizes = row["size"] if isinstance(row["size"], tuple) else (row["size"],) * 2
+    assert sizes == tuple(map(max, found))
+    ranges = [str(max(one)) if min(one) == max(one) else f"{min(one)}–{max(one)}" for one in found]
+    said = ranges[0] if ranges[0] == ranges[1] else " × ".join(ranges)
+    assert (f"{said} by position" in row["kind"]) == ("–" in said) == ("by p" in row["kind"])

@@ -218,16 +218,12 @@ def summary(x: Fields) -> dict[str, Any]:
     sizes: on each axis the smallest and the largest size of any position that sees something.
     """
     sizes, starts = [], []
-    for axis, dim in enumerate(x.positions()):
-        low, high = x.extent(axis, dim)
+    for low, high in x.position_boxes():
         seeing = high >= low
         widths = (high - low)[seeing] + 1
-        widest = _plain(widths.max(initial=0))
-        # Where no pattern goes on, as at the edges of a list of tokens, positions differ for other reasons.
-        goes_on = all(part.reach[dim, axis].advance is not None for part in x.parts if (dim, axis) in part.reach)
-        sizes.append((_plain(widths.min()) if seeing.any() and goes_on else widest, widest))
+        sizes.append((_plain(widths.min()), _plain(widths.max())) if seeing.any() else (0, 0))
         # The first unit that sees anything: a transposed convolution may leave some that see nothing.
-        first = int(np.argmax(seeing))
+        first = np.unravel_index(int(np.argmax(seeing)), seeing.shape)
         starts.append(float((low[first] + high[first]) / 2 + 0.5) if seeing.any() else math.nan)
     jumps = [_plain(jump) for jump in x.jumps()]
     largest = [last for _, last in sizes]

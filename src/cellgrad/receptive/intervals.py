@@ -22,6 +22,8 @@ NOWHERE = -(2**40)
 Interval = tuple[float, float]
 # Among outputs that are listed one by one, a pattern of at most so many is looked for.
 _LONGEST_PATTERN = 64
+# The boxes of more positions than these are not listed one by one.
+_MOST_POSITIONS = 300_000
 # More parts than this are merged, and the result is an upper bound.
 MOST_PARTS = 6
 # What a constant sees: the neutral element of the union.
@@ -44,7 +46,7 @@ class Windows:
     def pace(self) -> Fraction:
         """How many inputs further on the next output reads, on average; 1 where the outputs follow no rule."""
         if self.ratio is not None or self.step is not None:
-            return self.ratio or Fraction(self.step or 0, len(self.taps))
+            return self.ratio or abs(Fraction(self.step or 0, len(self.taps)))
         first = self.taps[:, 0]
         for outputs in range(1, min(len(first) // 2, _LONGEST_PATTERN) + 1) if NOWHERE not in first else ():
             moves = first[outputs:] - first[:-outputs]
@@ -360,6 +362,29 @@ class Fields:
             low, high = np.minimum(low, first), np.maximum(high, last)
         return low, high
 
+    def position_boxes(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """On each axis, lowest and highest pixel of each position; (∞, −∞) of those that see nothing.
+
+        Of those on one axis alone, where it makes no difference which one it is on the others.
+        """
+        positions = self.positions()
+        dims = sorted({dim for dim in positions if dim is not None})
+        carriers = [set(part.carriers(axis)) & set(dims) for part in self.parts for axis in range(self.axes)]
+        alike = len(self.parts) == 1 and all(len(own) < 2 for own in carriers)
+        if alike or prod(self.shape[dim] for dim in dims) > _MOST_POSITIONS:
+            return [self.extent(axis, dim) for axis, dim in enumerate(positions)]
+        grid = dict(zip(dims, np.ix_(*(np.arange(self.shape[dim]) for dim in dims)), strict=True))
+        shape = [self.shape[dim] for dim in dims]
+        boxes = [(np.full(shape, inf), np.full(shape, -inf)) for _ in range(self.axes)]
+        for part in self.parts:
+            box = [part.ends(axis, self.shape, grid) for axis in range(self.axes)]
+            there = np.logical_and.reduce(np.broadcast_arrays(*(low <= high for low, high in box)))
+            boxes = [
+                (np.where(there, np.minimum(first, low), first), np.where(there, np.maximum(last, high), last))
+                for (first, last), (low, high) in zip(boxes, box, strict=True)
+            ]
+        return boxes
+
     def sees_all(self, pixels: Sequence[int]) -> tuple[bool, ...]:
         """On each axis, whether every unit sees all its pixels; padding that some see besides makes no difference."""
         if self.flat:
@@ -417,6 +442,13 @@ class Fields:
         """The same with these branches; no longer exact where one of them, None, is not all there any more."""
         left = tuple(numbers for numbers in found if numbers is not None and numbers.size > 1)
         return replace(self, branches=left, exact=self.exact and all(numbers is not None for numbers in found))
+
+    def goes_on(self) -> bool:
+        """Whether what the positions see follows patterns that repeat."""
+        positions = set(self.positions())
+        return all(
+            reach.advance is not None for part in self.parts for (d, _), reach in part.reach.items() if d in positions
+        )
 
     def is_plain(self) -> bool:
         """Whether on each axis every unit sees as much as its neighbour, a fixed way further on."""
@@ -489,7 +521,7 @@ class Fields:
     def pick(self, dim: int, units: Sequence[int] | np.ndarray) -> Fields:
         """Only these units along the dimension, in this order, by their numbers from 0."""
         (dim,) = self.dims(dim)
-        if isinstance(units, range) and units.step > 0:
+        if isinstance(units, range):
             return self.slide(dim, sliding(1, units.step, -units.start), len(units))
         return self.slide(dim, Windows(np.array(units)[:, None], None), len(units))
 

@@ -30,7 +30,8 @@ def receptive_field(module: Sequence[Layer] | nn.Module, input_size: Size = (1, 
     the centre of the first unit's is (first pixel's centre = 0.5). One number where the axes agree, a tuple where not.
     A unit is a position with all its channels. The field counts pixels beyond the border, which padding fills; a layer
     with no positions left sees everything below it. Where branches meet, it is the union, and kind says whether they
-    are aligned. Where it depends on the position, size is the largest, and kind says "188–204 by phase". Where an
+    are aligned. Where it depends on the position, size is the largest, and kind says "188–204 by phase" where that
+    repeats, "1–28 by position" where it does not, as for a running sum or where some positions are replaced. Where an
     operation on the whole image (a norm over positions, squeeze and excitation, attention) lets every unit see all of
     it, size is "whole image", jump and start are None, and local is the size with such operations ignored; elsewhere
     local is size. kind says where that begins, and where a field is only an upper bound. In 1, 2 and 3 dimensions.
@@ -94,7 +95,8 @@ def _kind(step: Step, begins: bool, sizes: Sequence[tuple[float, float]]) -> str
         notes.append(f"{WHOLE} from here on")
     if any(first != last for first, last in sizes) and note != "fractional windows":
         ranges = agree([f"{first}–{last}" if first != last else str(last) for first, last in sizes])
-        notes.append(f"{ranges if isinstance(ranges, str) else ' × '.join(ranges)} by phase")
+        by = "phase" if step.result.goes_on() else "position"
+        notes.append(f"{ranges if isinstance(ranges, str) else ' × '.join(ranges)} by {by}")
     if not step.result.is_exact():
         notes.append("upper bound")
     return ", ".join([kind, *notes])

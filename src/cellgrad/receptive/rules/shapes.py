@@ -304,7 +304,7 @@ def roll(ops: Operations, x: Any, shifts: Any, dims: Any = None, dim: Any = None
 def flip(ops: Operations, x: Any, *order: Any, dims: Any = None) -> Any:
     """The other way round."""
     for dim in _numbers(order) if dims is None else per_axis(dims, 1):
-        x = ops.pick(x, dim, np.arange(x.shape[dim])[::-1])
+        x = ops.pick(x, dim, range(x.shape[dim])[::-1])
     return x
 
 
