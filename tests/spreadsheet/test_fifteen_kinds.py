@@ -266,7 +266,7 @@ SHEETS = [  # kind, what is done to a right sheet, verdict, what the answer must
     ("13 one over the step", [scheduled(lambda row: f"=0.5/(1+{row})")], RIGHT, ""),
     ("13 halved midway", [scheduled(lambda row: 0.5 if row < 3 else 0.25)], RIGHT, ""),
     ("13 typed into the updates", [by_row(WEIGHTS, lambda n, row: f"{n}[-1]-{0.5 * 0.9**row}*dE_d{n}[-1]")], RIGHT, ""),
-    ("13 one number off", [scheduled(lambda row: 0.6 if row == 3 else 0.5)], WRONG, "0.6 of AG6"),
+    ("13 one number off", [scheduled(lambda row: 0.6 if row == 3 else 0.5)], WRONG, "AG6: the learning rate 0.6"),
     ("13 one that ends", [scheduled(lambda row: 0.5 if row < 5 else None)], WRONG, "AG8, which is empty"),
     ("13 another for the outputs", [planted(*WEIGHTS[4:], "W[-1]-0.25*dE_dW[-1]")], WRONG, "w5, w6, w7, w8 in M4:P8"),
     # 14: another network

@@ -216,13 +216,13 @@ def test_the_work_for_helpers_grows_as_their_number_does(monkeypatch, tmp_path):
     def counted(function):
         return lambda *given: counts.update([function.__name__]) or function(*given)
 
-    for name in ("_needed", "explain", "_parts"):
+    for name in ("needed_at", "explain", "wanted"):
         monkeypatch.setattr(computed, name, counted(getattr(computed, name)))
     monkeypatch.setattr(computed, "MOST_EXPLAINED", 10)
     for rows in (20, 40):
         counts.clear()
         assert len(findings(with_distinct_deltas(rows), tmp_path)) == rows
-        assert counts["_needed"] == rows * 2 * POINTS and counts["explain"] == 10 and counts["_parts"] == 1
+        assert counts["needed_at"] == rows * 2 * POINTS and counts["explain"] == 10 and counts["wanted"] == 1
 
 
 def test_what_reads_too_many_distinct_formulas_is_said_once(monkeypatch, tmp_path):

@@ -11,22 +11,24 @@ from dataclasses import replace
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
+from cellgrad.spreadsheet.audit.elsewhere import blame_elsewhere
+from cellgrad.spreadsheet.audit.helpers import needed_at, wanted
 from cellgrad.spreadsheet.audit.mistakes import (
     SYMBOLS,
+    WRONG_SIGN,
     Point,
     agrees,
     bracketed,
     column_symbol,
-    definition,
     difference,
     explain,
     same,
 )
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
+from cellgrad.spreadsheet.audit.updates import step
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, read_reference, tokenize
-from cellgrad.spreadsheet.printer import excel_formula
-from cellgrad.toynet import COLUMNS, DELTAS, chain_rule
+from cellgrad.toynet import COLUMNS
 
 COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
 _SLOPES = frozenset(f"dE_d{name}" for name in WEIGHT)
@@ -50,8 +52,11 @@ class Computed:
         for name in self.context.layout.columns:
             if name not in (*CONSTANT, *WEIGHT):
                 other += self._column(name)
-        helpers = list(self._helpers({(judgement.column, row) for judgement in other for row in judgement.rows}))
-        found = other + helpers + _one_cause([judgement for judgement, _ in self.wrong])
+        doubted = {(judgement.column, row) for judgement in other for row in judgement.rows}
+        questioned = doubted | {(judgement.column, row) for judgement, _ in self.wrong for row in judgement.rows}
+        helpers = list(self._helpers(doubted))
+        elsewhere, self.wrong = blame_elsewhere(self.context, self.wrong, questioned)
+        found = other + helpers + elsewhere + _one_cause([judgement for judgement, _ in self.wrong])
         faulty = {(row, judgement.column) for judgement in found for row in judgement.rows}
         return found + list(_circles(self.context, faulty))
 
@@ -79,18 +84,17 @@ class Computed:
     def _judge(self, name: str, row: int, reading: Formula, expression: sp.Expr) -> Judgement | None:
         """Hold one formula against the definition of its column."""
         context, reader = self.context, self.context.reader
-        right = definition(name, context.bias)
+        right = context.definition(name)
         here = range(row, row + 1)
         outside = context.reader.outside(expression)
         text_cells = expression.free_symbols & reader.texts.keys()
         if expression == right:
             return None
-        expected, found = in_cells(context, right, row), context.found(name, row, reading)
+        expected, found = context.in_cells(right, row), context.found(name, row, reading)
         at = context.points_with(outside)
         severity, cause = "error", None
-        if not_numbers := text_cells - reader.values.keys():
-            words = "; ".join(f"reads {cell}, which holds the text {reader.texts[cell]!r}" for cell in not_numbers)
-            cause = words
+        if text_cells - reader.values.keys():
+            return reader.fault(name, here, reading)
         elif SYMBOLS[name] in expression.free_symbols:
             words = f"{name} is computed from itself, in a circle"
         elif agrees(expression, name, at):
@@ -115,7 +119,7 @@ class Computed:
             return f"differs from the derivation, as more than {MOST_EXPLAINED} other formulas do, each in its own way"
         return (
             _elsewhere(self.context, expression, name, row, at)
-            or explain(name, expression, right, at)
+            or _turned(self.context, explain(name, expression, right, at), name)
             or _brackets(self.context, name, row, at)
             or difference(expression, name, at)
         )
@@ -144,7 +148,7 @@ class Computed:
             explained = {id(judgement) for judgement, _ in users}
             self.wrong = [pair for pair in self.wrong if id(pair[0]) not in explained]
             spoilt = {row for judgement, _ in users for row in judgement.rows}
-            at, right = self._wanted(name, needed)
+            at, right = wanted(self.context, name, needed)
             for run, content in self.context.reader.runs(name):
                 if isinstance(content, Formula | float) and (rows := [row for row in run if row in spoilt]):
                     run = range(rows[0], rows[-1] + 1)
@@ -166,7 +170,9 @@ class Computed:
             agree = all(same(a, b) for other in wanted for a, b in zip(wanted[0], other, strict=True))
             rows = {row for judgement, *_ in group for row in judgement.rows}
             used_rightly = any((column, row) not in wrong for row in rows for column in readers.get(row, ()))
-            if len({judgement.column for judgement, *_ in group}) > 1 and agree and not used_rightly:
+            copied = all(formula.expression == column_symbol(helper) for _, formula, _ in group)
+            several = len({judgement.column for judgement, *_ in group}) > 1
+            if group and (several or copied) and agree and not used_rightly:
                 yield helper, wanted[0], [(judgement, formula) for judgement, formula, _ in group]
                 return
 
@@ -184,15 +190,9 @@ class Computed:
                 kept = self.context.with_helper(formula.expression, judgement.rows.start, helper)
                 if symbol in kept.free_symbols:
                     at = self.context.points_with([])
-                    needed = [_needed(kept, symbol, judgement.column, point) for point in at]
+                    needed = [needed_at(kept, symbol, judgement.column, point) for point in at]
             self._needs[key] = None if None in needed else needed
         return self._needs[key]
-
-    def _wanted(self, helper: str, needed: list) -> tuple[tuple[Point, ...], sp.Expr | None]:
-        """Random networks with what a helper should hold at each, and which part of the derivation that is."""
-        points = zip(self.context.points_with([]), needed, strict=True)
-        at = tuple({**point, column_symbol(helper): value} for point, value in points)
-        return at, next((part for part in _parts() if agrees(part, helper, at)), None)
 
     def _helper(
         self,
@@ -216,7 +216,7 @@ class Computed:
         head = self.context.layout.sheet.value(self.context.layout.heading, self.context.layout.column(name))
         head = f" ({head[1:20]})" if isinstance(head, str) and head.startswith("'") else ""
         words = f"the helper column {name}{head}: {words}; it spoils {', '.join(dict.fromkeys(users))}"
-        expected = in_cells(self.context, right, row) if right is not None else ""
+        expected = self.context.in_cells(right, row) if right is not None else ""
         return Judgement(name, run, kind, words, expected, found)
 
 
@@ -229,34 +229,10 @@ def _one_cause(judgements: list[Judgement]) -> list[Judgement]:
     return [judgement if judgement.cause in common else replace(judgement, cause=None) for judgement in judgements]
 
 
-def _needed(expression: sp.Expr, symbol: sp.Symbol, column: str, point: Point):
-    """The number in a helper's place that makes a formula right, where it enters as a factor; otherwise None."""
-    zero, one, two = (evaluate(expression, {**point, symbol: PRECISE.mpf(value)}) for value in (0, 1, 2))
-    if one == zero or not same(two - one, one - zero):
-        return None
-    return (point[SYMBOLS[column]] - zero) / (one - zero)
-
-
-def _parts() -> list[sp.Expr]:
-    """What people compute in helper columns: the deltas, the slopes of the activations, the errors."""
-    steps = chain_rule()
-    outputs = {name: steps[name] for name in DELTAS.values()}
-    deltas = [slope.subs(outputs) for slope in outputs.values()]
-    activations = [
-        (SYMBOLS[f"a_{unit}"], SYMBOLS[f"t{unit[1]}"] if unit[0] == "o" else None) for unit in map(str, DELTAS)
-    ]
-    slopes = [a * (1 - a) for a, _ in activations]
-    errors = [a - t for a, t in activations if t is not None]
-    sums = [sp.Add(*(delta for delta in slope.args)) for slope in deltas if slope.is_Add]
-    return [*deltas, *slopes, *errors, *[-error for error in errors], *sums]
-
-
-def in_cells(context: Context, right: sp.Expr, row: int) -> str:
-    """A definition as a formula that could be typed into that row."""
-    layout, names = context.layout, {symbol: str(symbol) for symbol in right.free_symbols}
-    cells = {symbol: layout.address(name, row) if name in layout.columns else name for symbol, name in names.items()}
-    typed, named = excel_formula(right, cells), excel_formula(right, names)[1:]
-    return f"{typed}, which is {named}" if typed != f"={named}" else named
+def _turned(context: Context, words: str | None, name: str) -> str | None:
+    """The words of a mistake, and where it is a derivative's sign, what comes of it."""
+    rate = step(context, name.removeprefix("dE_d")) if words == WRONG_SIGN and name in _SLOPES else None
+    return f"{words}: the updates, which subtract the derivative, go uphill" if rate and rate > 0 else words
 
 
 def _numbers_shown(context: Context, name: str, row: int, right: sp.Expr) -> str:
@@ -370,7 +346,7 @@ def _circles(context: Context, faulty: set[tuple[int, str]]) -> Iterator[Judgeme
             later = [other for other in used[name] if other not in COLUMNS or COLUMNS.index(other) >= place]
             if later:
                 words = f"circular: {name} is computed from {', '.join(sorted(later))}, which rests on {name}"
-                right = in_cells(context, definition(name, context.bias), rows.start)
+                right = context.in_cells(context.definition(name), rows.start)
                 yield Judgement(name, rows, "circle", words, right, context.layout.typed(name, rows.start))
 
 

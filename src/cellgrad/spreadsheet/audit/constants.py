@@ -58,6 +58,9 @@ def _check_column(reader: Reader, name: str, numbers: Numbers) -> list[Judgement
         if isinstance(content, RandomNumber):  # any number will do for what copies it
             values[run.start] = sp.Rational(1, 2)
             continue
+        if isinstance(content, Formula) and (fault := reader.fault(name, run, content)):
+            judgements.append(fault)
+            continue
         number = rational(content) if isinstance(content, float) else None
         for row in run:
             if isinstance(content, Formula):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.cells import Sheet
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, points
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, definition, points
 from cellgrad.spreadsheet.audit.reading import (
     CONSTANT_ELSEWHERE,
     ELSEWHERE,
@@ -25,8 +26,9 @@ from cellgrad.spreadsheet.audit.reading import (
     rational,
     to_mpf,
 )
-from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
-from cellgrad.spreadsheet.parser import FormulaError
+from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout
+from cellgrad.spreadsheet.parser import FormulaError, Reference, read_reference
+from cellgrad.spreadsheet.printer import excel_formula
 
 DEEPEST = 20  # helper columns that rest on one another
 
@@ -36,7 +38,8 @@ class Context:
     """One table: its formulas, the results that the file remembers, the numbers of its constant columns by row.
 
     `stand_ins` are cells elsewhere, or columns beside the table, that hold what a missing column should; `typed` are
-    the numbers of missing columns that are typed into the formulas.
+    the numbers of missing columns that are typed into the formulas; `opposite` are the columns of derivatives that hold
+    minus the derivative, which their updates add.
     """
 
     reader: Reader
@@ -44,6 +47,7 @@ class Context:
     constants: dict[str, dict[int, sp.Rational]]
     stand_ins: dict[sp.Symbol, sp.Symbol]
     typed: dict[str, sp.Rational]
+    opposite: frozenset[str] = frozenset()
 
     @property
     def layout(self) -> Layout:
@@ -201,7 +205,49 @@ class Context:
         """Random networks, with the numbers of some cells outside the table, each changed by `shift`."""
         biases = {cell: to_mpf(self.reader.values[cell]) for cell in self.bias_cells}
         known = {cell: to_mpf(self.reader.values[cell] + shift) for cell in cells}
-        return tuple(biases | known | dict(point) for point in points(tuple(self.bias.items())))
+        found = []
+        for point in points(tuple(self.bias.items())):
+            turned = {SYMBOLS[name]: -point[SYMBOLS[name]] for name in self.opposite}
+            found.append(biases | known | dict(point) | turned)
+        return tuple(found)
+
+    def definition(self, name: str) -> sp.Expr:
+        """What a computed column of this table should be, in terms of the others."""
+        right = definition(name, self.bias)
+        return -right if name in self.opposite else right
+
+    def sign(self, weight: str) -> int:
+        """1 where a weight's update subtracts the column of its derivative, -1 where it has to add it."""
+        return -1 if f"dE_d{weight}" in self.opposite else 1
+
+    def in_cells(self, right: sp.Expr, row: int, sheet: str | None = None) -> str:
+        """A definition as a formula that could be typed into that row, and with names; `sheet` is where the table is.
+
+        What stands in no column is written out; where that cannot be done, the formula has names instead of cells.
+        """
+        while lacking := {
+            symbol: self.definition(symbol.name)
+            for symbol in right.free_symbols & _COMPUTED
+            if not self.holds(symbol.name)
+        }:
+            right = right.xreplace(lacking)
+        template = _template(right)
+        named = re.sub(r"[{}]", "", template)[1:]
+        cells = {name: self._cell(name, row, sheet) for name in re.findall(r"{(\w+)}", template)}
+        if None in cells.values():
+            return named
+        typed = template.format(**cells)
+        return f"{typed}, which is {named}" if typed != f"={named}" else named
+
+    def _cell(self, name: str, row: int, sheet: str | None) -> str | None:
+        """Where a formula of a row finds what a column holds: a cell of the row, one elsewhere, or a number to type."""
+        if name in self.layout.columns:
+            prefix = f"{Reference(1, 1, sheet=sheet)}".removesuffix("A1")
+            return prefix + self.layout.address(name, row)
+        if name in self.typed:
+            return f"{float(self.typed[name]):.15g}" if self.typed[name] >= 0 else f"({float(self.typed[name]):.15g})"
+        cells = (cell for cell, symbol in self.stand_ins.items() if symbol.name == name)
+        return next((_fixed(cell.name) for cell in cells), None)
 
     def found(self, name: str, row: int, reading: Formula) -> str:
         """The formula as it is typed, and with names for its cells."""
@@ -209,6 +255,23 @@ class Context:
         with suppress(FormulaError):  # read in another row, it names the cells of that one
             written = self.reader.named(str(self.layout.value(name, row)), row).removeprefix("=")
         return text if text.lstrip("=") == written else f"{text}, which is {written}"
+
+
+_COMPUTED = {symbol for name, symbol in SYMBOLS.items() if name not in (*CONSTANT, *WEIGHT)}
+
+
+@lru_cache(1_000)
+def _template(right: sp.Expr) -> str:
+    """A definition as a formula, with the columns' names in braces, where cells are to stand."""
+    symbols = right.free_symbols
+    open_ = {symbol: f"{{{symbol.name}}}" for symbol in symbols if SYMBOLS.get(symbol.name) == symbol}
+    return excel_formula(right, {symbol: symbol.name for symbol in symbols} | open_)
+
+
+def _fixed(address: str) -> str:
+    """A cell elsewhere as a formula has to read it that is filled down: Inputs!$B$3."""
+    sheet, mark, cell = address.rpartition("!")
+    return f"{sheet}{mark}{replace(read_reference(cell), row_fixed=True, column_fixed=True)}"
 
 
 def _as_number(content: Content) -> Content:

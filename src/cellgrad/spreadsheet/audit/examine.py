@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellgrad.spreadsheet.audit.cells import Book, Sheet
 from cellgrad.spreadsheet.audit.computed import Computed
@@ -16,6 +16,7 @@ from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
 from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
 from cellgrad.spreadsheet.audit.rates import Rates, check_rates
 from cellgrad.spreadsheet.audit.reading import UNCHECKED, WARNING, Judgement, Reader
+from cellgrad.spreadsheet.audit.signs import SLOPES, check_signs, opposite_slopes
 from cellgrad.spreadsheet.audit.simulate import (
     NotComputed,
     Values,
@@ -57,13 +58,15 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
     trained = trained_biases(below)
     constants, judgements = check_constants(reader, trained)
     context = Context(reader, lambda: stored(layout.sheet), constants, recognised.stand_ins, recognised.typed)
+    context = replace(context, opposite=opposite_slopes(context))
     computed = Computed(context).judgements()
     updates, wrong = read_updates(context)
     judgements += wrong
     rates, wrong = check_rates(context, updates)
     judgements += wrong
     table = _computed(context)
-    numbers = check_numbers(context, rates.usual and rates.usual.rate, table.values)
+    context, numbers = _numbers(context, rates, table.values)
+    judgements += check_signs(context)
     missing = list(_missing(recognised))
     wrong_formulas = any(judgement.severity != WARNING for judgement in computed)
     words = other_network(context, numbers.rate, trained) if wrong_formulas or missing or trained else None
@@ -87,6 +90,17 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
         right_losses=tuple(descended.right.get("E_total", ())),
         from_0=layout.from_0,
     )
+
+
+def _numbers(context: Context, rates: Rates, values: Values) -> tuple[Context, Numbers]:
+    """What the numbers say, and whether these have derivatives of the other sign, where no formula told."""
+    numbers = check_numbers(context, rates.usual, values)
+    if numbers.rate is not None and numbers.rate < 0 and not context.opposite:
+        turned = replace(context, opposite=SLOPES)
+        other = check_numbers(turned, rates.usual, values)
+        if len(other.judgements) < len(numbers.judgements):
+            return turned, other
+    return context, numbers
 
 
 def _first_rate(rates: Rates, found: list[float], numbers: Numbers) -> float | None:
@@ -141,13 +155,17 @@ def _grouped(layout: Layout, judgements: list[Judgement]) -> Iterator[Finding]:
     order = [*layout.columns, *layout.beside]
     for judgement in sorted(judgements, key=lambda one: (order.index(one.column), one.rows.start)):
         source = (judgement.column, judgement.kind) if judgement.cause is None else (None, judgement.cause)
-        groups.setdefault((source, judgement.severity), []).append(judgement)
+        groups.setdefault((source, judgement.severity, judgement.place), []).append(judgement)
     for group in groups.values():
         first = group[0]
         cells: dict[str, list[int]] = {judgement.column: [] for judgement in group}
         for judgement in group:
             cells[judgement.column] += judgement.rows
         columns = ", ".join(cells)
+        if place := first.place:
+            words = f"{first.message}; it spoils {columns}"
+            yield Finding(place, place, first.severity, first.expected, first.found, words)
+            continue
         yield Finding(columns, layout.span(cells), first.severity, first.expected, first.found, first.message)
 
 

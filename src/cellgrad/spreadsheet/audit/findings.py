@@ -13,7 +13,10 @@ from cellgrad.toynet import COLUMNS
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake, in all the cells that make it: "Z3:Z70", or "Z5,Z9"; its column, or columns: "w1, w2"."""
+    """One mistake, in all the cells that make it: "Z3:Z70", or "Z5,Z9"; its column, or columns: "w1, w2".
+
+    Where the mistake stands in no column of a table, `column` is the same as `cells`: "Inputs!B3".
+    """
 
     column: str
     cells: str
@@ -107,6 +110,7 @@ def _printed(table: Table) -> Iterator[str]:
         if finding in whole:
             continue
         place = f"{finding.column} in {finding.cells}: " if finding.column else ""
+        place = f"{finding.cells}: " if finding.column == finding.cells else place
         yield f"  {finding.severity}: {place}{finding.message}"
         if finding.found:
             yield f"      found     {finding.found}"

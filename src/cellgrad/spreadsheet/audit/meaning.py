@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -44,17 +45,27 @@ def recognise(book: Book, layout: Layout) -> Recognised:
         if columns:
             table = replace(table, layout=table.layout.renamed(columns))
             continue
-        cells = next(_used(reader, table.missing, table.stand_ins), None)
+        cells = _usual(_used(reader, table.missing, table.stand_ins))
         if cells:
             elsewhere = {cell: symbol for cell, symbol in cells.items() if str(cell) not in table.layout.beside}
             beside = {str(cell): str(symbol) for cell, symbol in cells.items() if cell not in elsewhere}
             table = replace(table, layout=table.layout.renamed(beside), stand_ins=table.stand_ins | elsewhere)
             continue
-        typed = next(_typed(reader, table), None)
+        typed = _usual(_typed(reader, table))
         if not typed:
             break
         table = replace(table, typed=table.typed | typed)
     return table
+
+
+def _usual(found: Iterable[dict]) -> dict:
+    """Of what the formulas of several columns say, what most of them do: one of them may be wrong."""
+    said = Counter(pair for one in found for pair in one.items())
+    taken: dict = {}
+    for (key, meant), _ in said.most_common():
+        if key not in taken and not (isinstance(meant, sp.Symbol) and meant in taken.values()):
+            taken[key] = meant
+    return taken
 
 
 def _typed(reader: Reader, table: Recognised) -> Iterator[dict[str, sp.Rational]]:
@@ -79,6 +90,7 @@ def _typed(reader: Reader, table: Recognised) -> Iterator[dict[str, sp.Rational]
             columns = {symbol: SYMBOLS[other] for symbol, other in way.items()}
             if agrees(written.xreplace(typed | columns), name, points()):
                 yield {other: typed[symbol] for symbol, other in way.items()}
+                break
 
 
 def _columns(reader: Reader, missing: list[str], stand_ins: StandIns) -> Iterator[dict[str, str]]:
@@ -120,6 +132,7 @@ def _used(reader: Reader, missing: list[str], stand_ins: StandIns) -> Iterator[S
             at = tuple({**point, **kept} for point in points())
             if agrees(expression.xreplace(assigned), name, at):
                 yield assigned
+                break
 
 
 def _assignments(unknown: list[sp.Symbol], wanted: list[str], reader: Reader) -> Iterator[StandIns]:

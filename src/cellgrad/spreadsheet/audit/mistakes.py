@@ -17,6 +17,7 @@ Point = Mapping[sp.Symbol, mpmath.mpf]
 
 SYMBOLS = {name: sp.Symbol(name, real=True) for name in (*COLUMNS, *map(str, BIASES))}
 POINTS = 4  # formulas that differ agree at a random point by chance with probability zero; four are for the nervous
+WRONG_SIGN = "the sign is the wrong way round"
 _CLOSE = PRECISE.mpf(10) ** -14  # relative: a spreadsheet's 15 digits do not tell 2.718281828459045 from e
 
 
@@ -106,7 +107,7 @@ def explain(name: str, found: sp.Expr, right: sp.Expr, at: tuple[Point, ...]) ->
     ratios = [value / point[column_symbol(name)] for value, point in zip(values, at, strict=True)]
     if all(same(ratio, ratios[0]) for ratio in ratios):
         if same(ratios[0], PRECISE.mpf(-1)):
-            return "the sign is the wrong way round"
+            return WRONG_SIGN
         if ratios[0] != 0:
             return f"it is {PRECISE.nstr(ratios[0], 6)} times what it should be: a factor is wrong or missing"
     made = (words for words, candidate in _mistaken(right) if is_found(candidate))

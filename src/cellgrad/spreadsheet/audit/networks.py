@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, column_symbol, definition, points, same
+from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, Point, column_symbol, points, same
 from cellgrad.spreadsheet.audit.reading import Formula, column_and_offset
 from cellgrad.spreadsheet.audit.tables import WEIGHT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate
@@ -46,7 +46,7 @@ def other_network(context: Context, rate: float | None, trained: frozenset[str])
     try:
         at = [_point(context, point, defined, beside) for point in points()[:2]]
         for name in slopes:
-            slope = sp.diff(loss, SYMBOLS[name])
+            slope = context.sign(name) * sp.diff(loss, SYMBOLS[name])
             if not all(same(evaluate(defined[f"dE_d{name}"], p), evaluate(slope, p)) for p in at if p):
                 return None
         if not all(at) or not _biases_descend(context, loss, at, rate, trained):
@@ -132,7 +132,7 @@ def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str]
 
 
 def _differs(context: Context, name: str, defined: dict[str, sp.Expr]) -> bool:
-    right = definition(name, context.bias)
+    right = context.definition(name)
     if defined[name] == right:
         return False
     at = context.points_with(context.reader.outside(defined[name]))

@@ -12,10 +12,10 @@ from statistics import mode
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import definition
 from cellgrad.spreadsheet.audit.reading import UNCHECKED, Judgement
 from cellgrad.spreadsheet.audit.simulate import Values
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
+from cellgrad.spreadsheet.audit.updates import Update, right_update
 from cellgrad.toynet import COLUMNS
 
 Shape = tuple[bool, int]
@@ -31,12 +31,12 @@ class Numbers:
     judgements: list[Judgement]
 
 
-def check_numbers(context: Context, rate: float | None, values: Values) -> Numbers:
+def check_numbers(context: Context, usual: Update | None, values: Values) -> Numbers:
     """Judge numbers typed over in a column of formulas, and columns of numbers only.
 
     `values` is what all cells come to; the learning rate is estimated from the numbers where no update says it.
     """
-    layout = context.layout
+    layout, rate = context.layout, usual and usual.rate
     belong = {name: _formula_rows(context, name) for name in layout.columns if name not in CONSTANT}
     numbers = {
         name: [row for run, content in context.reader.runs(name) if isinstance(content, float) for row in run]
@@ -46,7 +46,7 @@ def check_numbers(context: Context, rate: float | None, values: Values) -> Numbe
     recomputed = tuple(name for name, rows in numbers.items() if 2 * len(rows) > len(belong[name]))
     if not any(numbers.values()):
         return Numbers(rate, recomputed, [])
-    sheet = _Sheet(context, rate, values)
+    sheet = _Sheet(context, usual, values)
     found = [
         judgement
         for name, rows in numbers.items()
@@ -74,8 +74,9 @@ def _judge(sheet: _Sheet, name: str, row: int, value: float, recomputed: bool) -
     here = range(row, row + 1)
     if not recomputed:
         words = "a number typed over the formula"
-        words += ", right as it stands, but it follows no change" if close else ", and not the right one"
-        return Judgement(name, here, "typed over", words, should, found)
+        wrong = f", and not the right one ({should})" if should else ", and not the right one"
+        words += ", right as it stands, but it follows no change" if close else wrong
+        return Judgement(name, here, "typed over", words, sheet.formula(name, row), found)
     if expected is None:
         words = "a number that cannot be computed again, for want of the others in its row"
         return Judgement(name, here, "alone", words, "", found, UNCHECKED, words)
@@ -105,12 +106,12 @@ class _Sheet:
     from: the tolerance is the sum of these, each times the slope with which it acts, plus the rounding of floats.
     """
 
-    def __init__(self, context: Context, rate: float | None, values: Values):
-        self.context, self.rate = context, rate
+    def __init__(self, context: Context, usual: Update | None, values: Values):
+        self.context, self.usual, self.rate = context, usual, usual and usual.rate
         layout = context.layout
         self.rows = layout.all_rows
         self.weights = [name for name in WEIGHT if name in layout.columns]
-        self.functions = {name: _with_slopes(definition(name, context.bias)) for name in _COMPUTED}
+        self.functions = {name: _with_slopes(context.definition(name)) for name in _COMPUTED}
         self.table: dict[str, dict[int, float]] = {name: {} for name in (*CONSTANT, *_COMPUTED)}
         shown: dict[str, list[float]] = {}
         for name in layout.columns:
@@ -141,6 +142,12 @@ class _Sheet:
     def unit_of(self, name: str, value: float) -> float:
         """How far a number may be off by the way it is shown."""
         return self.units.of(name, value)
+
+    def formula(self, name: str, row: int) -> str:
+        """What to type in a number's place."""
+        if name in WEIGHT:
+            return right_update(self.context, name, row, self.usual)
+        return self.context.in_cells(self.context.definition(name), row)
 
     def stands_still(self, weight: str) -> bool:
         """Whether a weight stays where it began, as far as its digits show."""
@@ -175,16 +182,17 @@ class _Sheet:
             return None, 0.0
         tolerance = self.unit_of(name, weight) + abs(self.rate) * self.unit_of(slope, derivative)
         tolerance += 1e-14 * (abs(weight) + 1)
-        return weight - self.rate * derivative, 1.01 * tolerance
+        return weight - self.context.sign(name) * self.rate * derivative, 1.01 * tolerance
 
     def _estimated_rate(self) -> float | None:
         """The learning rate that the numbers themselves show: of those most updates obey, the shortest decimal."""
         updates = []
         for name in self.weights:
-            weight, slope = self.table[name], self.table[f"dE_d{name}"]
+            weight, slope, sign = self.table[name], self.table[f"dE_d{name}"], self.context.sign(name)
             for row in self.rows[1:]:
                 if {row, row - 1} <= weight.keys() and abs(slope.get(row - 1, 0.0)) > 0:
-                    updates.append((name, row, (weight[row - 1] - weight[row]) / slope[row - 1], abs(slope[row - 1])))
+                    rate = sign * (weight[row - 1] - weight[row]) / slope[row - 1]
+                    updates.append((name, row, rate, abs(slope[row - 1])))
         if not updates:
             return None
         surest = sorted(updates, key=lambda update: -update[3])[:199]

@@ -121,7 +121,8 @@ def _table(view: _View, typed: Sheet, shown: Sheet) -> Iterator[str]:
 
 def _item(finding: Finding, view: _View) -> str:
     kind = "error" if finding.severity == "error" else "doubt"
-    place = f" {escape(finding.column)} in {view.link(finding)}" if finding.column else ""
+    column = f" {escape(finding.column)} in" if finding.column != finding.cells else ""
+    place = f"{column} {view.link(finding)}" if finding.column else ""
     parts = [f'<li class="{kind}"><b>{_WORDS[finding.severity]}{place}</b>: {escape(finding.message)}']
     for word, text, style in (("found", finding.found, "found"), ("right", finding.expected, "paste")):
         formula, _, named = text.partition(", which is ")

@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.reading import WARNING, Judgement, column_and_offset, outside_cell
@@ -91,6 +90,8 @@ class _Judge:
     def judgement(self, name: str, rows: range, update: Update, common: float | None) -> Judgement | None:
         """What is wrong with the learning rate of one weight in some rows; `common` is that of the row's weights."""
         usual, row = self.usual, rows.start
+        if judgement := _computed_rate(self.context, name, rows, update, usual):
+            return judgement
         severity, slid = "error", self._slid(name, row, update)
         if update.source == usual.source:
             words, severity = _same_source(self.context, update, usual)
@@ -108,7 +109,16 @@ class _Judge:
             return None
         found, right = self.context.layout.typed(name, row), right_update(self.context, name, row, usual)
         kind = cause = "slides" if slid and update.source != usual.source else words
+        if update.source == usual.source and self._no_rate(update):
+            held = self.context.reader.held(update.cells[0])
+            return Judgement(name, rows, kind, words, "a number above 0", held, severity, cause, place=update.said)
         return Judgement(name, rows, kind, words, right, found, severity, cause)
+
+    def _no_rate(self, update: Update) -> bool:
+        """Whether an update takes its learning rate from one cell outside the table that holds none."""
+        if len(update.cells) != 1 or update.schedule is not None or update.rate not in (None, 0):
+            return False
+        return not self.context.layout.has(update.cells[0])
 
     def _slid(self, name: str, row: int, update: Update) -> list[Reference]:
         return [cell for cell in update.cells if _is_slid(self.context, cell, self.usual, name, row)]
@@ -118,8 +128,9 @@ class _Judge:
         below = [(place, self.by_place[name, place]) for place in range(row, row + 4) if (name, place) in self.by_place]
         reads = ", ".join(f"{layout.address(name, place)} reads {other.said}" for place, other in below[:3])
         more = ", …" if len(below) > 3 else ""
+        loose = self.context.reader.spelled(slid[0])
         return (
-            f"the learning rate slides: {slid[0]} is not fixed, so that filled down or across {reads}{more} "
+            f"the learning rate slides: {loose} is not fixed, so that filled down or across {reads}{more} "
             f"and not {usual.said}; write {usual.source}"
         )
 
@@ -145,10 +156,25 @@ def _same_source(context: Context, update: Update, usual: Update) -> tuple[str, 
     return "", "error"
 
 
+def _computed_rate(context: Context, name: str, rows: range, update: Update, usual: Update) -> Judgement | None:
+    """The judgement on a cell of the learning rate's own column that is computed from the table in some row."""
+    if usual.schedule is None or not usual.schedule.is_Symbol or update.rate is not None or len(update.cells) != 1:
+        return None
+    layout, (beside, offset), (cell,) = context.layout, column_and_offset(usual.schedule), update.cells
+    row = rows.start + offset
+    if beside not in layout.beside or (cell.row, cell.column) != (row, layout.column(beside)):
+        return None
+    place, words = layout.address(beside, row), "the learning rate is computed from the table, where a number belongs"
+    numbers = [content for _, content in context.reader.runs(beside) if isinstance(content, float)]
+    right = f"{numbers[0]:g}" if len(set(numbers)) == 1 else "a number"
+    return Judgement(name, rows, "rate", words, right, layout.typed(beside, row), cause=(place, words), place=place)
+
+
 def _other_rate(update: Update, usual: Update) -> str:
     if update.schedule is not None or update.cells:
         holds = "" if update.rate is None else f" ({update.rate:g})"
-        return f"takes the learning rate from {update.said}{holds}, the other updates from {usual.said}"
+        others = f"from {usual.said}" if usual.cells or usual.schedule is not None else f"have {usual.said}"
+        return f"takes the learning rate from {update.said}{holds}, the other updates {others}"
     if update.rate == 1:
         return f"the derivative is not multiplied by the learning rate of {usual.said}"
     return f"the learning rate {update.rate:g} is typed in, the other updates have {usual.said}"
@@ -170,24 +196,24 @@ def _check_column(context: Context, updates: Updates, usual: Update) -> Iterator
     """Judgements on single numbers of a learning rate's column that differ from the one in most rows."""
     if usual.schedule is None or not usual.schedule.is_Symbol:
         return
+    layout = context.layout
     name, offset = column_and_offset(usual.schedule)
-    if name not in context.layout.beside:
+    if name not in layout.beside:
         return
     runs = context.reader.runs(name)
     held: Counter = Counter()
     for rows, content in runs:
         held[content] += len(rows)
     most, count = held.most_common(1)[0]
-    if not isinstance(most, float) or 2 * count <= len(context.layout.rows()):
+    if not isinstance(most, float) or 2 * count <= len(layout.rows()):
         return
     for rows, content in runs:
         if math.isclose(content, most, rel_tol=1e-9) if isinstance(content, float) else True:
             continue
-        moved = range(rows.start - offset, rows.stop - offset)
-        if moved.start <= context.layout.first:
+        used = range(max(rows.start - offset, layout.first + 1), min(rows.stop - offset, layout.last + 1))
+        if not used:
             continue
-        place = context.layout.address(name, rows.start)
-        words = f"takes the learning rate {content:g} of {place}; column {name} holds {most:g} elsewhere"
-        judge = partial(Judgement, rows=moved, kind=("rate", content), message=words, expected=f"{most:g}", cause=words)
+        place = layout.span({name: [row + offset for row in used]})
+        words = f"the learning rate {content:g}, where column {name} holds {most:g} elsewhere"
         for weight in updates:
-            yield judge(weight, found=context.layout.typed(weight, moved.start))
+            yield Judgement(weight, used, "rate", words, f"{most:g}", f"{content:g}", cause=(place, words), place=place)

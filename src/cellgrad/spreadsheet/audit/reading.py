@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -39,6 +40,19 @@ class Judgement:
     found: str = ""
     severity: str = ERROR
     cause: object = None
+    place: str = ""  # the cells outside the table that are to blame, and that the finding is on: "Inputs!B3"
+
+
+class CellFault(FormulaError):
+    """A cell outside the table that holds no number: its address, what it holds, and what is wrong with it."""
+
+    def __init__(self, address: str, found: str, reason: str):
+        super().__init__(f"reads {address}, which {reason}")
+        self.address, self.found, self.reason = address, found, reason
+
+
+class _TooFar(FormulaError):
+    """A formula that leads further than is followed."""
 
 
 def cause_elsewhere(words: str) -> str | None:
@@ -57,6 +71,7 @@ class Formula:
     text: str  # as typed, with names for the cells of the table
     pattern: object  # the same for all that are filled down from one
     outside: tuple[Reference, ...]  # the cells outside the table that it mentions, as they are typed
+    read: frozenset[sp.Symbol] = frozenset()  # all that it mentions, also what cancels: a program computes that, too
 
     @cached_property
     def expression(self) -> sp.Expr:
@@ -67,7 +82,7 @@ class Formula:
     @cached_property
     def same_row(self) -> frozenset[str]:
         """The columns of its own row that it uses, constants left out."""
-        own = (symbol.name for symbol in self.exact.free_symbols if symbol.is_real)
+        own = (symbol.name for symbol in self.exact.free_symbols | self.read if symbol.is_real)
         return frozenset(name for name in own if name.isidentifier())
 
 
@@ -78,6 +93,7 @@ class RandomNumber:
     text: str
 
 
+Place = tuple[str, int, int]  # a cell outside the table: its sheet's title, its row, its column
 Content = float | Formula | RandomNumber | Judgement
 ELSEWHERE = re.compile(r"(\w+)\[([-+]\d+)\]")
 CONSTANT_ELSEWHERE = re.compile(r"({})\[([-+]\d+|row \d+)\]".format("|".join(CONSTANT)))
@@ -110,6 +126,8 @@ class Reader:
         self._varying: dict[tuple, tuple[int, list[Reference], bool]] = {}
         self._distinct: Counter[str] = Counter()
         self._followed = 0
+        self._visited: dict[Place, str] = {}  # the cells outside the table that were read, and how they are called
+        self._instead: dict[Place, sp.Symbol] = {}  # what is read instead of some of them
 
     def runs(self, name: str) -> list[tuple[range, Content]]:
         """What a column holds: rows that hold the same number or formula, and that, from the top down."""
@@ -162,6 +180,11 @@ class Reader:
         text = self.layout.typed(name, row)
         found, words = text if len(text) < 200 else text[:200] + "…", str(error)
         here, cause = range(row, row + 1), cause_elsewhere(words)
+        if isinstance(error, CellFault):
+            found = error.found[:200]
+            return Judgement(
+                name, here, ("unread", words), error.reason, "", found, UNCHECKED, words, place=error.address
+            )
         return Judgement(name, here, ("unread", words), f"the formula {words}", "", found, UNCHECKED, cause)
 
     def outside(self, expression: sp.Expr) -> set[sp.Symbol]:
@@ -243,9 +266,11 @@ class Reader:
 
     def _parsed(self, text: str, row: int, pattern: Pattern) -> Formula:
         outside: dict[Reference, None] = {}
+        read: set[sp.Symbol] = set()
 
         def resolve(cell: Reference) -> sp.Expr:
             meaning = self.meaning(cell, row)
+            read.update(meaning.free_symbols)
             held = self.values.keys() | self.texts.keys()
             if all(symbol in held and not symbol.is_real for symbol in meaning.free_symbols):
                 outside.setdefault(cell)
@@ -254,7 +279,7 @@ class Reader:
         named = {name: value for name, value in self.defined.items() if not isinstance(value, Reference)}
         cells = {name: value for name, value in self.defined.items() if isinstance(value, Reference)}
         exact = self._without_left_out(text, parse(text, resolve, named | cells))
-        return Formula(exact, self.named(text, row), pattern.kind, tuple(outside))
+        return Formula(exact, self.named(text, row), pattern.kind, tuple(outside), frozenset(read))
 
     def _without_left_out(self, text: str, exact: sp.Expr) -> sp.Expr:
         """The formula, unless it hands a function such as SUM or AVERAGE a cell that this would leave out."""
@@ -271,12 +296,16 @@ class Reader:
 
     def with_typed(self, text: str, row: int) -> tuple[sp.Expr, dict[sp.Symbol, sp.Rational]]:
         """A formula of a row with a symbol for each number that is typed into it, and what these numbers are."""
-        pieces, typed = [], {}
-        for place, token in enumerate(tokenize(text)[:-1]):
+        pieces, typed, tokens = [], {}, tokenize(text)[:-1]
+        for place, token in enumerate(tokens):
             symbol = sp.Symbol(f"typed.{place}", real=True)
             if token.kind == "number":
                 typed[symbol] = number(token.text)
-            pieces.append(str(symbol) if token.kind == "number" else token.text)
+                before = "".join(one.text for one in tokens[max(0, place - 2) : place])
+                if re.fullmatch(r"-|.*[(,*/^+-]-", before):  # the sign of the number itself, not of a difference
+                    typed[symbol] = -typed[symbol]
+                    pieces.pop()
+            pieces.append(symbol.name if token.kind == "number" else token.text)
         names = self.defined | {str(symbol): symbol for symbol in typed}
         exact = parse("".join(pieces), lambda cell: self.meaning(cell, row), names)
         return Formula(exact, "", None, ()).expression, typed
@@ -311,9 +340,12 @@ class Reader:
         address = sheet.address(cell.row, cell.column)
         if sheet is not self.layout.sheet:
             address = f"{Reference(1, 1, sheet=sheet.title)}".removesuffix("A1") + address
-        value = sheet.value(cell.row, cell.column)
+        value, place = sheet.value(cell.row, cell.column), (sheet.title, cell.row, cell.column)
+        self._visited[place] = address
+        if place in self._instead:
+            return self._instead[place]
         if isinstance(value, Unreadable):
-            raise FormulaError(f"reads {address}, which {value.reason}")
+            raise CellFault(address, value.text, value.reason)
         symbol = outside_cell(address)
         if is_text(value):
             said = _number_in(value[1:])
@@ -322,22 +354,61 @@ class Reader:
                 self.values[symbol] = said
             return symbol
         if isinstance(value, str):
-            place = (sheet.title, cell.row, cell.column)
             self._followed += 1
             if place in chain:
-                raise FormulaError(f"reads {address}, which depends on itself, in a circle")
+                raise CellFault(address, value, "depends on itself, in a circle")
             if len(chain) > LONGEST_CHAIN or self._followed > MOST_FOLLOWED:
-                raise FormulaError("leads to too many cells outside the table")
-            exact = parse(
-                value,
-                lambda other: self._meaning(other, sheet.title, row, [*chain, place]),
-                self.book.names(sheet),
+                raise _TooFar("leads to too many cells outside the table")
+            return self._followed_on(
+                value, address, lambda c: self._meaning(c, sheet.title, row, [*chain, place]), sheet
             )
-            return self._without_left_out(value, exact)
         self.values[symbol] = rational(value or 0)
         if value is None:
             self.empty.add(symbol)
         return symbol
+
+    def _followed_on(self, text: str, address: str, resolve: Callable[[Reference], sp.Expr], sheet: Sheet) -> sp.Expr:
+        """What the formula of a cell outside the table comes to. Raises CellFault where it cannot be read."""
+        try:
+            return self._without_left_out(text, parse(text, resolve, self.book.names(sheet)))
+        except (CellFault, _TooFar):
+            raise
+        except FormulaError as error:
+            raise CellFault(address, text, str(error)) from None
+
+    def held(self, cell: Reference) -> str:
+        """What a cell outside the table holds, as it is typed."""
+        sheet = self.book.sheet(cell.sheet) if cell.sheet else None
+        value = (sheet or self.layout.sheet).value(cell.row, cell.column)
+        return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value).removeprefix("'")
+
+    def fault(self, name: str, rows: range, formula: Formula) -> Judgement | None:
+        """The judgement on a cell elsewhere that a formula takes for a number, but that holds a text, or nothing."""
+        texts = formula.exact.free_symbols & self.texts.keys() - self.values.keys()
+        held = {symbol.name: f"the text {self.texts[symbol]!r}" for symbol in texts}
+        if formula.exact in self.empty:
+            held[str(formula.exact)] = "nothing"
+        if not held:
+            return None
+        place, what = min(held.items())
+        words = f"holds {what}, where a number belongs"
+        return Judgement(name, rows, "fault", words, "a number", what, cause=(place, words), place=place)
+
+    def read_elsewhere(self, name: str, row: int) -> dict[Place, str]:
+        """The cells outside the table that a formula leads to, and how they are called; first those it reads itself."""
+        self._visited, text = {}, self.layout.value(name, row)
+        if isinstance(text, str) and text.startswith("="):
+            with suppress(FormulaError):
+                self.parsed_with(text, row, {})
+        return self._visited
+
+    def without(self, place: Place, symbol: sp.Symbol, name: str, row: int) -> sp.Expr:
+        """A formula of the table with a symbol in the place of a cell outside of it, wherever it leads there."""
+        self._instead = {place: symbol}
+        try:
+            return self.parsed_with(str(self.layout.value(name, row)), row, {})
+        finally:
+            self._instead = {}
 
     def named(self, text: str, row: int) -> str:
         """The formula with names in the place of the table's cells."""

@@ -14,7 +14,6 @@ from functools import cache, lru_cache
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
-from cellgrad.spreadsheet.audit.mistakes import definition
 from cellgrad.spreadsheet.audit.rates import Rates
 from cellgrad.spreadsheet.audit.reading import (
     CONSTANT_ELSEWHERE,
@@ -158,7 +157,7 @@ def descent(context: Context, values: Values, rates: list[float]) -> Values:
     first |= {name: float(value) for name, value in context.usual.items() if name not in first}
     if any(map(math.isnan, first.values())):
         raise KeyError("a number of the first row")
-    functions = [(name, *_function(definition(name, context.bias))) for name in _COMPUTED]
+    functions = [(name, *_function(context.definition(name))) for name in _COMPUTED]
     table: Values = {name: array("d") for name in COLUMNS}
     weights = {name: first[name] for name in WEIGHT}
     for rate in [*rates, None]:
@@ -168,7 +167,7 @@ def descent(context: Context, values: Values, rates: list[float]) -> Values:
         for name, column in table.items():
             column.append(row[name])
         if rate is not None:
-            weights = {name: row[name] - rate * row[f"dE_d{name}"] for name in WEIGHT}
+            weights = {name: row[name] - context.sign(name) * rate * row[f"dE_d{name}"] for name in WEIGHT}
     return table
 
 

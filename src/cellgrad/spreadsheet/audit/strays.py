@@ -37,7 +37,8 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
             if rate is None or math.isclose(found, rate, rel_tol=1e-12):
                 continue
             found = f"takes the learning rate {found:g}, the table {rate:g}"
-        right = f"{layout.address(weight, above)}-{usual.source if usual else 'learning rate'}"
+        sign = "-" if context.sign(weight) > 0 else "+"
+        right = f"{layout.address(weight, above)}{sign}{usual.source if usual else 'learning rate'}"
         right = f"={right}*{layout.address(f'dE_d{weight}', above)}" if f"dE_d{weight}" in layout.columns else ""
         typed = str(layout.sheet.typed(row, column))
         yield Finding(weight, layout.sheet.address(row, column), "error", right, typed, f"a step by hand: {found}")

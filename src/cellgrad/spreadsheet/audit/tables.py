@@ -11,6 +11,7 @@ from functools import cached_property
 from openpyxl.utils import get_column_letter
 
 from cellgrad.spreadsheet.audit.cells import Cell, Pattern, Sheet, Value
+from cellgrad.spreadsheet.parser import Reference
 from cellgrad.toynet import BIASES, COLUMNS, INPUTS, TARGETS, WEIGHTS
 
 CONSTANT = tuple(map(str, (*TARGETS, *INPUTS, *BIASES)))  # columns that say the same in every row
@@ -99,6 +100,16 @@ class Layout:
     def names(self) -> dict[int, str]:
         """The columns' names by their number."""
         return {column: name for name, column in (self.beside | self.columns).items()}
+
+    def has(self, cell: Reference) -> bool:
+        """Whether a cell stands in the table or in a column beside it."""
+        own = cell.sheet in (None, self.sheet.title)
+        return own and cell.column in self.names and cell.row in self.all_rows
+
+    @property
+    def on_side(self) -> bool:
+        """Whether the file has the table's columns as rows."""
+        return self.sheet.side is not None
 
     @property
     def last(self) -> int:

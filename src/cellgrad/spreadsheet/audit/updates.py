@@ -28,6 +28,7 @@ class Update:
     cells: tuple[Reference, ...]
     row: int
     schedule: sp.Expr | None = None
+    on_side: bool = False  # whether the table lies on its side, and the file has rows for columns
 
     def moved_to(self, row: int) -> Update:
         """The same update in another row: its cells move unless they are fixed."""
@@ -36,7 +37,8 @@ class Update:
     @property
     def source(self) -> str:
         """The learning rate's cell, or the number typed, or the formula of its schedule."""
-        fixed = {str(replace(cell, row_fixed=True, column_fixed=True)) for cell in self.cells}
+        turned = (Reference(c.column, c.row, sheet=c.sheet) if self.on_side else c for c in self.cells)
+        fixed = {str(replace(cell, row_fixed=True, column_fixed=True)) for cell in turned}
         if self.schedule is not None:
             return f"the schedule {self.schedule}"
         return ", ".join(sorted(fixed)) or f"{self.rate:g}"
@@ -48,7 +50,7 @@ class Update:
 
     def number_or_cell(self, context: Context, row: int) -> str:
         """What to type for the learning rate into an update of that row."""
-        if self.rate is None and self.schedule is None:
+        if self.rate is None and self.schedule is None and any(map(context.layout.has, self.cells)):
             return "learning rate"
         if self.schedule is None:
             return self.source
@@ -95,11 +97,14 @@ def usual_update(updates: Updates) -> Update | None:
 
 def right_update(context: Context, name: str, row: int, usual: Update | None) -> str:
     """The formula to type into a weight's cell, in cells and in names."""
-    layout, slope = context.layout, f"dE_d{name}"
+    layout, slope, sign = context.layout, f"dE_d{name}", "-" if context.sign(name) > 0 else "+"
     rate = usual.number_or_cell(context, row) if usual else "learning rate"
     weight = layout.address(name, row - 1)
-    above = layout.address(slope, row - 1) if slope in layout.columns else slope
-    return f"={weight}-{rate}*{above}, which is {name}[-1]-{rate}*{slope}[-1]"
+    if slope in layout.columns:
+        above = layout.address(slope, row - 1)
+    else:  # the derivative is written out
+        above = "({})".format(context.in_cells(context.definition(slope), row - 1).partition(", ")[0].lstrip("="))
+    return f"={weight}{sign}{rate}*{above}, which is {name}[-1]{sign}{rate}*{slope}[-1]"
 
 
 def _read_column(context: Context, name: str) -> Iterator[tuple[range, Update] | Judgement]:
@@ -111,7 +116,9 @@ def _read_column(context: Context, name: str) -> Iterator[tuple[range, Update] |
         elif not isinstance(content, Formula):
             continue
         elif run.start == layout.first:
-            if content.exact.free_symbols - reader.values.keys():
+            if fault := reader.fault(name, run, content):
+                yield fault
+            elif content.exact.free_symbols - reader.values.keys():
                 words = "the first weight is computed from the table, where a number belongs"
                 yield Judgement(name, run, "first", words, "a number", f"={content.text}", cause=words)
         else:
@@ -134,9 +141,14 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
     beside = {symbol for symbol in expression.free_symbols if _column_beside(context, symbol)}
     rate = _rate(context, expression, name, f"dE_d{name}")
     if rate is not None and rate >= 0:
-        return Update(rate, reading.outside, row)
+        return Update(rate, reading.outside, row, on_side=context.layout.on_side)
+    if rate is not None and (judgement := _below_zero(context, name, row, reading)):
+        return judgement
+    right = ""
     if rate is not None:
         words = "the update goes uphill: the sign before the learning rate is the wrong way round"
+        descending = Update(-rate, reading.outside, row, on_side=context.layout.on_side)
+        right = right_update(context, name, row, descending)
     elif beside and (schedule := _schedule(context, expression, name, beside)) is not None:
         return Update(None, (), row, schedule)
     elif stray := _with_stray_rate(context, name, row):
@@ -145,8 +157,19 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
         words = _mistake(context, name, expression)
     found = context.found(name, row, reading)
     return Judgement(
-        name, range(row, row + 1), ("update", reading.pattern), words, "", found, cause=_shared(name, words)
+        name, range(row, row + 1), ("update", reading.pattern), words, right, found, cause=_shared(name, words)
     )
+
+
+def _below_zero(context: Context, name: str, row: int, reading: Formula) -> Judgement | None:
+    """The judgement on an update that goes uphill because the cell of its learning rate holds a number below zero."""
+    cells = context.reader.outside(reading.exact)
+    rate = context.reader.values[next(iter(cells))] if len(cells) == 1 else 0
+    if rate >= 0:
+        return None
+    place, words = str(next(iter(cells))), f"the learning rate {float(rate):g} is below zero: the updates go uphill"
+    right, found = f"{float(-rate):g}", f"{float(rate):g}"
+    return Judgement(name, range(row, row + 1), "below", words, right, found, cause=(place, words), place=place)
 
 
 def update_of(context: Context, name: str, text: str, row: int) -> float | str:
@@ -188,7 +211,8 @@ def _rate(context: Context, expression: sp.Expr, weight: str, slope: str) -> flo
     outside = context.reader.outside(expression)
     at = context.points_with(outside)
     try:
-        rates = [(point[SYMBOLS[weight]] - evaluate(expression, point)) / point[SYMBOLS[slope]] for point in at]
+        steps = [point[SYMBOLS[weight]] - evaluate(expression, point) for point in at]
+        rates = [context.sign(weight) * step / point[SYMBOLS[slope]] for step, point in zip(steps, at, strict=True)]
     except (KeyError, FormulaError):
         return None
     if rates[0] == 0 and not outside:
@@ -197,12 +221,37 @@ def _rate(context: Context, expression: sp.Expr, weight: str, slope: str) -> flo
     return float(rates[0]) if all(abs(rate - rates[0]) < close for rate in rates) else None
 
 
+def _tried(beside: set[sp.Symbol]) -> dict[sp.Symbol, sp.Rational]:
+    return {symbol: sp.Rational(17 + 4 * place, 11) for place, symbol in enumerate(sorted(beside, key=str))}
+
+
+def step(context: Context, name: str, as_written: bool = False) -> float | None:
+    """The number that a weight's first update multiplies the derivative by and subtracts; None if it is no update.
+
+    `as_written`, every cell of the learning rate counts as a number above zero, whatever it holds.
+    """
+    if name in context.layout.columns:
+        for run, content in context.reader.runs(name):
+            if run.start > context.layout.first and isinstance(content, Formula):
+                _, written = next(context.expanded(run, content))
+                if isinstance(written, FormulaError):
+                    return None
+                expression = _seen_from_above(written)
+                beside = {symbol for symbol in expression.free_symbols if _column_beside(context, symbol)}
+                if as_written:
+                    held = context.reader.values.keys() | context.reader.texts.keys()
+                    beside |= expression.free_symbols & held - context.bias_cells
+                return _rate(context, expression.xreplace(_tried(beside)), name, f"dE_d{name}")
+    return None
+
+
 def _schedule(context: Context, expression: sp.Expr, weight: str, beside: set[sp.Symbol]) -> sp.Expr | None:
     """The learning rate in terms of columns beside the table; None where the formula is no such update."""
-    tried = {symbol: sp.Rational(17 + 4 * place, 11) for place, symbol in enumerate(sorted(beside, key=str))}
-    if _rate(context, expression.xreplace(tried), weight, f"dE_d{weight}") is None:
+    if _rate(context, expression.xreplace(_tried(beside)), weight, f"dE_d{weight}") is None:
         return None
-    rate = sp.expand(-expression.xreplace({SYMBOLS[weight]: sp.S.Zero, SYMBOLS[f"dE_d{weight}"]: sp.S.One}))
+    rate = sp.expand(
+        -context.sign(weight) * expression.xreplace({SYMBOLS[weight]: sp.S.Zero, SYMBOLS[f"dE_d{weight}"]: sp.S.One})
+    )
     return rate if rate.free_symbols <= beside | context.reader.values.keys() else None
 
 
@@ -218,7 +267,7 @@ def _with_stray_rate(context: Context, name: str, row: int) -> Update | None:
         written = context.in_table(reader.parsed_with(text, row, {cell: stranger}))
         tried = _seen_from_above(written).xreplace({stranger: sp.Rational(17, 11)})
         if _rate(context, tried, name, f"dE_d{name}") == 17 / 11:
-            return Update(None, (cell,), row)
+            return Update(None, (cell,), row, on_side=context.layout.on_side)
     return None
 
 

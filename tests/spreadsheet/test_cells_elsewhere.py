@@ -1,0 +1,213 @@
+"""A wrong cell outside the table is named itself, and not through the columns that read it."""
+
+import re
+
+import openpyxl
+import pytest
+from toy_sheets import CONSTANTS, WEIGHTS, ToySheet
+
+from cellgrad.spreadsheet.audit import audit
+from cellgrad.toynet import ToyNetwork
+
+NETWORK = ToyNetwork(inputs=(0.05, 0.1), targets=(0.01, 0.99))
+PLACES = {name: f"B{row}" for row, name in enumerate([*CONSTANTS, *WEIGHTS, "rate"], start=41)}
+DELTAS = {"E": "(a_o1-t1)*a_o1*(1-a_o1)", "F": "(a_o2-t2)*a_o2*(1-a_o2)"}
+SLOPES = {
+    **{f"dE_dw{k}": f"(E*w{5 + (k > 2)}+F*w{7 + (k > 2)})*HERE*(1-HERE)*i{2 - k % 2}" for k in (1, 2, 3, 4)},
+    **{f"dE_dw{k}": f"{'E' if k < 7 else 'F'}*a_h{2 - k % 2}" for k in (5, 6, 7, 8)},
+}
+
+
+def linked(home, **instead):
+    """A right sheet that takes its numbers and deltas from cells of the sheet `home`; `instead` are others there."""
+    sheet, book = ToySheet(NETWORK), openpyxl.Workbook()
+    elsewhere = book.active if home == "Sheet" else book.create_sheet(home)
+    prefix = "" if home == "Sheet" else f"{home}!" if home.isalpha() else f"'{home}'!"
+    for name, row in sheet.cells:
+        if name in SLOPES:
+            hidden = "a_h2" if name in ("dE_dw3", "dE_dw4") else "a_h1"
+            formula = re.sub(r"\b[EF]\b", lambda m, at=43 + row: f"Q{m[0]}{at}", SLOPES[name])
+            sheet.cells[name, row] = formula.replace("HERE", hidden)
+    sheet.fill(book.active)
+    for line in book.active.iter_rows(min_row=3, max_row=8):
+        for cell in line:
+            if isinstance(cell.value, str):
+                cell.value = re.sub(r"Q([EF])(?=4)", rf"{prefix}\1", cell.value.replace("$C$1", f"{prefix}$B$53"))
+    for name, value in [*zip([*CONSTANTS, *WEIGHTS], NETWORK.parameters, strict=False), ("rate", 0.5)]:
+        elsewhere[PLACES[name]] = value
+        for row in range(6 if name in CONSTANTS else 1 if name in WEIGHTS else 0):
+            book.active[sheet.place(name, row)] = f"={prefix}$B${PLACES[name][1:]}"
+    for row in range(6):
+        for column, formula in DELTAS.items():
+            typed = sheet.typed(formula, row)
+            elsewhere[f"{column}{43 + row}"] = typed if not prefix else re.sub(r"\b[A-Z]+\d+", r"Sheet!\g<0>", typed)
+    for cell, value in instead.items():
+        elsewhere[cell] = value
+    return book
+
+
+HOMES = ["Sheet", "Inputs", "My numbers"]
+
+
+def audited(book, path):
+    book.save(path)
+    report = audit(path)
+    return report, report.tables[0].findings
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_sheet_that_reads_cells_elsewhere_is_right(tmp_path, home):
+    report, found = audited(linked(home), tmp_path / "sheet.xlsx")
+    assert report.all_right and not found
+
+
+FAULTS = [  # the cell that is wrong, what it holds, what is said, and which columns it spoils
+    ("rate", None, "is empty", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", "fast", "'fast'", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", 0, "is 0", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", -0.5, "uphill", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", "=1/0", "divides by zero", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", "=VLOOKUP(1,A1:B2,2)", "VLOOKUP", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", "=B53", "in a circle", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("rate", "#DIV/0!", "#DIV/0!", "w1, w2, w3, w4, w5, w6, w7, w8"),
+    ("w1", "x", "the text 'x'", "w1"),
+    ("w8", None, "nothing", "w8"),
+    ("w5", "=1/0", "divides by zero", "w5"),
+    ("t1", "x", "the text 'x'", "t1"),
+    ("i2", None, "nothing", "i2"),
+    ("i1", "=#REF!", "#REF!", "i1"),
+]
+
+
+@pytest.mark.parametrize("home", HOMES[1:])
+@pytest.mark.parametrize(("name", "value", "says", "spoils"), FAULTS)
+def test_a_cell_without_a_number_is_named_itself(tmp_path, home, name, value, says, spoils):
+    report, (found,) = audited(linked(home, **{PLACES[name]: value}), tmp_path / "sheet.xlsx")
+    assert not report.all_right
+    assert found.column == found.cells == (f"{home}!" if home == "Inputs" else f"'{home}'!") + PLACES[name]
+    assert says in found.message and found.message.endswith(f"it spoils {spoils}")
+
+
+def filled(formula, cells=range(43, 49)):
+    return {f"E{row}": formula.format(row, row - 40) for row in cells}
+
+
+OUTPUT, TARGET = "Sheet!R{1}", "Sheet!A{1}"
+WRONG = [  # what stands in E43:E48, where the deltas of the first output belong; where it is wrong; what is said
+    (filled(f"=({TARGET}-{OUTPUT})*{OUTPUT}*(1-{OUTPUT})"), "E43:E48", "sign"),
+    (filled(f"=({OUTPUT}-{TARGET})*{OUTPUT}*(1+{OUTPUT})"), "E43:E48", "wrong sign"),
+    (filled(f"=({OUTPUT}-Sheet!B{{1}})*{OUTPUT}*(1-{OUTPUT})"), "E43:E48", "t2 stands where t1 belongs"),
+    (filled(f"=({OUTPUT}-{TARGET})*{OUTPUT}", [45]), "E45", "missing"),
+    (filled("0.25", [46]), "E46", "typed number"),
+]
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize(("cells", "where", "says"), WRONG)
+def test_a_wrong_helper_elsewhere_is_named_and_what_is_suggested_mends_it(tmp_path, home, cells, where, says):
+    typed = {cell: float(text) if text[0] != "=" else text for cell, text in cells.items()}
+    book = linked(home, **typed)
+    _, (found,) = audited(book, tmp_path / "sheet.xlsx")
+    prefix = {"Sheet": "", "Inputs": "Inputs!", "My numbers": "'My numbers'!"}[home]
+    assert found.column == found.cells == prefix + where and says in found.message
+    formula, start = found.expected.split(", which is ")[0], where.partition(":")[0]
+    for cell in cells:
+        moved = openpyxl.formula.translate.Translator(formula, start).translate_formula(cell)
+        book[home][cell] = moved
+    assert audited(book, tmp_path / "sheet.xlsx")[0].all_right
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_a_cell_elsewhere_that_other_columns_use_rightly_is_not_to_blame(tmp_path, home):
+    book = linked(home)
+    for row in range(3, 9):
+        for column in ("AB", "AC"):
+            book.active[f"{column}{row}"] = f"2*{book.active[f'{column}{row}'].value[1:]}".join(["=", ""])
+    _, found = audited(book, tmp_path / "sheet.xlsx")
+    assert [one.column for one in found] == ["dE_dw5", "dE_dw6"]
+
+
+def with_rates(rates, offset=0):
+    """A sheet with the learning rate in a column of its own, AG."""
+    sheet = ToySheet(NETWORK)
+    sheet.extra |= {"AG2": "lr"} | {f"AG{row}": rate for row, rate in enumerate(rates, start=3)}
+    for weight in WEIGHTS:
+        for row in range(1, 6):
+            sheet.cells[weight, row] = f"{weight}[-1]-AG{3 + row + offset}*dE_d{weight}[-1]"
+    return sheet
+
+
+@pytest.mark.parametrize("offset", [0, -1])
+@pytest.mark.parametrize("wrong", ["=Z7", "=Z6*2", 0.7])
+def test_a_wrong_rate_in_the_last_row_of_its_column_is_named_in_its_cell(tmp_path, wrong, offset):
+    rates = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    rates[5 + offset] = wrong
+    path = with_rates(rates, offset).save(tmp_path / "sheet.xlsx")
+    (found,) = audit(path).tables[0].findings
+    assert (found.column, found.cells, found.severity, found.expected) == (f"AG{8 + offset}",) * 2 + ("error", "0.5")
+    assert found.found == str(wrong) and found.message.endswith(f"it spoils {', '.join(WEIGHTS)}")
+
+
+def two_layers(cell, formula):
+    """The hidden layer on a sheet of its own, sums in its column A and activations in B, one of them wrong."""
+    sheet, book = ToySheet(NETWORK), openpyxl.Workbook()
+    sheet.fill(book.active)
+    hidden = book.create_sheet("Hidden")
+    for row in range(3, 9):
+        hidden[f"A{row}"] = f"=Sheet!E{row}*Sheet!C{row}+Sheet!F{row}*Sheet!D{row}"
+        hidden[f"B{row}"] = f"=1/(1+EXP(-A{row}))"
+        hidden[f"{cell}{row}"] = formula.format(row)
+        book.active[f"I{row}"], book.active[f"J{row}"] = f"=Hidden!A{row}", f"=Hidden!B{row}"
+    return book
+
+
+@pytest.mark.parametrize(
+    ("cell", "formula", "spoils"),
+    [
+        ("A", "=Sheet!E{0}*Sheet!C{0}+Sheet!F{0}*Sheet!C{0}", "h1, a_h1"),
+        ("A", "=Sheet!E{0}*Sheet!C{0}", "h1, a_h1"),
+        ("B", "=1/(1+EXP(A{0}))", "a_h1"),
+        ("B", "=TANH(A{0})", "a_h1"),
+    ],
+)
+def test_a_column_that_copies_a_wrong_cell_is_not_to_blame(tmp_path, cell, formula, spoils):
+    book = two_layers(cell, formula)
+    _, (found,) = audited(book, tmp_path / "sheet.xlsx")
+    assert found.cells == f"Hidden!{cell}3:{cell}8" and found.message.endswith(f"it spoils {spoils}")
+    for row in range(3, 9):
+        book["Hidden"][f"{cell}{row}"] = found.expected.split(", which is ")[0].replace("3", str(row))
+    assert audited(book, tmp_path / "sheet.xlsx")[0].all_right
+
+
+def test_a_column_that_copies_a_wrong_helper_column_is_not_to_blame(tmp_path):
+    sheet = ToySheet(NETWORK)
+    for row in range(6):
+        sheet.extra[f"AG{row + 3}"] = f"=1/(1+EXP(Q{row + 3}))"
+        sheet.cells["a_o1", row] = f"AG{row + 3}"
+    (found,) = audit(sheet.save(tmp_path / "sheet.xlsx")).tables[0].findings
+    assert (found.column, found.cells) == ("AG", "AG3:AG8")
+
+
+@pytest.mark.parametrize("held", [0.5, None, "fast", -0.5])
+def test_on_a_sheet_on_its_side_the_rates_cell_is_called_what_it_is_in_the_file(tmp_path, held):
+    upright, book = openpyxl.Workbook(), openpyxl.Workbook()
+    sheet = ToySheet(NETWORK)
+    sheet.extra["C1"] = held
+    sheet.plant("w3", 0.4, [2])
+    sheet.fill(upright.active)
+
+    def swapped(match):
+        column = openpyxl.utils.column_index_from_string(match[2])
+        return f"{match[3]}{openpyxl.utils.get_column_letter(int(match[4]))}{match[1]}{column}"
+
+    for line in upright.active.iter_rows():
+        for cell in line:
+            value = cell.value
+            if isinstance(value, str) and value.startswith("="):
+                value = re.sub(r"(\$?)\b([A-Z]{1,3})(\$?)(\d+)\b", swapped, value)
+            book.active.cell(cell.column, cell.row).value = value
+    _, found = audited(book, tmp_path / "sheet.xlsx")
+    typed = next(one for one in found if one.column == "w3")
+    assert typed.cells == "E7" and (held is not None or "C1" not in str(found))
+    assert typed.expected.startswith("=D7-$A$3*D26") or held == -0.5
+    assert held == 0.5 or "A3" in [one.cells for one in found]
