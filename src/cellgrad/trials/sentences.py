@@ -29,6 +29,9 @@ CHOSEN_RATES = {
     "field 28 in two layers": 0.2,
     "field 28 in three layers": 0.4,
     "average of 3 × 3 places": 0.1,
+    "field 3 before the pool": 0.1,
+    "field 5 before the pool": 0.1,
+    "field 9 before the pool": 0.05,
 }
 
 SAME, WORSE = "no difference", "worse"
