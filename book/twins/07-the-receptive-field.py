@@ -690,7 +690,7 @@ pd.DataFrame(summary, columns).T.round(2)
 # %% [markdown]
 # *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences; "bell": that of a plain bell with the map's place and width.*
 #
-# After training the used part is wider, in both networks. Does it also take the shape of where digits *differ*? With the source's recipe the column *differ* grows, and one could make a story of it. But a plain bell as wide as the trained map has most of that growth, too, and with our own recipe the bell has more than the map itself. So nothing here speaks for a shape beyond the width, and
+# After training the used part is wider, in both networks. Does it also take the shape of where digits *differ*? With both recipes the column *differ* grows a little, and one could make a story of it. But the column of a plain bell that is as wide as the trained map grows more. So nothing here speaks for a shape beyond the width, and
 # two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 
 # %%

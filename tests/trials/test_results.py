@@ -32,7 +32,7 @@ def test_records_are_those_of_the_present_recipes_each_variant_by_one_version_of
     records, study = shipped_records(name), STUDIES[name]
     seeds = records.groupby("variant")["seed"].apply(sorted)
     missing = {variant.name for variant in study.variants} - set(seeds.index)
-    assert not missing or name == "sentences-rates", "only that search is made in parts"
+    assert not missing or name in ("sentences-rates", "sentences"), "only these are made in parts"
     assert set(seeds.index) <= {variant.name for variant in study.variants}
     for variant in seeds.index:
         assert seeds[variant] == list(range(len(seeds[variant]))), "a seed was left out"
@@ -89,7 +89,7 @@ def test_shipped_weights_give_the_recorded_answers_on_all_test_digits(name):
 
 # The rows of the sample's 1,000 test digits that the shipped weights get wrong.
 SAMPLE_MISTAKES = {
-    "source": [79, 185, 422, 522, 766, 865, 993],
+    "source": [43, 81, 185, 422, 766],
     "book": [185, 422, 603],
     "best": [185],
     "small": [79, 185, 603, 766, 983],

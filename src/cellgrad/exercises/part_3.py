@@ -211,8 +211,8 @@ CHAPTER_10 = {
         hints=("One weight for each pair of an input and an output.", "784 inputs, and 8 × 26 × 26 outputs."),
     ),
     "10.2": Numbers(
-        asks="the updates and the changes of a weight",
-        names=("the updates", "the changes of a weight"),
+        asks="the updates, and with all changes of single parameters",
+        names=("the updates", "the changes of single parameters"),
         digits=0,
         answer=lambda: (UPDATES, UPDATES * count_parameters(SOURCE)),
         mistakes={
