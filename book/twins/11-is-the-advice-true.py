@@ -630,7 +630,8 @@ for dilation in (1, 3, 5, 7):
     reached = [places + dilation * step for step in (-1, 0, 1)]
     on_each_axis = sum((0 <= place) & (place < 11) for place in reached)
     on_map = np.outer(on_each_axis, on_each_axis)
-    print(f"dilation {dilation}: {on_map.mean():.1f} of nine weights look at the map,")
+    mean = on_map.mean()
+    print(f"dilation {dilation}: {mean:.1f} of nine weights look at the map,")
     print(f"  all nine at {(on_map == 9).sum()} of 121 places")
 
 # %% [markdown]
@@ -669,7 +670,8 @@ def judge(column="unseen", seeds=slice(None), sentences=first_four):
 def verdicts(looked):
     say = lambda p: f"{p:.3f}" if p >= 0.001 else "< 0.001"  # a p is never 0
     points = looked["difference"].astype(float).round(2)
-    return looked[["verdict", "expected"]].assign(points=points, p=looked["p"].map(say))
+    p = looked["p"].map(say)
+    return looked[["verdict", "expected"]].assign(points=points, p=p)
 
 
 looked = judge()

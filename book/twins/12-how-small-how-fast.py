@@ -366,8 +366,9 @@ for size in off.abs().nlargest(3).index:
     print(f"{size:,}: {more:+.1f} % more wrong digits than by the curve,", end=" ")
     print(f"{off[size]:+.1f} standard errors")
 squares, free = (off**2).sum(), len(sizes) - len(abc)
-print(f"their squares add up to {squares:.0f}, by the seeds' luck alone to about", end=" ")
-print(f"{free}: p = {stats.chi2.sf(squares, free):.4f}")
+print(f"their squares add up to {squares:.0f},", end=" ")
+print(f"by the seeds' luck alone to about {free}:", end=" ")
+print(f"p = {stats.chi2.sf(squares, free):.4f}")
 
 # %% mystnb={"image": {"alt": "Test accuracy against the number of parameters, on a logarithmic axis from 400 to 20,000. Blue dots with lines from the worst to the best seed rise steeply at first, from below 94 percent, and then level off at about 99.5; a curve with a narrow band goes through the dots, and an open circle above each dot is the mean with nine readings. Grey squares, the published results, lie above the curve. A panel at the right shows the same from 98.6 percent upwards."}} tags=["hide-input"]
 figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.8))
@@ -526,7 +527,8 @@ first = (luck["seed"] < 20).to_numpy()
 ax = plt.subplots(figsize=(7.2, 3.4))[1]
 edges = np.arange(percent.min() - 0.005, percent.max() + 0.01, 0.01)
 ax.hist([percent[first], percent[~first]], bins=edges, stacked=True, rwidth=0.9,
-        color=[plotting.INK, plotting.BLUE], label=["the first twenty", "the others"])
+        color=[plotting.INK, plotting.BLUE],
+        label=["the first twenty", "the others"])
 ax.axvline(percent.mean(), color=plotting.RED, linewidth=1.5)
 ax.set(xlabel="test digits right (%)", ylabel="runs")
 ax.legend()
@@ -721,6 +723,7 @@ def judged(column):
     return found.assign(p=p, verdict=[verdict(*ends) for ends in zip(*test)])
 
 
+# %%
 without, on_test = judged("unseen"), judged("test_accuracy")
 n = len(tricks) // tricks["variant"].nunique()
 half = (without["high"] - without["low"]).mean() / 2

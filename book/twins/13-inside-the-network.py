@@ -96,7 +96,7 @@ plt.show()
 
 # %%
 def straight(weights):
-    """The share of the variance of nine weights that a plane through them explains."""
+    """The share of nine weights' variance that a plane through them explains."""
     down, right = np.mgrid[-1:2, -1:2]
     slopes = [(weights * axis).sum() / 6 for axis in (down, right)]
     return 6 * np.square(slopes).sum() / np.square(weights - weights.mean()).sum()
@@ -500,7 +500,8 @@ outwards = {
 }
 limits = pd.DataFrame(
     {name: curve.apply(first_below) for name, curve in outwards.items()})
-limits.round({"clockwise": 0, "against the clock": 0, "shift": 1, "noise": 0}).rename_axis("one in ten misread at")
+places = {name: 1 if name == "shift" else 0 for name in limits}
+limits.round(places).rename_axis("one in ten misread at")
 
 # %% [markdown]
 # *Table 13.2. Where one network of each recipe begins to misread one digit in ten: angles in degrees, shift in pixels, and noise as a standard deviation, of 255, before it is cut.*
@@ -514,8 +515,9 @@ for pixels in (2, 4, 6, 8):
     images = moved(few.images, pixels)
     whole = (images.float().sum((1, 2)) >= 0.99 * ink).nonzero().flatten()
     kept = replace(few, images=images)[whole]
-    rows[pixels] = {"whole": 100 * len(whole) / len(few)} | {
-        name: 100 * training.accuracy(network, kept) for name, network in readers.items()}
+    rows[pixels] = {"whole": 100 * len(whole) / len(few)}
+    for name, network in readers.items():
+        rows[pixels][name] = 100 * training.accuracy(network, kept)
 pd.DataFrame(rows).T.round(1).rename_axis("pixels")
 
 
