@@ -110,7 +110,7 @@ print(f"above 0.5 of filters drawn at random: {share:.0%}")
 
 
 # %% [markdown]
-# Several have a red side and a blue side: they answer most to an edge in one direction, less to ink without an edge, and not to the opposite edge. Others are mixed; filter 8, blue nearly everywhere, asks for paper. Did the training make the edges? Not alone: filters 2, 3 and 5 were edges by luck when they were drawn, and the training made them a little clearer; only filter 4 became one. Without the row above, we would have given it credit for all.
+# Several have a red side and a blue side: they answer most to an edge in one direction, less to ink or paper without an edge, and least to the opposite edge. Others are mixed; filter 8, blue nearly everywhere, asks for paper. Did the training make the edges? Not alone. If more than half counts as an edge, filters 2, 3 and 5 were edges by luck when they were drawn, where about one of eight would be expected, and the training added filter 4. It raised the share of seven of the eight, of filter 3 hardly. That is one seed. Without the row above, we would have given it credit for all.
 #
 # ## What a digit becomes
 #
@@ -143,7 +143,7 @@ figures.draw(run)
 # %% [markdown]
 # If you moved it, you saw: a small turn or move leaves the answer as it is, a large one can change it, and a scribble gets an answer, often a confident one, as well. "No digit" is not among the ten.
 
-# %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first most maps show the digit's outline, some as a closed ring, one its paper; further on the maps become small and blurred and cannot be recognised."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Rows of feature maps for one digit: behind the first, the third, the fifth and the seventh convolution. At first most maps show the digit's outline, some as a closed ring, and five also show paper, four in light grey and one nearly black; further on the maps become small and blurred and cannot be recognised, and in the last row three are empty."}} tags=["hide-input"]
 shown = ("relu1", "relu3", "relu5", "relu7")
 figure, axes = plt.subplots(len(shown), 8, figsize=(6.8, 3.8))
 for row, name in zip(axes, shown, strict=True):
@@ -155,7 +155,7 @@ plt.show()
 # %% [markdown]
 # *Figure 13.2. One digit behind four of the convolutions, eight channels of each, each scaled so that its largest number is as dark as ink: at first it can be read, at the end no longer.*
 #
-# Some of these pictures are dark almost everywhere or empty, and that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
+# A few of these pictures are dark in most places, and three are empty; that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
 
 # %%
 for name in shown:
@@ -213,10 +213,10 @@ plt.ylabel("test digits")
 plt.show()
 
 # %% [markdown]
-# *Figure 13.3. How many test digits are wrong for how many networks. On the left many digits that few networks miss; on the right four that all of them miss.*
+# *Figure 13.3. How many test digits are wrong for how many networks, on a logarithmic scale. On the left many digits that few networks miss; on the right four that all of them miss.*
 #
 # Mistakes are not bad luck alone. If each network failed on digits of its own, a digit wrong for more than half of the networks would hardly ever occur. There are a few dozen, and about half of all mistakes are in them.
-# (Of some recipes there are more runs than of others, and some make more mistakes than others, so their share in these counts is larger; and some read each digit nine times.) Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So networks that miss the same digits tell less than as many independent readers would: part of an error rate belongs to the digits, part to the run.
+# (Of some recipes there are more runs than of others, and some make more mistakes than others, so their share in these counts is larger; and some read each digit nine times.) Those wrong for *all* networks are very few and carry less than a tenth. The rest is spread over digits that only some networks miss. So networks that miss the same digits count for fewer than as many independent readers. A part of an error rate belongs to the digits, a part to the run.
 #
 # Here are the hardest ones, *without* their labels. Write down what you read before you go on.
 
@@ -322,7 +322,7 @@ for label, answer in sorted(different, key=lambda pair: -confusion[pair])[:6]:
 
 
 # %% [markdown]
-# On about a dozen digits each, which several of the twenty networks get wrong. So the figure says which pairs happen on these digits; which of them would be the most frequent on others it cannot say.
+# On about a dozen digits each, and each of them is wrong for several of the twenty networks. So the figure says which pairs happen on these digits; which of them would be the most frequent on others it cannot say.
 #
 # ## Does it know when it does not know?
 #
@@ -402,14 +402,14 @@ for limit in (0.9, 0.99, 0.999):
 print(f"wrong in all: {(~right).sum()}{data.note}")
 
 # %% [markdown]
-# With all the digits every bin *fits*, and so do all mistakes together, as the line above the table says: on digits of this kind, nothing shows that this network is too sure or not sure enough. The lower bins hold few digits and have wide intervals, in which much would fit.
+# With all the digits every bin *fits*, and so do all mistakes together, as the line above the table says: on digits of this kind, nothing shows that this network is too sure or not sure enough. Few digits in the lower bins and few mistakes in the upper ones leave wide intervals, in which much would fit, most of all in the last: there several times as many mistakes as expected would.
 # One number often given for all of it, the *expected calibration error*, would be dominated by the last two bins here, which hold nine digits in ten; so we do not give it. What is of use in practice are the lines below Figure 13.6: somebody who looks at the few unsure digits by eye
 # finds most of the mistakes. And does it know when it is shown no digit at all? Exercise 2 asks.
 #
 # ## Where it breaks
 #
 # The test digits look like the training digits: other people, but of the same two groups (clerks of the Census Bureau, and pupils), the same size, clean. What happens to other ones? We turn, move, invert and soil 2,000 test digits, drawn at random (not the first 2,000, which hold more than their share of the mistakes, as the cell shows), a little at first
-# and then more. Five shipped networks take part. They differ in their layers (all but `book` and `source`), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each of five recipes**, so that a difference between two of them may be luck of the seed.
+# and then more. Five shipped networks take part. They differ in their layers (only `book` and `source` have the same), in how they were trained, and in what they have seen: `book`, `fast` and `small` digits shifted by whole pixels, `source` and `best` digits that were also turned and scaled. It is **one network of each of five recipes**, so that a difference between two of them may be luck of the seed.
 #
 # A guess before you look: how far can a digit be turned until one in ten is misread?
 
@@ -524,7 +524,7 @@ pd.DataFrame(rows).T.round(1).rename_axis("pixels")
 # %% [markdown]
 # *Table 13.3. How many digits a shift to the right leaves whole, and how many of these are read right, in percent, by one network of each recipe.*
 #
-# So the picture is a part of it: moved by six pixels, more than a third of the digits are cut, and by eight most of them. But of those that are whole `best` goes on reading nearly all, and a network that does not fails by itself. The two that bear most shifting, `best` and `small`, average over places at their end, and the three others do not; whether that is why, nothing here tests.
+# So the picture is a part of it: moved by six pixels, more than a third of the digits are cut, and by eight most of them. But of those that have kept 99 % of their ink `best` goes on reading nearly all, and where another network misreads them, the cut edge is not the reason. (The whole ones are narrow digits, many of them a 1; so compare networks within a row, not rows.) The two that bear most shifting, `best` and `small`, average over places at their end, and the three others do not; whether that is why, nothing here tests.
 
 # %% tags=["nbval-ignore-output"]
 def inverted(images, wanted):
@@ -536,14 +536,14 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # %% [markdown]
 # *Table 13.4. Digits read right, in percent, by one network of each recipe, as they are and inverted.*
 #
-# A small turn and a shift of a pixel or two cost none of them much. Beyond that the networks part: the two that have seen turned digits bore more turning than the three that have not. And all five bear turning against the clock better than clockwise. (A guess, not tested: handwriting leans to the right, so that clockwise goes further from what was seen.) What a network has *not* seen it may bear or not, and its test accuracy does not say: look at the column *noise*, and at the digits with ink and paper exchanged, of which some networks read hardly more than guessing would. Whether such a difference
+# A small turn and a shift of a pixel or two cost none of them much. Beyond that the networks part: the two that have seen turned digits bore more turning than the three that have not. And all five bear turning against the clock better than clockwise. (A guess, not tested: handwriting leans to the right, so that clockwise goes further from what was seen.) What a network has *not* seen it may bear or not, and its test accuracy does not say: look at the column *noise*, and at the digits with ink and paper exchanged, of which no network reads more than about one in six. Whether such a difference
 # belongs to the recipe or to this one seed, one network of each cannot tell; the way to find out is in [Is the advice true?](11-is-the-advice-true.ipynb): more seeds.
 #
 # ## Recap
 #
 # - Several of the first filters find edges; some of them were edges by luck before any training. The later maps of one digit could not be read by our eyes.
 # - About half of the recorded mistakes are in a few dozen digits that most networks get wrong; very few digits are wrong for all.
-# - A network's confidence can be checked like any other number, bin by bin, with an interval. Here every bin fits, on digits like those of the training, and it tells which few digits to show to a person. Of what is no digit it tells nothing.
+# - A network's confidence can be checked like any other number, bin by bin, with an interval. Here every bin fits, on digits like those of the training, and it tells which few digits to show to a person. But for the surest answers that says little, and of what is no digit it cannot say so: it read most of one kind of noise with more than 90 % confidence, though seldom with 99.9 %.
 # - How a network reads digits of another kind has to be measured on such digits. Five that read nearly all test digits right broke in different places when digits were turned, moved or soiled; whether that is the recipe or the seed, one network of each cannot tell.
 #
 # ## Exercises
@@ -601,8 +601,10 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # noise = torch.randint(0, 256, (1000, 28, 28), dtype=torch.uint8, generator=generator)
 # nothing = mnist.Digits(noise, torch.zeros(1000, dtype=torch.long))
 # scores = training.predict(model, nothing)
-# sure = scores.softmax(1).amax(1).quantile(torch.tensor([0.1, 0.5, 0.9]))
-# print("confidence, lowest tenth, middle, highest tenth:", [round(s, 2) for s in sure.tolist()])
+# most = scores.softmax(1).amax(1)
+# sure = most.quantile(torch.tensor([0.1, 0.5, 0.9]))
+# print("confidence, lowest tenth, middle, highest tenth:", [round(s, 3) for s in sure.tolist()])
+# print(f"at least 90 % sure: {(most >= 0.9).float().mean():.0%}, 99.9 %: {(most >= 0.999).float().mean():.0%}")
 # print("times each digit was read:", scores.argmax(1).bincount(minlength=10).tolist())
 # check("13.2", sure[1])
 # ```
@@ -610,12 +612,13 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # With us, it prints:
 #
 # ```text
-# confidence, lowest tenth, middle, highest tenth: [0.82, 0.97, 1.0]
+# confidence, lowest tenth, middle, highest tenth: [0.824, 0.971, 0.996]
+# at least 90 % sure: 80%, 99.9 %: 2%
 # times each digit was read: [11, 0, 2, 0, 0, 0, 0, 0, 987, 0]
 # Right.
 # ```
 #
-# (A [quantile](glossary.md#term-quantile) of 0.1 is the number that a tenth of the confidences lie below.) Ten probabilities must add up to one; "none of these" is not among the answers that it can give.
+# (A [quantile](glossary.md#term-quantile) of 0.1 is the number that a tenth of the confidences lie below.) Ten probabilities must add up to one; "none of these" is not among the answers that it can give. Few of these are as sure as most test digits are; but this is one kind of noise.
 # </details>
 #
 # **3.** Turn one of the filters off and measure again, in two ways: let it give 0 everywhere, or let it give everywhere what it gives on plain paper. Which of the eight is missed most? Say before you look which one it will be, and how the two ways will differ.
@@ -666,7 +669,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # Right.
 # ```
 #
-# The undamaged network's number on these 2,000 digits is in Table 13.4, in the row `False`. With a zero filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost; filter 5 comes so near, a dozen of 2,000 digits of one network, that another seed may well change their places. The others make little more than a point of difference, or less, and those of a few tenths, up or down, say nothing.
+# The undamaged network's number on these 2,000 digits is in Table 13.4, in the row `False`. With a zero filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost; filter 5 comes so near (a dozen of 2,000 digits, in one network) that another seed may well swap them. The others make little more than a point of difference, or less, and those of a few tenths, up or down, say nothing.
 # </details>
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?
