@@ -111,7 +111,7 @@ print(f"{stats.t.ppf(0.975, len(pairs) - 1):.2f} standard errors to each side")
 print(f"{middle:+.3f} points, from {middle - reach:+.3f} to {middle + reach:+.3f}")
 
 # %% [markdown]
-# This is a [confidence interval](glossary.md#term-confidence-interval). One made in this way holds the true difference in 95 of 100 studies, if the differences scatter like a bell curve. Four of them cannot show whether they do. The book's `compare` does the same, and adds the answer in words:
+# This is a [confidence interval](glossary.md#term-confidence-interval). One made in this way holds the true difference in 95 of 100 studies, if the differences scatter like a bell curve. Four differences cannot show whether they do. The book's `compare` does the same, and adds the answer in words:
 
 # %%
 runs = {name: rows.set_index("seed")["unseen"]
@@ -121,7 +121,7 @@ compare(runs["dropout 0.2"], runs["base"]).verdict
 # %% [markdown]
 # There are four kinds of answer. *Better* and *worse*: zero lies outside the interval. *No difference of 0.05 or more*: the whole interval lies within 0.05 points, which is five
 # digits in 10,000 and all that we would care about. And *no difference we could measure*: the interval is too wide, a difference may hide in it, and the answer says how large a one.
-# That last one is not "there is none". (Of *better* and *worse* there is a weak form: "by less than 0.05".)
+# That last one is not "there is none". (Where the interval leaves zero out and yet lies within 0.05, `compare` adds "by less than 0.05".)
 #
 # From here on, each sentence of the advice gets a strip of dots, a row for each network and a dot for each seed, and below it the differences with their intervals. The verdicts wait until all are on the table, at the end of the chapter, because
 # so many comparisons have to be judged together; there, three words are left: *better*, *worse* and *undecided*. Until then we only say where the dots lie: higher, lower, or among those of the base.
@@ -152,7 +152,7 @@ strip("base", "dropout 0.2")
 # *Figure 11.1. A dot for each seed, a bar at their mean; the dashed line is the base's mean. The numbers below the picture are differences and their intervals, in points, as for all figures of this kind; where the control is "base, slower", the line is its mean.*
 #
 # Keep the base's four dots in mind: all comparisons below but three are with these few runs, and one of them, seed 0, lies well below the other three. If it had bad luck, all these rivals look better by the same amount. And do not compare the numbers of this chapter with those of *The run*. There the networks trained for longer, and they were
-# measured on test digits alone. Are these easier than the held-out ones? *The run* asked this of ten networks and 5,000 held-out digits, and luck could not be excluded. Here there are more:
+# measured on test digits alone. Are these easier than the held-out ones? *The run* asked this of ten networks and 5,000 held-out digits, and luck could not be excluded. Here there are more networks:
 
 # %%
 well = records[records["unseen"] > 0.98]
@@ -163,7 +163,7 @@ print(f"above zero for {(by_kind > 0).sum()} of {len(by_kind)} kinds;", end=" ")
 print(f"for the base {by_kind['base']:+.2f}")
 
 # %% [markdown]
-# So these test digits are a little easier than these held-out ones, and a mean of both is a little lower than the test digits alone.
+# (The ten runs that read fewer than 98 % are left out; among them are all of *dense only*, for which the test digits were harder.) So for networks that read nearly all, these test digits are a little easier than these held-out ones, and a mean of both is a little lower than the test digits alone. Of other digits it says nothing: the digits are the same for all these networks.
 #
 # ## "Use convolutions only"
 #
@@ -324,7 +324,7 @@ def all_answers(confidence=0.95):
 
 everything = all_answers()
 
-# %% mystnb={"image": {"alt": "All rivals, a row each, with their difference from the base and its interval, from plus 0.09 points at the top to minus 0.5. A grey band marks differences below 0.05 points. Eleven rows at the top have black dots, whose intervals hold zero; below them are orange triangles that point down, whose intervals do not. Three rows at the bottom are arrows that leave the picture at the left, with the numbers -4.63, -23.28 and -88.28."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "All rivals, a row each, with the difference from its base and its interval, from plus 0.09 points at the top to minus 0.5. A grey band marks differences below 0.05 points. Eleven rows at the top have black dots, whose intervals hold zero; below them are orange triangles that point down, whose intervals do not. Three rows at the bottom are arrows that leave the picture at the left, with the numbers -4.63, -23.28 and -88.28."}} tags=["hide-input"]
 plotting.plot_intervals(everything, reach=0.9, base="its base")
 plt.show()
 
@@ -463,7 +463,7 @@ print("no test needed, all seeds alike:", *same)
 p = welch({name: percent[name] for name in percent if name not in same}, control)
 
 # %% [markdown]
-# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since it does without the common spread, which these records contradict, and finds more than the pairs do with four seeds. That is a choice made after seeing the spreads, and a generous one: in pairs far fewer verdicts stand, as the last column says. (It assumes bell curves, as all three do, and groups that have nothing in common.) For the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies call the difference more than chance, D for Dunnett's test and B for Bonferroni's correction in pairs.
+# Now all of it in one table. The verdict is *worse* where Welch's test with Holm's correction has p below 0.05, since it does without the common spread, which these records make doubtful, and finds more than the pairs do with four seeds. That is a choice made after seeing the spreads, and a generous one: in pairs and with Bonferroni's correction only two verdicts stand, as the last column says. (It assumes bell curves, as all three do, and groups that have nothing in common.) For the network whose seeds are all alike no test is needed. Everything else is *undecided*: a difference that we would care about may hide there. The last two columns say whether the other remedies call the difference more than chance, D for Dunnett's test and B for Bonferroni's correction in pairs.
 
 # %%
 table = everything[["difference"]].round(2).set_axis(["points"], axis=1)
@@ -508,7 +508,7 @@ print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8
 # ## The next study, and what we expect of it
 #
 # This study has faults that no statistics mend. The smaller fields came with fewer layers and with an average; no network did without the 1 × 1 and nothing else; the dense head had no batch norm; only the base's learning rate was searched for; and four seeds are few. So the study is designed again. Each rival
-# differs from its control in one thing, as far as that goes, and in the learning rate that its search has chosen: where a layer is left out, the others become wider to keep the number of parameters, two rivals without batch norm also draw their first weights in another way, and the networks that pool elsewhere are those of Figure 11.5, with all in which they differ. The field grows by dilation, at the same depth and at almost the same number of parameters, and the depth grows at the same field. Every training gets the same search for its learning rate, four values on held-out digits (`cellgrad trials sentences-rates`), and then twenty seeds. (*He's* and *orthogonal* first weights are two other ways to draw them, so that the numbers neither grow nor shrink from layer to layer.)
+# differs from its control in fewer other things than before, and in the learning rate that its search has chosen: where a layer is left out, the others become wider to keep the number of parameters, two rivals without batch norm also draw their first weights in another way, and the networks that pool elsewhere are those of Figure 11.5, with all their other differences. The field grows by dilation, at the same depth and at almost the same number of parameters, and the depth grows at the same field. Every training gets the same search for its learning rate, four values on held-out digits (`cellgrad trials sentences-rates`), and then twenty seeds. (*He's* and *orthogonal* first weights are two other ways to draw them, so that the numbers neither grow nor shrink from layer to layer.)
 #
 # Whoever writes down the expectation after the runs is always right. So we do it now, before the first of them (but after the first study, which many of these bets follow), and the rule by which it will be judged. We shall compare in pairs of seeds, which see the same digits in the same order, on the unseen digits. *Worse* or *better*: the p-value of the paired differences is below 0.05 after Holm's correction over all
 # rivals. *No difference*: the 95 % interval, uncorrected, lies within 0.05 points. Everything else is *undecided*, and neither confirms nor refutes what we expect.
@@ -604,8 +604,8 @@ def dots(sentence):
     plotting.plot_seeds(shown, "unseen", digits="unseen digits", base=names[0])
     plt.show()
     for name, row in look(sentence).iterrows():
-        ends = f"({row['low']:+.2f} to {row['high']:+.2f})"
-        print(f"{name}: {row['difference']:+.2f} {ends}")
+        ends = f"({row['low']:+.3f} to {row['high']:+.3f})"
+        print(f"{name}: {row['difference']:+.3f} {ends}")
 
 
 # %% mystnb={"image": {"alt": "Three rows of twenty dots: the base from 99.19 to 99.36 percent; the 3 \u00d7 3 straight to the scores, from 99.28 to 99.40, and the dense layer, from 99.27 to 99.41, lie further right and overlap with it."}}
@@ -695,20 +695,21 @@ print(f"half an interval {width:.3f} points")
 #
 # - **A 1 × 1 at the end** is not needed: both networks without one read a little better, where we expected no difference. But they spend its parameters on the layers before, and have fewer layers, the last of them with batch norm. What makes them better, this does not tell.
 # - **The field.** With one layer behind the pool, 20 pixels are better than 28, and both 12 and 36 are worse. So widening it so far by dilation did harm, whether by the width or by the looks that go to waste; and no single unit of the best of the four spans the whole image (the average over all of them does).
-# - **The depth.** At a field of 28, one layer is worse than five, and three are better, with the dilation that it takes. *Two layers* is the one row of this chapter's verdicts that may say *no difference* of 0.05 points or more: it is closer to zero, but the upper end of its interval, which is not corrected, reaches nearly to the limit.
+# - **The depth.** At a field of 28, one layer is worse than five, and three are better, with the dilation that it takes. *Two layers* is the only row of the table with the verdict *no difference* of 0.05 points or more, and only just: its interval, which is not corrected, ends a little below the limit.
 # - **An average** in place of the source's end stays undecided.
 #
 # What twenty seeds do not mend: each rate was chosen by one run, and for five trainings it is the highest that was tried. For the base, the control of three of these comparisons, it is the lowest, and tied with the next; a better one might take away a part of the lead of the two without a 1 × 1. The nine comparisons are not nine independent findings: the twenty runs with one layer and a field of 28 are in four of them, the base's in three. And the intervals speak of other seeds on these 20,000 digits, not of other digits; 0.07 points are 14 of them. Do the verdicts hang on which seeds, or which digits, are counted?
 
 # %%
 first = judge(seeds=slice(0, 5))
+since = judge(seeds=slice(6, None))
 clear = first[first["low"] * first["high"] > 0]
-same = (clear["difference"] > 0) == (looked.loc[clear.index, "difference"] > 0)
+same = (clear["difference"] > 0) == (since.loc[clear.index, "difference"] > 0)
 print(f"first look: {len(clear)} of {len(first)} intervals without zero,", end=" ")
-print(f"{same.sum()} of them on the side where they lie now")
+print(f"{same.sum()} on the side where the other seeds lie")
 others = {
     "first look": first,
-    "since then": judge(seeds=slice(6, None)),
+    "since then": since,
     "test digits": judge("test_accuracy"),
     "without seed 0": judge(seeds=slice(1, None)),
 }
@@ -717,20 +718,56 @@ pd.DataFrame({name: other["verdict"] for name, other in others.items()})
 # %% [markdown]
 # *Table 11.10. The verdicts of the same rule on a part of the records: the six seeds of the first look, the fourteen that it did not show, the test digits alone, which have not chosen the rates, and without seed 0, whose runs have.*
 #
-# At the first look six seeds decided nothing, though six of the nine intervals, each by itself, left zero out, and it would have been easy to find a rule by which some of it was certain. All six lie on the side where they lie now. But nobody could know that they would stay there; the fourteen seeds that it did not show tell. Alone they say the same as all twenty, but for the 3 × 3, which they leave undecided. On the test digits alone, half as many, the smaller differences are undecided again, those of the 1 × 1 and of the two layers among them; no verdict turns into its opposite.
+# At the first look six seeds decided nothing, though six of the nine intervals, each by itself, left zero out, and it would have been easy to find a rule by which some of it was certain. All six lie on the side where the fourteen seeds lie that it did not show. But nobody could know that they would; these fourteen tell. Alone they say the same as all twenty, but for the 3 × 3, which they leave undecided. On the test digits alone, half as many, three of the eight verdicts are undecided again, both of the 1 × 1 and that of the two layers; none turns into its opposite.
 #
 # The pairs saw the same digits in the same order, moved in the same way, and yet the middle correlation is low: a seed that is lucky for one network is hardly luckier for another. What made the intervals short is their number.
 #
+# ## The fifth sentence
+#
+# The field before the pool, 3, 5 or 9 pixels in place of 7, with the networks of Figure 11.5 and all their other differences. The same search:
+
+# %%
+rates.loc[trainings(SENTENCES[4:5])]
+
+# %% [markdown]
+# *Table 11.11. The search for the learning rate of the networks that pool elsewhere: held-out digits right, in percent, one run at each rate.*
+#
+# Then twenty seeds of each, at once, and one judgement.
+
+# %% mystnb={"image": {"alt": "Four rows of twenty dots over nearly the same range, from 99.10 to 99.38 percent: the base; field 3 before the pool, on average hardly higher; field 5, on average higher; and field 9, on average a little lower and spread most widely."}}
+dots(SENTENCES[4])
+
+# %% [markdown]
+# *Figure 11.14. The pool after one convolution, two, and four, each at its own rate; the first row is the base, which pools after three.*
+
+# %%
+five = judge(sentences=SENTENCES[:5])
+new = five.index[len(looked):]
+stay = looked["verdict"].equals(five["verdict"].drop(new))
+print("the verdicts of the first four sentences stay:", stay)
+others = {
+    "on the test digits alone": judge("test_accuracy", sentences=SENTENCES[:5]),
+    "without seed 0": judge(seeds=slice(1, None), sentences=SENTENCES[:5]),
+}
+for name, part in others.items():
+    print(f"{name}:", ", ".join(part.loc[new, "verdict"]))
+verdicts(five.loc[new])
+
+# %% [markdown]
+# *Table 11.12. The fifth sentence: the verdict, what we had expected, the difference from the base in points, and p after Holm's correction over all rivals.*
+#
+# A pool right behind the first convolution made no difference of 0.05 points, as we had bet, with six tenths of the multiplications (Table 11.3). But the interval is not corrected and ends a little below the limit, and on the test digits alone it is undecided. With a field of 5 the dots lie higher, and its interval, by itself, leaves zero out; after the correction for all rivals it is undecided. So is a field of 9, whose seeds scatter most. Nothing here speaks for 7 × 7 *before* the pool as a need, then: of the three that do otherwise one comes to the same, and two are undecided. And as before: fields of 5 and 9 also end in a 2 × 2, where the pool stands early there is one layer fewer, and for the base, the control of all three, a better rate than the lowest that was tried might be found.
+#
 # ## Recap
 #
-# - Is the advice true? *Convolutions only*: the dense layers that were tried are worse. *Eight channels up front*, and *7 × 7 before the pool*: undecided by four seeds. *28 × 28 at the end*: 12 is too little, and 20, by dilation, was better. *A 1 × 1 at the end*: two networks did better without.
+# - Is the advice true? *Convolutions only*: two narrow networks with dense layers and without batch norm were worse, one of them only just (four seeds). *Eight channels up front*: undecided (four seeds). *7 × 7 before the pool*: pooling after the first convolution made no difference of 0.05 points; after two or four convolutions is undecided (twenty seeds). *28 × 28 at the end*: with one layer behind the pool, 12 was worse, and 20, by dilation, better (twenty seeds). *A 1 × 1 at the end*: two networks without it, with fewer and wider layers, did better (twenty seeds).
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only what survives a correction for all of them is a finding.
-# - What survived in the first study, by Welch's test with Holm's correction: the two networks with dense layers that were tried are worse at the same number of parameters (they had a quarter of the rate and no batch norm), the one with a dense head only just; the network whose field ends at 12 is worse, whether by its field, its fewer layers or its average; a constant learning rate of 0.05 is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate. In pairs, four seeds carry only two of these: the dense layers alone, and the last.
+# - What survived in the first study, by Welch's test with Holm's correction: the two networks with dense layers that were tried are worse at the same number of parameters (they had a quarter of the rate and no batch norm), the one with a dense head only just; the network whose field ends at 12 is worse, whether by its field, its fewer layers or its average; a constant learning rate of 0.05 is worse in so few passes than one cycle; and without batch norm the usual first weights do not bear the high rate. In pairs and with Bonferroni's correction, four seeds carry only two of these: the dense layers alone, and the last.
 # - A verdict may hang on an assumption. The source's small constant rate is worse if all networks have one common spread, which they hardly have, and undecided without it.
-# - Undecided in the first study besides: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, the base at a quarter of its learning rate, and how far behind a network without it is at a quarter of the rate.
-# - A rule written down before the runs must be kept even where the dots look convincing. By ours, six seeds of the second study decided nothing, and twenty decided eight of nine comparisons (seven by a corrected p, and one *no difference* by an interval that is not corrected), six of them against our bets: the two networks without a 1 × 1 at the end that were tried read better (with fewer and wider layers, and undecided on the test digits alone); with one layer behind the pool, a field of 20 by dilation better than one of 28, and one of 36 worse; at a field of 28, three layers behind the pool better than five, and two without a difference of 0.05 points, all with the dilation that it takes. As we had bet, a field of 12 and a single layer are worse.
+# - Undecided in the first study besides: four or sixteen channels up front, where the pool stands, a field of 20 or 36, the average pool, dropout, how the digits are moved, whether batch norm stands before or behind the ReLU, the base at a quarter of its learning rate, and how far a network without batch norm is behind at a quarter of the rate.
+# - A rule written down before the runs must be kept even where the dots look convincing. By ours, six seeds of the second study decided nothing, and twenty decided eight of the first nine comparisons (seven by a corrected p, and one *no difference* by an interval that is not corrected), six of them against our bets: the two networks without a 1 × 1 at the end that were tried read better (with fewer and wider layers, and undecided on the test digits alone); with one layer behind the pool, a field of 20 by dilation better than one of 28, and one of 36 worse; at a field of 28, three layers behind the pool better than five, and two without a difference of 0.05 points, all with the dilation that it takes. As we had bet, a field of 12 and a single layer are worse.
 #
 # ## Exercises
 #

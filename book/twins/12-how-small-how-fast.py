@@ -96,7 +96,7 @@ print(f"{(ours != once).sum()} other than at a single reading")
 # %% [markdown]
 # Few answers change, and whether for the better only many digits can tell.
 #
-# Each recipe was trained with ten or twenty seeds, on all 60,000 training digits, and each of these networks looked at the 10,000 test digits once, after its last epoch (`cellgrad trials recipes`). Only the runs of `source` hold out 5,000 digits to follow their curves, and learn from the other 55,000 (`cellgrad trials source`); so wherever this chapter compares, `source` has had a twelfth fewer digits. What they recorded:
+# `book` and `fast` were trained with twenty seeds each, the others, which take longer, with ten, so decided before they ran; on all 60,000 training digits, and each network looked at the 10,000 test digits once, after its last epoch (`cellgrad trials recipes`). Only the runs of `source` hold out 5,000 digits to follow their curves, and learn from the other 55,000 (`cellgrad trials source`); so wherever this chapter compares, `source` has had a twelfth fewer digits. What they recorded:
 
 # %%
 both = [shipped_records("recipes"), shipped_records("source")]
@@ -156,13 +156,13 @@ pd.DataFrame(rows).set_index("recipe")
 # %% [markdown]
 # *Table 12.3. The goals, in percent of the test digits (*nine*: each read nine times); what was found, a mean with its standard error over the seeds; and how many runs of this or a related recipe had read the test digits when the goal was set, and when today's recipe was.*
 #
-# A goal reached by nine readings is another feat than one reached by one. `best` reaches both of its goals by several standard errors, `small` its own by less than one. And what do the last two columns hide?
+# A goal reached by nine readings is another feat than one reached by one. `best` reaches both of its goals by several standard errors, `book` that for its mean by little more than one, `small` its own by less than one. And what do the last two columns hide?
 #
 # - `book`: two runs of ten epochs had been seen when it was given twelve. At first its mean was asked to be 99.48 %; the stricter 99.50 % was set when ten runs by an older version of the training had reached 99.51 %. The runs in the table are new ones.
 # - `small` was the first that was tried. Ten runs by the older version, before those in the table, had a mean of 99.43 % in nine readings and 99.22 % in one.
-# - `small-once` was chosen among three candidates on 10,000 held-out digits (one run of each, of which no records were kept; `cellgrad trials search-small` tries seven). Ten runs of `small` had been seen, whose network it widens.
+# - `small-once` was chosen among networks of 5,478, 4,490 and 4,092 parameters on 10,000 held-out digits, of which it alone read 99.4 % right (one run of each, of which no records were kept; `cellgrad trials search-small` runs these and four others). Ten runs of `small` had been seen, whose network it widens.
 # - `fast` was chosen among thirteen candidates on 10,000 held-out digits (`cellgrad trials search-fast`). They start from a first `fast`, ten runs of which had read the test digits; and that one had been made an epoch longer and been given its nine readings after a look at them.
-# - `best` is the third of its name. Ten runs of the first, with twenty epochs and plain momentum, had 99.642 % in nine readings, which it had been given after a look at the test digits, and 99.585 % in one. *Then* its goals were set, just above. Ten runs of the second, with forty epochs (chosen among twenty, thirty and forty by held-out digits) and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), reached the one for nine readings by a thousandth of a point and missed the other. So the goals were within sight when they were set, and whoever tries three times has three chances. What it took to get there is told next; what speaks for the third is that it is above both goals by several times what luck could do.
+# - `best` is the third of its name. Ten runs of the first, with twenty epochs and plain momentum, had 99.642 % in nine readings, which it had been given after a look at the test digits, and 99.585 % in one. *Then* its goals were set, just above. Ten runs of the second, with forty epochs (chosen among twenty, thirty and forty by held-out digits) and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), reached the one for nine readings by a thousandth of a point and missed the other. So the goals were within sight when they were set, and whoever tries three times has three chances. What it took to get there is told next; what speaks for the third is that it is above both goals by several standard errors over its seeds. That is on these 10,000 digits; others could move the mean by more than that, as a later section says.
 #
 # For the third `best`, the held-out digits were asked about four changes at once (`cellgrad trials search-best`, one run of each training, twenty epochs): [smoothed labels](glossary.md#term-label-smoothing), five times the weight decay, digits that are turned, scaled and moved more, and batches of half the size at half the rate.
 #
@@ -267,8 +267,8 @@ for reading, found in (("as it reads", as_recipe), ("read once", single)):
     print(f"fewest of ours with a mean of 99.4 %, {reading}: {there.min():,}")
 
 # %% [markdown]
-# The last line is the honest comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any network that we found published with as much, whether it can be looked up or not; with nine readings of each digit, `small` does it with about half as many as `small-once`. Ours are means over seeds after the last epoch; theirs are single numbers. Whether fewer parameters would do with as long a training we have not measured; the next section tries it with a shorter one. Why nine readings help
-# `small` most, no cell of this book tests; that they help the more, the smaller a network is, the next section shows. At the other end, `best` lies above the best published result below 20,000 parameters: with nine readings, and by less with one, the filled circle. That result is one run, and its address is lost; of those that can be looked up, none reads as well.
+# The last line is the fairer comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any network that we found published with as much, whether it can be looked up or not; with nine readings of each digit, `small` does it with about half as many as `small-once`. Ours are means over seeds after the last epoch; theirs are single numbers. Whether fewer parameters would do with as long a training, one run each on held-out digits, with 4,490 and 4,092, rather denies; the next section tries it with a shorter one. Why nine readings help
+# `small` most, no cell of this book tests; that they help small networks far more than large ones, the next section shows. At the other end, `best` lies above the best published result below 20,000 parameters: with nine readings, and by less with one, the filled circle. That result is one run, and its address is lost; of those below 20,000 that can be looked up, none reads as well.
 
 # %% [markdown]
 # Point at a network, and switch between the recipe's own reading and a single one. Which points move, and how far?
@@ -289,12 +289,12 @@ plotting.draw_convnet(RECIPES["small"].network, rows=3)
 plt.show()
 
 # %% [markdown]
-# *Figure 12.3. The network of `small`: it pools early, and never has more than a dozen channels until the ten scores. The parameters of the batch norms are not among those that are written into it.*
+# *Figure 12.3. The network of `small`: it pools early, and never has more than a dozen channels. The parameters of the batch norms are not among those that are written into it.*
 
 # %% [markdown]
 # ## One family, twelve sizes
 #
-# The recipes differ in everything at once. What does size *alone* buy? For that, one network is made narrower and wider: the one of `small-once`, with the channels of all its layers but the ten scores multiplied by one number, from a quarter to almost two, and rounded. The twelve are trained alike, as `small` is but with Nesterov's momentum and for twelve epochs. Sizes and training were fixed before the first of them ran, and nothing was chosen by what they reached. Ten seeds of each were run, by `cellgrad trials frontier`.
+# The recipes differ in everything at once. What does size *alone* buy? For that, one network is made narrower and wider: the one of `small-once`, with the channels of all its layers but the ten scores multiplied by one number, from a quarter to almost two, and rounded. The twelve are trained alike, as `small-once` is but for twelve epochs. Sizes and training were fixed before the first of them ran, and nothing was chosen by what they reached. Ten seeds of each were run, by `cellgrad trials frontier`.
 
 # %%
 read_how = ["test_accuracy_unshifted", "test_accuracy"]
@@ -413,9 +413,9 @@ print(f"{twin.epochs} epochs: {single.loc['small-once', 'mean']:.2f} %")
 # %% [markdown]
 # What do they say, and what not?
 #
-# - The curve is a description. Equation (12.1) has three numbers for twelve dots, and the dots miss it by more than the luck of their seeds: each distance in units of its standard error, the squares add up to about three times what they should. So the formula is not quite the right one, and its band, which knows of the seeds only, is too narrow; so are the intervals of $a$, $b$, $c$ and of the parameters for 99.4 %. The widest network, well above the curve, is already as good as $a$, the part that no size is to remove.
+# - The curve is a description. Equation (12.1) has three numbers for twelve dots, and the dots miss it by more than the luck of their seeds: the squares of the distances, each in units of its standard error, add up to about three times what they should. So the formula is not quite the right one, and its band, which knows of the seeds only, is too narrow; so are the intervals of $a$, $b$, $c$ and of the parameters for 99.4 %. The widest network, well above the curve, is already as good as $a$, the part that no size is to remove.
 # - It is no limit. The same network trained longer reads more, as the last line says. So each point tells what so many parameters do at least, and none what they could do at best.
-# - All published results below 20,000 parameters lie above the curve. The one with 697 does so by far: it is the best of many networks looked for at that size, while ours of that size is a plan for wider ones, made thin. The others lie above by a tenth of a point or two, or less. Theirs are single numbers, of the best epoch perhaps; ours are means after the last. What such a choice would add, [What one number is worth](12-how-small-how-fast.ipynb#what-one-number-is-worth) measures on our own runs: it is of the same size as most of these distances. So whether those recipes are better than our twelve epochs, or only luckier in what they report, nobody can tell from one number each.
+# - All published results below 20,000 parameters lie above the curve. The one with 697 does so by far: it is the best of many networks looked for at that size, while ours of that size is a plan for wider ones, made thin. One other lies above by two tenths of a point, the rest by less than one. Theirs are single numbers, of the best epoch perhaps; ours are means after the last. What such a choice would add, [What one number is worth](12-how-small-how-fast.ipynb#what-one-number-is-worth) measures on our own runs, at a constant rate and on 5,000 digits: it is of the same size as most of these distances. So whether those recipes are better than our twelve epochs, or only luckier in what they report, nobody can tell from one number each.
 # - The honest comparison at *equal* protocol, one reading of each digit, last epoch, mean over seeds, would need such means from others. Below 20,000 parameters we found none to put beside ours.
 #
 # ## How fast
@@ -522,7 +522,7 @@ print(f"{len(luck)} seeds: mean {percent.mean():.3f} %,", end=" ")
 print(f"standard deviation {percent.std():.3f} points,", end=" ")
 print(f"from {percent.min():.2f} to {percent.max():.2f} %")
 
-# %% mystnb={"image": {"alt": "A histogram of the test accuracies of two hundred runs of the recipe fast, shaped like a bell. The dark part at the foot of the bars is the first twenty seeds, which are scattered over nearly its whole width."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "A histogram of the test accuracies of two hundred runs of the recipe fast, shaped roughly like a bell, with ragged bars. The dark part at the foot of the bars is the first twenty seeds, which are scattered over its whole width."}} tags=["hide-input"]
 first = (luck["seed"] < 20).to_numpy()
 ax = plt.subplots(figsize=(7.2, 3.4))[1]
 edges = np.arange(percent.min() - 0.005, percent.max() + 0.01, 0.01)
@@ -591,7 +591,7 @@ print(f"the twenty ended {gap.seconds // 60} minutes before the others' first")
 
 
 # %% [markdown]
-# The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. [Levene's test](glossary.md#term-Levene-test), which needs no bell shape, asks how often chance alone would make two such groups scatter so differently; its p is small. That these twenty are a group was fixed before any of them ran. But we looked because their number was odd, and it is one of many numbers in this book; the p does not know that. They were run on their own, before the others, with the same version and threads and on the same kind of processor; one of them, which we trained again by hand, made the recorded mistakes to the last digit. So we know no reason but chance. And whoever has only twenty runs may take such a spread for the truth.
+# The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. [Levene's test](glossary.md#term-Levene-test), which needs no bell shape, asks how often chance alone would make two such groups scatter so differently; its p is small. That these twenty are a group was fixed before any of them ran. But we looked because their standard deviation struck us, and it is one of many numbers in this book; the p does not know that. They were run on their own, before the others, with the same version and threads and on the same kind of processor; one of them, which we trained again by hand, made the recorded mistakes to the last digit. So we know no reason but chance. And whoever has only twenty runs may take such a spread for the truth.
 #
 # Most of what makes one seed look better than another would be gone on another 10,000 digits. Averaging over seeds makes both smaller, the true differences and the luck of single networks. It leaves what all networks share: these 10,000 digits may be easier or harder than others. Against that only more test digits help. So there are two kinds of luck with digits: the one in the cell above, of *this* network with these ten thousand, and the one of *all* networks with another ten thousand, which *The run*, exercise 3, finds to be 0.07 points.
 #
@@ -653,8 +653,8 @@ p = stats.ttest_ind(100 * order, percent, equal_var=False).pvalue
 print(f"order only against all three, their means: p = {p:.4f}")
 
 # %% [markdown]
-# Of the spread none of the three is *the* cause: each alone, with the other two held, gives a little less than half of the variance, and their intervals overlap. Together they make more than the variance of all, as it looks: against all runs the interval begins at about one, and without the odd twenty it stays above. So three chances do not each have a third of the luck; *any* of them, left alone, brings nearly half. The column *disagree* says so more clearly. New first weights alone make two runs disagree on nearly as many digits as all three together do, a new order or new
-# movements on three quarters as many. A training is like the weather: whatever gives the first small push, the days after it are others. So with two of the three kinds held, nearly half of the variance is left, and most of the disagreement. (One thing is held in all of these runs: what seed 0 draws for the other two. Where only the order varies, the mean is higher than that of all, by more than luck explains, as the last line says: seed 0's weights and movements suit these digits. So each of the spreads is one around seed 0, and another seed might give others.)
+# Of the spread none of the three is *the* cause: each alone, with the other two held, gives a little less than half of the variance, and their intervals overlap. Together they make more than the variance of all, as it looks: against all runs the interval begins at about one, and without the first twenty it stays above. So three chances do not each have a third of the luck; *any* of them, left alone, brings nearly half. In the column *disagree* the first weights do stand out. New first weights alone make two runs disagree on nearly as many digits as all three together do, a new order or new
+# movements on three quarters as many. A training is like the weather: whatever gives the first small push, the days after it are others. So with two of the three kinds held, nearly half of the variance is left, and most of the disagreement. (One thing is held in all of these runs: what seed 0 draws for the other two. Where only the order varies, the mean is higher than that of all, by more than luck explains, as the last line says, even if it is the most striking of three: with seed 0's weights and movements networks are better than usual, or suit these digits. So each of the spreads is one around seed 0, and another seed might give others.)
 #
 # So now we can say what *one published number* is worth. Suppose a recipe whose runs have a mean of 99.35 % and scatter as these do. How often does one run read 99.42 % or more, the source's own number? And if its author looks at the test digits after each epoch and reports the best of the last fifteen? How much that adds we take from the ten runs of `source`, which recorded their accuracy on 5,000 held-out digits after each epoch.
 
@@ -674,17 +674,22 @@ def best_of_fifteen(curves):
     return one + np.maximum(0, middle + slope * (one - 99.35) + rest)
 
 
+# %%
 best, n = best_of_fifteen(curves), len(curves)
 again = [np.mean(best_of_fifteen(curves[rng.integers(n, size=n)]) >= 99.42)
          for _ in range(500)]
 low, high = np.percentile(again, [2.5, 97.5])
 print(f"one run, last epoch: mean {one.mean():.2f} %,", end=" ")
 print(f"{np.mean(one >= 99.42):.0%} reach 99.42 %")
+own = 100 * records.loc[records["variant"] == "source", "test_accuracy"]
+print(f"  with the scatter of our runs of source, {own.std():.3f} points:", end=" ")
+print(f"{stats.norm.sf(0.07 / own.std()):.0%};", end=" ")
+print(f"{(own >= 99.42).sum()} of these {n} did")
 print(f"best of fifteen: mean {best.mean():.2f} %,", end=" ")
 print(f"somewhere from {low:.0%} to {high:.0%} reach 99.42 %, from redrawn curves")
 
 # %% [markdown]
-# Picking helps, but how often it lifts such a run over 99.42 % is hardly known: whose last epoch is unlucky gains more by picking another, and how much more, a straight line through ten runs has to say. Besides, the held-out digits are half as many as the test digits, and on 10,000 the gain is a little smaller. So it is where the learning rate falls to nothing, as in all our recipes but `source`, since their last epochs hardly move. (And the source? In its run the last epoch was the best, together with two before it. How often its recipe gets there, nobody can say from one run.) A single number at the second decimal is not wrong, but it is one draw. Ask for the seeds.
+# Picking helps, but how often it lifts such a run over 99.42 % is hardly known: whose last epoch is unlucky gains more by picking another, and how much more, a straight line through ten runs has to say. Besides, the held-out digits are half as many as the test digits; on 10,000 there would be less luck to choose from. And these are curves of a constant rate: where it falls to nothing, as in all our recipes but `source`, we would expect less to choose, but have not measured it. (And the source? In its run the last epoch was the best, together with two before it. How often its recipe gets there, nobody can say from one run.) A single number at the second decimal is not wrong, but it is one draw. Ask for the seeds.
 
 # %% [markdown]
 # ## What each trick bought
@@ -753,16 +758,16 @@ plt.show()
 # *Figure 12.7. What is lost when one trick is taken away. The grey band reaches 0.05 points to each side, five test digits: so small a difference would not change what we recommend.*
 #
 # Welch's test with Holm's correction calls the same two certain as Dunnett's. One caveat: half of the unseen digits are the held-out ones by which `fast` was chosen among its candidates, and that may flatter it a little against what is taken away from it here. So the column *test p* judges again on the test digits alone, which did not choose among the thirteen: the same two. And no rival had its own search for a rate: what is taken away is taken away at the rates of `fast`. Two verdicts survive: a run as short as this is worse at a constant rate, the one that was tried, a quarter of the cycle's peak; and it is worse with digits turned and scaled, as the source does it, in place of shifted ones. All others are undecided, and *no difference of 0.05 or more* was not among the verdicts that this study could reach: half an interval is longer than that, as is printed above, and even a measured difference of exactly nothing would have needed more seeds than these. So nothing here says that a trick is worthless; and whether shifting pays at all is among the undecided:
-# the row *digits as they are* came out lower, as it did by less in the chapter before, and neither is certain. What the last column says about time comes from the turns of Table 12.6, which differ from each other by more than most of its rows do; what stands out is the source's network, with an epoch almost four times as long.
+# the row *digits as they are* came out lower, as it did by less in the chapter before, and neither is certain. What the last column says about time comes from two turns of each variant, as in Table 12.6, which differ by more than most of these rows do; only the source's network, with almost four times as long an epoch, and the convolution at full size stand out.
 #
 # ## Recap
 #
-# - What the exercise asks for needs neither 20,000 parameters nor the source's twenty epochs, on average over the seeds (Table 12.5 has a network that does with less of both); a single seed may still fall below.
+# - What the exercise asks for needs neither 20,000 parameters nor the source's twenty epochs, on average over the seeds (Table 12.5 has four networks that make do with less of both, read once); a single seed may still fall below.
 # - Of one family, trained alike, the first thousands of parameters buy much and the last ones little. Such a curve says what so many parameters do at least.
-# - Reading each digit nine times raised the accuracy of all three recipes that do it. It costs nine times the computing when reading, and no parameter. Of one family, the smaller a network, the more it gained. Say so when you report it.
+# - Reading each digit nine times raised the accuracy of all three recipes that do it. It costs nine times the computing when reading, and no parameter. Of one family, the small networks gained far more than the large ones. Say so when you report it.
 # - The source's run takes about forty times as long as `fast`, for fewer right digits on average: mostly by its many epochs and by its network, and the rest by how it is fed.
-# - One number is one draw. Of the spread between two hundred runs of one recipe, most was luck with these 10,000 digits, the rest true differences between the networks. First weights, order or movement: left to chance alone, each gave nearly half of the variance, so that holding one or two of them buys little.
-# - A trick is worth what taking it away costs, with an interval that allows for the number of tricks. With ten seeds, two of ten could be decided, and *no difference* not even by luck.
+# - One number is one draw. Of the spread between two hundred runs of one recipe, most was luck with these 10,000 digits, the rest true differences between the networks. First weights, order or movement: left to chance alone, each gave nearly half of the variance and most of the disagreement: holding the two others halves the luck and does not remove it.
+# - A trick is worth what taking it away costs, with an interval that allows for the number of tricks. With ten seeds, two of ten were decided, and *no difference* could not have been found at all.
 # - Before two published numbers are compared, ask of each: how many seeds, which epoch, chosen on what, and how many readings?
 #
 # ## Exercises
