@@ -899,7 +899,7 @@ plt.show()
 #
 # ```text
 # variant
-# fast          41.8
+# fast          42.0
 # book           2.9
 # small          2.6
 # small-once     2.2
