@@ -32,6 +32,12 @@ CHOSEN_RATES = {
     "field 3 before the pool": 0.1,
     "field 5 before the pool": 0.1,
     "field 9 before the pool": 0.05,
+    "4 channels up front": 0.05,
+    "16 channels up front": 0.1,
+    "dense head, 13 units on 11 × 11": 0.4,
+    "dense head, 62 units on 5 × 5": 0.2,
+    "two more convolutions, then 62 units": 0.1,
+    "dense layers only": 0.4,
 }
 
 SAME, WORSE = "no difference", "worse"
