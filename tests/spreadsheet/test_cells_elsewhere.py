@@ -190,23 +190,10 @@ def test_a_column_that_copies_a_wrong_helper_column_is_not_to_blame(tmp_path):
 
 @pytest.mark.parametrize("held", [0.5, None, "fast", -0.5])
 def test_on_a_sheet_on_its_side_the_rates_cell_is_called_what_it_is_in_the_file(tmp_path, held):
-    upright, book = openpyxl.Workbook(), openpyxl.Workbook()
     sheet = ToySheet(NETWORK)
     sheet.extra["C1"] = held
     sheet.plant("w3", 0.4, [2])
-    sheet.fill(upright.active)
-
-    def swapped(match):
-        column = openpyxl.utils.column_index_from_string(match[2])
-        return f"{match[3]}{openpyxl.utils.get_column_letter(int(match[4]))}{match[1]}{column}"
-
-    for line in upright.active.iter_rows():
-        for cell in line:
-            value = cell.value
-            if isinstance(value, str) and value.startswith("="):
-                value = re.sub(r"(\$?)\b([A-Z]{1,3})(\$?)(\d+)\b", swapped, value)
-            book.active.cell(cell.column, cell.row).value = value
-    _, found = audited(book, tmp_path / "sheet.xlsx")
+    _, found = audited(sheet.on_its_side(), tmp_path / "sheet.xlsx")
     typed = next(one for one in found if one.column == "w3")
     assert typed.cells == "E7" and (held is not None or "C1" not in str(found))
     assert typed.expected.startswith("=D7-$A$3*D26") or held == -0.5

@@ -490,22 +490,10 @@ SIDEWAYS = [
 
 @pytest.mark.parametrize(("options", "mistake", "code", "says"), SIDEWAYS)
 def test_15_a_sheet_on_its_side(tmp_path, capsys, options, mistake, code, says):
-    sheet, upright, turned = ToySheet(NETWORK, **options), openpyxl.Workbook(), openpyxl.Workbook()
+    sheet = ToySheet(NETWORK, **options)
     if mistake:
         sheet.plant(*mistake)
-    sheet.fill(upright.active)
-
-    def swapped(match):
-        column = openpyxl.utils.column_index_from_string(match[2])
-        return f"{match[3]}{get_column_letter(int(match[4]))}{match[1]}{column}"
-
-    for row in upright.active.iter_rows():
-        for cell in row:
-            value = cell.value
-            if isinstance(value, str) and value.startswith("="):
-                value = re.sub(r"(\$?)\b([A-Z]{1,3})(\$?)(\d+)\b", swapped, value)
-            turned.active.cell(cell.column, cell.row).value = value
-    turned.save(tmp_path / "turned.xlsx")
+    sheet.on_its_side().save(tmp_path / "turned.xlsx")
     found, said = verdict(tmp_path / "turned.xlsx", capsys)
     assert found == code and says in said, said
 

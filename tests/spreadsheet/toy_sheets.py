@@ -89,6 +89,23 @@ class ToySheet:
             for row in range(self.rows):
                 sheet.cell(self.top + 1 + row, self.left - 1, row)
 
+    def on_its_side(self):
+        """A workbook with the same sheet turned: its columns are rows, and its formulas read where these now stand."""
+        upright, turned = openpyxl.Workbook(), openpyxl.Workbook()
+        self.fill(upright.active)
+
+        def swapped(match):
+            column = openpyxl.utils.column_index_from_string(match[2])
+            return f"{match[3]}{get_column_letter(int(match[4]))}{match[1]}{column}"
+
+        for line in upright.active.iter_rows():
+            for cell in line:
+                value = cell.value
+                if isinstance(value, str) and value.startswith("="):
+                    value = re.sub(r"(\$?)\b([A-Z]{1,3})(\$?)(\d+)\b", swapped, value)
+                turned.active.cell(cell.column, cell.row).value = value
+        return turned
+
     def save(self, path, title="Sheet1"):
         book = openpyxl.Workbook()
         book.active.title = title
