@@ -47,6 +47,15 @@ def test_records_are_those_of_the_present_recipes_each_variant_by_one_version_of
         assert len(record.history["loss"]) == record.epochs
 
 
+def test_replaced_runs_are_no_shipped_ones_and_of_no_present_recipe(recipes):
+    replaced = shipped_records("replaced")
+    present = recipes.reset_index()
+    which = ["variant", "training_version", "epochs"]
+    assert not set(replaced["key"]) & set(present["key"]) and replaced["key"].is_unique
+    assert not set(replaced[which].itertuples(index=False)) & set(present[which].itertuples(index=False))
+    assert (replaced.groupby(which).size() == 10).all() and set(replaced["data"]) == {"full"}
+
+
 def test_recipes_reach_what_is_asked_of_them(recipes):
     found = 100 * recipes["test_accuracy"].groupby("variant").agg(["mean", "min"])
     seeds = recipes.groupby("variant").size()
