@@ -164,9 +164,10 @@ read_first = replaced["test_accuracy_unshifted"].fillna(replaced["test_accuracy"
 as_read = 100 * replaced["test_accuracy"]
 earlier = replaced.assign(once=100 * read_first, nine=as_read).rename(
     columns={"variant": "recipe", "training_version": "version"})
-earlier = earlier.groupby(["recipe", "version", "epochs"], sort=False).agg(
-    runs=("once", "size"), once=("once", "mean"), nine=("nine", "mean"))
-print(earlier.round(3).reset_index().to_string(index=False))
+earlier = earlier.groupby(["recipe", "version", "epochs"], sort=False)
+print(f"runs of each: {set(earlier.size())}")
+earlier = earlier[["once", "nine"]].mean().round(3)
+print(earlier.reset_index().to_string(index=False))
 
 # %% [markdown]
 # (The column *nine* is that of nine readings where a recipe asks for them, and else the same as *once*.)
@@ -185,22 +186,23 @@ print(earlier.round(3).reset_index().to_string(index=False))
 tried = shipped_records("search-best")
 held_out = 100 * tried[["held_out_accuracy", "held_out_accuracy_unshifted"]]
 held_out.columns = ["nine", "once"]
-made = pd.DataFrame({change: tried["variant"].str.contains(change) for change in
-                     ("smoothed", "decay", "more moved", "small batches")})
+changes = {"smooth": "smoothed", "decay": "decay", "moved": "more moved",
+           "small": "small batches"}
+made = pd.DataFrame({short: tried["variant"].str.contains(change)
+                     for short, change in changes.items()})
 print(made.replace({True: "yes", False: "-"}).join(held_out).to_string(index=False))
 
 signs = 2 * made - 1  # 1 where it is made, -1 where it is not
 effects = signs.T @ held_out / 4
-no_change = [signs["smoothed"] * signs[other] for other in signs.columns[1:]]
+no_change = [signs["smooth"] * signs[other] for other in signs.columns[1:]]
 luck_alone = pd.DataFrame(no_change, index=["luck"] * 3) @ held_out / 4
 both = pd.concat([effects, luck_alone])
 both["mean"] = both.mean(axis=1)
+both.loc["error"] = np.sqrt((both.loc["luck"] ** 2).mean())
 print("\n" + both.to_string(float_format="{:+.4f}".format))
-error = np.sqrt((both.loc["luck"] ** 2).mean())
-print("standard error, by three numbers:", error.round(3).to_dict())
 
 # %% [markdown]
-# *Mean* is that of both readings. By the rule, which had been written down before the first of the eight ran, each change was taken whose effect on this mean is above nothing: the smoothed labels alone. None of the four stands out from luck there, so this is a choice and no finding. (The two readings contradict each other: in nine, digits that are moved more came out best, in one they came out worst. Three numbers say little about how large luck is. And for a single reading, where the goal had been missed, the smoothing did nothing in this search.) That `best` trains for sixty epochs in place of forty was written down, too, and about that the held-out digits were not asked. Which of the two helped, then, or both, no run here tells.
+# *Mean* is that of both readings, *error* the standard error by the three numbers that are luck. By the rule, which had been written down before the first of the eight ran, each change was taken whose effect on this mean is above nothing: the smoothed labels alone. None of the four stands out from luck there, so this is a choice and no finding. (The two readings contradict each other: in nine, digits that are moved more came out best, in one they came out worst. Three numbers say little about how large luck is. And for a single reading, where the goal had been missed, the smoothing did nothing in this search.) That `best` trains for sixty epochs in place of forty was written down, too, and about that the held-out digits were not asked. Which of the two helped, then, or both, no run here tells.
 #
 # How many trained networks of this book have read the test digits at all? For its record each of them did so once, after its last epoch. (The cells of this book read some test digits again with the networks that come with it; nothing is chosen by that.) These are recorded; the few runs of which no record was kept, such as the two of `book` with ten epochs, come on top:
 
