@@ -165,7 +165,7 @@ as_read = 100 * replaced["test_accuracy"]
 earlier = replaced.assign(once=100 * read_first, nine=as_read).rename(
     columns={"variant": "recipe", "training_version": "version"})
 earlier = earlier.groupby(["recipe", "version", "epochs"], sort=False)
-print(f"runs of each: {set(earlier.size())}")
+print("runs of each:", *set(earlier.size()))
 earlier = earlier[["once", "nine"]].mean().round(3)
 print(earlier.reset_index().to_string(index=False))
 
