@@ -63,7 +63,8 @@ def differences(name: str) -> str | None:
 
 def execute(notebook: nbformat.NotebookNode) -> None:
     """Run on a fresh kernel, in the book's folder. Progress bars are not kept; anything else on stderr is an error."""
-    NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": BOOK}}).execute()
+    where = {"metadata": {"path": BOOK}}
+    NotebookClient(notebook, timeout=1200, record_timing=False, coalesce_streams=True, resources=where).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             stderr = "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")

@@ -125,7 +125,7 @@ for s in (0.1, 0.01, 0.001):
 # settled slope is the [tangent](glossary.md#term-tangent). Far from the point it leaves the curve; close to the point, the two should be hard to tell
 # apart. The frame on the left marks what the right panel enlarges. (It enlarges the width more than the height, so the same tangent looks less steep there.)
 
-# %% mystnb={"image": {"alt": "Left: the loss against w5, a curve that falls, has its lowest point at a negative w5 and rises; at w5 = 0.4 the tangent, a straight line with slope 0.0129, touches it and leaves it on both sides. Right: the neighbourhood of that point, enlarged, with a scale of its own from 0.013 to 0.016; curve and tangent lie nearly on one another."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Left: the loss against w5, a curve that falls, has its lowest point at a negative w5 and rises; at w5 = 0.4 the tangent, a straight line with slope 0.0129, touches it and leaves it on both sides. Right: the neighbourhood of that point, enlarged, with a scale of its own, from about 0.012 to 0.016; curve and tangent lie nearly on one another."}} tags=["hide-input"]
 slope_of_w5 = (loss(w5=0.4 + 1e-5) - loss(w5=0.4 - 1e-5)) / 2e-5
 figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.6))
 for ax, reach in zip(axes, (2.4, 0.08)):
@@ -170,7 +170,7 @@ figures.slope(weight="w5")
 # %% tags=["core"]
 def slope(name, nudge=1e-5):
     """The derivative of the loss with respect to one weight."""
-    now = weights[name]
+    now = weights[name]  # below, with "w5" for name, stands loss(w5=now + nudge)
     return (loss(**{name: now + nudge}) - loss(**{name: now - nudge})) / (2 * nudge)
 
 

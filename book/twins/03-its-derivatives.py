@@ -200,10 +200,10 @@ from cellgrad.toynet import ToyNetwork
 figures.network(ToyNetwork())
 
 # %% [markdown]
-# If you moved it, you saw: each line carried one product forwards and one backwards, and one update used all eight derivatives at once.
+# If you moved it, you saw: each line carried one product forwards. On the way back a line into a hidden unit carried one, its weight's derivative, and a line into an output two, its weight's derivative and what it hands down of the δ. One update used all eight derivatives at once.
 
 # %% [markdown]
-# Every product on its place in the picture: this is the whole of backpropagation for this network, and a calculator is enough to check it.
+# Here is every product, in its place in the picture. This is the whole of backpropagation for this network, and a calculator is enough to check it.
 
 # %% mystnb={"image": {"alt": "The network with an arrow from right to left above it. Each output shows its delta as miss times slope; each hidden unit shows its delta as the outputs' deltas times the weights, added, times its slope. Each line shows its weight's derivative as a product: for w5, 0.0254 times 0.5069 is 0.01288; for w1, 0.0063 times 0.05 is 0.00032."}} tags=["hide-input"]
 plotting.draw_backward_pass(ToyNetwork())
@@ -211,11 +211,11 @@ plt.show()
 
 # %% [markdown]
 # *Figure 3.1. The backward pass. Orange: how each δ is made, at an output as miss × slope, at a hidden unit as (δ × weight + δ × weight) × slope. On each line: the δ at its right end times the number at its left end. (Computed with all
-# digits, shown with four.)*
+# digits, shown rounded: the δ to four decimals, the derivatives to five.)*
 #
 # ## The eight derivatives
 #
-# Put the deltas into the last eight lines, and you have the formulas that belong in a spreadsheet's last eight columns, factored as a person
+# Put the deltas into the last eight lines, and you have the formulas for the last eight columns of the spreadsheet that the next chapter builds, factored as a person
 # writes them:
 
 # %% tags=["core"]
@@ -260,7 +260,7 @@ count = {
 pd.Series(count, name="operations").to_frame()
 
 # %% [markdown]
-# *Table 3.1. How many operations all eight derivatives take, written in three ways, and how many the forward pass takes.*
+# *Table 3.1. How many operations all eight derivatives take, written in three ways, and how many the forward pass takes. (The first way starts from the weights; the other two need the numbers of the forward pass, too.)*
 #
 # Two savings, and they are different. From the first row to the second, the gain is *naming*: nothing is written out that the
 # forward pass has computed. From the second to the third, the gain is *sharing*: each $\delta$ is computed once and serves all weights
@@ -401,7 +401,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # <summary>Solution</summary>
 #
 # $\delta_{o1}$ is positive and $\delta_{o2}$ negative, so $w_5$ and $w_6$ have positive derivatives, $w_7$ and $w_8$ negative ones. A hidden $\delta$ adds a positive and a negative number;
-# which one wins must be computed. The first output misses by more, and it wins.
+# which one wins must be computed. In $\delta_{h1}$ they are $0.1424 \cdot 0.40 = 0.057$ and $-0.0838 \cdot 0.50 = -0.042$: the first output misses by so much more that it wins in spite of its smaller weights.
 #
 # ```python
 # print(np.round(ToyNetwork(targets=(0.01, 0.99)).gradient(), 5))

@@ -200,7 +200,7 @@ plotting.plot_losses(table["E_total"], ax=ax)
 plt.show()
 
 # %% [markdown]
-# *Figure 4.2. One data point, again and again, at learning rate 1: the loss falls fast at first, then more and more slowly.*
+# *Figure 4.2. One pair of inputs with its targets, again and again, at learning rate 1: the loss falls fast at first, then more and more slowly.*
 
 # %% [markdown]
 # How does the network do it? You might expect all eight weights to do their part.
@@ -229,7 +229,7 @@ print(f"w1 … w4: {sum(list(moved.values())[:4]):.3f}")
 print(f"w5 … w8: {sum(list(moved.values())[4:]):.3f}")
 
 # %% [markdown]
-# Keep this in mind: in this exercise, the first four weights are hardly used.
+# Keep this in mind: in this exercise, the first four weights hardly learn.
 #
 # ## Other targets
 #
@@ -254,7 +254,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# *Figure 4.4. The same descent with two pairs of targets. The straight one removes the same share at each update, the bent one less and less.*
+# *Figure 4.4. The same descent with two pairs of targets. The straight one removes nearly the same share at each update, the bent one, after the first few, less and less.*
 #
 # The farther out an output is, the flatter is its sigmoid, and every derivative carries that slope, $a(1-a)$, as a factor:
 
@@ -278,7 +278,7 @@ print(excel_formula(backward[dE[4]].subs(backward), cells))
 # %% [markdown]
 # This is $\partial E / \partial w_5$: the miss, the slope of the sigmoid, the hidden activation. One call writes the whole file, with
 # inputs, targets, weights and learning rate in cells that you can change, a row for each update, the chart, and a
-# second sheet with six learning rates side by side.
+# second sheet with six learning rates side by side, each of them computed on a sheet of its own.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -350,7 +350,7 @@ plt.show()
 # *Figure 4.6. A step against a mistaken gradient still goes down if the two are less than 90° apart, and goes up if they are more. (Turned so that the right one points up. 37° is the angle of the example, 118° the one that we meet below.)*
 #
 # For eight weights nobody can draw the arrows, but the sum in equation (4.2) is as easy to compute, and from it the angle. One divides it by the lengths of both arrows (a length is the root of
-# the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` finds the angle to it.
+# the sum of the squares, as Pythagoras has it); what comes out is 1 for arrows in the same direction, 0 at 90° and negative beyond. Trigonometry calls it the *cosine* of the angle, and `np.arccos` turns it back into an angle (which `np.degrees` says in degrees).
 #
 # How far apart are the two gradients along the way? And how wrong is the derivative of $w_1$: its difference from the right one, and its ratio to it?
 
@@ -613,7 +613,7 @@ print("findings in ours:", sum(len(table.findings) for table in audit(ours).tabl
 descent, *others = audit(folder / "somebodys.xlsx").tables
 for found in descent.findings:
     print(f"{found.cells}: {found.message}")
-print("on their second sheet:", sum(len(table.findings) for table in others))
+print("on the other sheets:", sum(len(table.findings) for table in others))
 
 # %% [markdown]
 # It names the cells and, because it knows this mistake, says in words what is wrong.
@@ -761,7 +761,7 @@ print("on their second sheet:", sum(len(table.findings) for table in others))
 # <summary>Solution</summary>
 #
 # It finds one cell in the middle of a column that is off by one part in a thousand, because it compares formulas and not
-# numbers. If you find a mistake that it misses, please open an issue.
+# numbers. If you find a mistake that it misses, please report it where you got the book from.
 #
 # ```python
 # planted = openpyxl.load_workbook(ours)

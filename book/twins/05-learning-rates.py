@@ -210,8 +210,8 @@ figures.bowl()
 # $1 - (1 - \eta\lambda)^2 = 2\eta\lambda - \eta^2\lambda^2$, which is about $2\eta\lambda$ for small rates. So $\lambda$ should be about half of the last column of Table 5.1, and the column
 # should fall slowly as the rate grows. That is what its last rows do.
 #
-# The first rows are too low for another reason: at a rate of 0.1 the run is not over after 200 updates. Its outputs are still
-# away from 0.5, where the sigmoid is flatter: the sigmoid's slopes, and with them the derivatives, are smaller than they will be. Expect the column to grow during that run:
+# The first rows are too low for another reason: at a rate of 0.1 the run is not over after 200 updates. Its outputs are not
+# yet at 0.5, and away from there the sigmoid is flatter: its slopes, and with them the derivatives, are smaller than they will be. Expect the column to grow during that run:
 
 # %% tags=["core"]
 slow = descend(given, 0.1, 3000)
@@ -269,7 +269,7 @@ shown = ["predicted", "measured", "λ", "row"]
 settled[shown].rename_axis("rate").map("{:.6g}".format)
 
 # %% [markdown]
-# *Table 5.2. The factor for the miss at each learning rate, predicted and measured, with the λ of the one and the row of the other.*
+# *Table 5.2. The factor for the miss at each learning rate, predicted and measured, with the λ from which it is predicted and the row at which it is measured.*
 #
 #
 # They differ by less than a millionth in all six rows. One side was measured in two rows of a table; the other was computed from two activations with a pencil.
@@ -320,7 +320,7 @@ plt.show()
 # ## How far can it go?
 #
 # The pencil's formula, equation (5.2), says more than the six rates of the exercise can show. If $\eta\lambda$ is 1, the miss vanishes at once. Between 1 and 2, each update jumps to the other side, but closer.
-# At 2 it jumps as far out as it came from. So $2/\lambda$ is the largest rate at which it still closes in; one calls it the largest *stable* rate:
+# At 2 it jumps as far out as it came from. So it closes in at every rate below $2/\lambda$, which one calls the largest *stable* rate:
 
 # %% tags=["core"]
 curvature = settled["λ"][1.0]
@@ -404,13 +404,13 @@ for update in (0, 200, 500):
 rows = []
 for rate in (10, 50, 100, 1000, 3000, 30_000):
     loss_of_row = descend(given, rate, 1000)["E_total"]
-    rises = int((loss_of_row.diff() > 1e-22).sum())
+    rises = int((loss_of_row.diff() > 1e-22).sum())  # less is rounding
     rows.append((rate, loss_of_row.max(), rises, loss_of_row.iloc[-1]))
 far = pd.DataFrame(rows, columns=["rate", "highest loss", "rises", "last loss"])
 far.set_index("rate").map("{:.3g}".format)
 
 # %% [markdown]
-# At 10 and 50, below $2/\lambda$, the loss never rises. At 100 and 1000, far above it, the loss rises a few times, and then the descent finds a minimum all the same. At the last two rates it rises once and stays there. What has happened?
+# (*rises*: how many of the 1,000 updates made the loss larger.) At 10 and 50, below $2/\lambda$, the loss never rises. At 100 and 1000, far above it, the loss rises a few times, and then the descent finds a minimum all the same. At the last two rates it rises once and stays there. What has happened?
 
 # %% tags=["core"]
 silent = descend(given, 3000, updates=2)
@@ -422,8 +422,8 @@ silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.2g}".format)
 #
 # ## The other targets
 #
-# With targets 0.01 and 0.99, the curve of Figure 4.4 bent. Now we can say why. The quarter in our formula was the sigmoid's slope $a(1-a)$ at 0.5. The pencil's five steps hold at other outputs too, with the slope there in the place of the quarter. So an update with a small rate removes
-# the share $\eta \, a^2 (1 - a)^2 \, (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature.) How much smaller is the pace at the target than at the start?
+# With targets 0.01 and 0.99, the curve of Figure 4.4 bent. Now we can say why. The quarter in our formula was the sigmoid's slope $a(1-a)$ at 0.5. The pencil's steps hold at other outputs too, with the slope there in the place of the quarter (in the first, a *change* of the sum changes the miss by so much). So an update with a small rate removes about
+# the share $\eta \, a^2 (1 - a)^2 \, (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is about the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature. Again $w_1 \dots w_4$ are left out, though $w_5 \dots w_8$ are not small here; and below, the hidden activations are those of the start.) How much smaller is the pace at the target than at the start?
 
 # %% tags=["core"]
 start = follow(sheet, given)
@@ -433,7 +433,7 @@ for place, a in (("start", start[a_o1]), ("target", 0.01)):
     print(f"{place:7} a (1 - a) = {slope:.4f}, pace {slope**2 * hidden:.6f}")
 
 # %% [markdown]
-# Some six hundred times smaller. On its way to 0.01 the output comes to ever flatter ground, so each update removes a smaller share than the one before. A curve that
+# Some six hundred times smaller. On its way to 0.01 the output first passes 0.5, where the sigmoid is steepest. From there on the ground is ever flatter, and each update removes a smaller share than the one before. A curve that
 # stays straight over many updates on a logarithmic axis suggests that a descent has settled. This one has not, after 100 updates.
 #
 # ## For readers who know matrices

@@ -247,7 +247,7 @@ for name, options in cases.items():
     print("the package says", package[1])
 
 # %% [markdown]
-# `layer_table` is the book's bookkeeper: it takes a network written as a list of layers and says, layer by layer, how large everything is and what it costs. Its rows agree with the typed formula.
+# `layer_table` is the book's bookkeeper: it takes a network written as a list of layers and says, layer by layer, how large everything is and what it costs. In such a list `conv(1, 3)` is a convolution that makes one image with a 3 × 3 kernel, and a size is (images, rows, columns), so `package[1]` is the rows. They agree with the typed formula.
 
 # %% [markdown]
 # All of this in one figure: move the window over the digit by mouse, finger or arrow keys, change a weight, and try other sizes, strides, paddings and dilations. (The figure counts rows and columns from 1, as people do.)
@@ -424,8 +424,8 @@ print("kept:", {name: tuple(b.shape) for name, b in norm.named_buffers()})
 #
 # ## The source's sentences
 #
-# The network with the ten scores was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and reads more than 99.4 % of the test
-# digits, and its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
+# The network with the ten scores was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and, in its author's one run, read more than 99.4 % of the test
+# digits ([The run](10-the-run.ipynb) repeats it). Its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
 # the first max-pool and of about 28 × 28 at the end; more is not needed, since the data set has no partially hidden digits. Use a 1 × 1 convolution last. What a
 # receptive field is fills [the next chapter](07-the-receptive-field.ipynb). The first sentence we can check now: what if one used a dense layer early, say after a first convolution of eight channels?
 
@@ -598,7 +598,7 @@ print(f"dense: {8 * 26 * 26 * 10:,} weights and 10 biases")
 # ```
 # </details>
 #
-# **6.** Two 3 × 3 convolutions one after the other with 8 channels in, between and out, or one 5 × 5 from 8 to 8: an output of both sees 5 × 5 pixels. Which has fewer parameters, and what else speaks for it?
+# **6.** Two 3 × 3 convolutions one after the other with 8 channels in, between and out, or one 5 × 5 from 8 to 8: an output of either sees 5 × 5 pixels. Which has fewer parameters, and what else speaks for it?
 #
 # *Check:* `check("06.6", …)` with the parameters of the two 3 × 3 and those of the one 5 × 5.
 #

@@ -53,7 +53,7 @@ plotting.use_house_style()
 #
 # What do 3, 7, 12 or 20 pixels of a handwritten digit look like? Here are squares of these sizes around one place in the nine from the previous chapter.
 
-# %% mystnb={"image": {"alt": "Four crops of a handwritten nine around the same place on the left side of its loop. 3 by 3 pixels: an edge between ink and paper. 7 by 7: a bent piece of a stroke with paper on both sides. 12 by 12: most of the loop. 20 by 20: the whole nine but for its foot."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Four crops of a handwritten nine around the same place on the left side of its loop. 3 by 3 pixels: an edge between ink and paper. 7 by 7: a bent piece of a stroke with paper on both sides. 12 by 12: most of the loop. 20 by 20: the nine but for its foot and the right end of its loop."}} tags=["hide-input"]
 data = mnist.sample()
 digit = data.train.images[3]
 plotting.show_crops(digit, 12.5, 10.5, [3, 7, 12, 20])
@@ -116,7 +116,7 @@ pd.DataFrame(rows, columns, dtype=float).T.round(1)
 # *Table 7.1. How much of all ink windows of five sizes in the middle of the image hold, and how many of the digits they hold whole.*
 #
 # Does what lies outside matter for reading? A very simple reader tells: *nearest neighbour*, which compares a digit with all 4,000 training digits pixel by pixel, and gives the label of the most similar one. We let it
-# look through windows, and once with the lower or the right half covered.
+# look through windows, once with the lower half covered, and once with the right half.
 
 # %%
 def nearest(window):
@@ -187,7 +187,7 @@ plt.show()
 #
 # What we have seen lets us doubt two of these numbers. [Chapter 11](11-is-the-advice-true.ipynb) trains networks that ignore the advice. (When we wrote this, its first study had already been run, so for that one these are explanations. Its second study comes later, and for it they are predictions.)
 #
-# - **At the end, 20 may do.** The middle 20 × 20 pixels hold nearly all of the ink, though few of the digits whole (Table 7.1), and the simple reader reads them as well as the whole image (Table 7.2). A field of 20 instead of 28 should cost nothing that shows; one of 12 should.
+# - **At the end, 20 may do.** The middle 20 × 20 pixels hold nearly all of the ink, though only a quarter of the digits whole (Table 7.1), and the simple reader reads them as well as the whole image (Table 7.2). A field of 20 instead of 28 should cost nothing that shows; one of 12 should.
 # - **Before the pool, 7 × 7 may not show.** It is the size at which a stroke with its bend fits in. But the layers *behind* the pool see larger pieces still, and can put together what the front did not. Pooling at 3, 5 or 9 pixels may turn out as good.
 #
 # Now to the numbers themselves: where do 7, 20 and 28 come from?
@@ -214,7 +214,7 @@ for depth in range(1, 6):
     print(f"depth {depth}: unit 0 sees {min(first)} to {max(first)},", end=" ")
     print(f"{len(first)} pixels; unit 1 begins at {min(second)}")
 
-# %% mystnb={"image": {"alt": "Six rows of dots, from the 16 pixels at the bottom over three convolutions and a pool to a fourth convolution with three units at the top. Blue lines fan out from its middle unit down to 12 pixels. Labels: size 3, 5, 7, 8, 12; the jump is 1 up to the pool and 2 from there on; the dots above the pool stand two pixels apart. A bar below marks the 12 pixels, another bar the same field of the neighbour, two pixels to the left."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Six rows of dots, from the 16 pixels at the bottom over three convolutions and a pool to a fourth convolution with three units at the top. Blue lines fan out from its middle unit down to 12 pixels. Labels: size 3, 5, 7, 8, 12; the jump is 1 up to the pool and 2 from there on; the dots above the pool stand two pixels apart. A bar below marks the 12 pixels, another bar the same field of the neighbour, two pixels to the right."}} tags=["hide-input"]
 plotting.draw_fan_in([*[conv(1, 3)] * 3, max_pool(2), conv(1, 3)], pixels=16)
 plt.show()
 
@@ -644,7 +644,7 @@ print("package, seed 0:", " × ".join(f"{s:.1f}" for s in theirs.sigma))
 # %% [markdown]
 # ## Before and after training
 #
-# A trained network decides by itself which pixels matter. The book ships two trainings of this network, by the source's recipe and by our own. Will the used part keep its round shape and its width? (The pictures show the square root of the strength, so that faint parts can be seen.)
+# A trained network decides by itself which pixels matter. The book ships two trainings of this network, by the source's [recipe](glossary.md#term-recipe) and by our own. Will the used part keep its round shape and its width? (The pictures show the square root of the strength, so that faint parts can be seen.)
 
 # %% mystnb={"image": {"alt": "Four maps of 28 by 28 pixels, the darker the more. Before training: a smooth round blob, darkest in the middle. After training: a wider blob with dark specks. The mean of the digits: a slanting figure like a blurred 9 or 8, darkest along its strokes. How much digits differ: a wide dark slanting oval with a frayed edge."}} tags=["nbval-ignore-output"]
 models = {name: shipped_run(name).model for name in ("source", "book")}
@@ -665,7 +665,7 @@ plt.show()
 # %% [markdown]
 # *Figure 7.8. Above: how strongly the scores depend on each pixel. Below: where these 200 digits have ink on average, and where they differ from one another.*
 #
-# To put numbers to "like": a *correlation* says how far two maps rise and fall together from pixel to pixel. It is 1 where one map is a stretched copy of the other, and 0 where they have nothing to do with each other.
+# To put a number to how alike two of these maps are: a *correlation* says how far two maps rise and fall together from pixel to pixel. It is 1 where one map is a stretched copy of the other, and 0 where they have nothing to do with each other.
 
 # %%
 def bell(strength):
@@ -688,7 +688,7 @@ columns = ["σ down", "σ across", "ink", "ink, bell", "differ", "differ, bell"]
 pd.DataFrame(summary, columns).T.round(2)
 
 # %% [markdown]
-# *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences; "bell": that of a plain bell with the map's place and width.*
+# *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences (of the square root of the strength, as Figure 7.8 shows it); "bell": that of a plain bell with the map's place and width.*
 #
 # After training the used part is wider, in both networks. Does it also take the shape of where digits *differ*? With both recipes the column *differ* grows a little, and one could make a story of it. But the column of a plain bell that is as wide as the trained map grows more. So nothing here speaks for a shape beyond the width, and
 # two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
@@ -726,7 +726,7 @@ net = nn.Sequential(
 print(describe(find_network(f"{file}:net")))
 
 # %% [markdown]
-# Look at the last rows. The average pool reads 3 × 3 of its 5 × 5 places, since 3 does not divide 5, begins at the upper left, and never reads the places that it leaves out. So the last unit sees 20 × 20 of the image, as the last lines say, and never its last eight rows and columns. No error message would tell. (*local* is the size where operations on the whole image are left out, here the same as *size*; *logits* are the scores.)
+# Look at the last rows. The average pool's windows are 3 wide and stand side by side, from the upper left on. Into 5 × 5 places only one of them fits, and the other 16 places are never read. So the last unit sees 20 × 20 of the image, as the table's last rows say, and never its last eight rows and columns. No error message would tell. (*The exercise* is the source's: fewer than 20,000 parameters, and a last unit that sees the whole digit. *local* is the size where operations on the whole image are left out, here the same as *size*; *logits* are the scores.)
 
 # %% [markdown]
 # ## Recap
@@ -933,7 +933,7 @@ print(describe(find_network(f"{file}:net")))
 # <details>
 # <summary>Hint</summary>
 #
-# From a field of odd size, a 3 × 3 convolution with jump 1 leads to odd sizes only. A pool of two, or any even kernel, adds an odd number.
+# From a field of odd size, a 3 × 3 convolution with jump 1 leads to odd sizes only. While the jump is odd, a pool of two, or any other even kernel without dilation, adds an odd number.
 # </details>
 #
 # <details>

@@ -16,8 +16,8 @@
 # # Designing under a budget
 #
 # 20,000 parameters, and a unit at the end that can see the whole digit. The source solved this with a few sentences of advice. In this chapter we
-# treat it as a small optimisation problem. We count what each choice costs, list all networks of the source's kind that
-# meet the constraints, and see what is left to decide. At the end stands a table of the source's sentences: what has become of each, and what only training can tell.
+# treat it as a small optimisation problem. We count what each choice costs, list several hundred networks of the source's kind, see which of them
+# meet the constraints, and what is left to decide. At the end stands a table of the source's sentences: what has become of each, and what only training can tell.
 #
 # **You will be able to** say where a network's parameters go, trade channels against depth under a budget, and judge a design before training it.
 #
@@ -379,7 +379,7 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=11)
 plt.show()
 
 # %% [markdown]
-# *Figure 8.4. All networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels. None sees more: without padding there is nothing beyond the image to see.*
+# *Figure 8.4. The listed networks of the source's kind. Left of the dashed line they are within the budget, and on the dotted line they see 28 pixels. None sees more: without padding there is nothing beyond the image to see.*
 #
 # How many of each shape are within the budget? And what do those of the source's own shape cost, with so many channels before the pool and so many behind it?
 
@@ -483,7 +483,7 @@ plotting.draw_convnet(alternatives["fold"], rows=2)
 plt.show()
 
 # %% [markdown]
-# *Figure 8.5. The folding network. No image in it is larger than 14 × 14.*
+# *Figure 8.5. The folding network. Behind the input no image is larger than 14 × 14.*
 
 # %% [markdown]
 # Now design one yourself: press *Empty* and build a network that sees the whole digit and stays within 20,000 parameters. The list beside it is Python: copy it, or give `figures.field` one of yours.

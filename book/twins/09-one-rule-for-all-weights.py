@@ -253,7 +253,7 @@ walk_back(toy_loss(toy_weights))
 toy_slopes = np.array([float(w.slope) for w in toy_weights])
 
 # %% [markdown]
-# We expect the eight numbers that *Its derivatives* found by formula. Beside each other, to twelve digits:
+# We expect the eight numbers that *Its derivatives* found by formula. Beside each other, to twelve decimals:
 
 # %%
 derived = ToyNetwork().gradient()
@@ -361,7 +361,7 @@ def doubt(piece, in_torch, in_letters, **named):
 #
 # $$\frac{\partial E}{\partial w_{kl}} = \sum_{r}\sum_{c} \delta_{rc}\; x_{r+k,\,c+l} \tag{9.1}$$
 #
-# Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error compares our kernel's result with the upright edges that *Convolutions and their cost* found with a kernel of its own: half the mean of the squared differences. We shall use it again in a moment.
+# Read aloud: go through all places, multiply the slope there by the pixel that this weight lies on there, and add up. In the picture, the weight is the kernel's upper left one, and the error compares our kernel's result with the upright edges that *Convolutions and their cost* found with a kernel of its own: half the mean of the squared differences. We shall use it again in a moment. (The pixels run from 0 to 1 in this chapter, not to 255 as there: with numbers that large, so would the slopes be, and only a tiny learning rate would do.)
 #
 # In the next cell, `slide` is that chapter's convolution for many images and many kernels. `np.tensordot` multiplies two tables and adds up over the axes that are named, here channel, row and column of each window with those of the
 # kernel, as `einsum` did there.
@@ -388,7 +388,7 @@ delta = miss / miss.size
 places = digit[:26, :26] * delta[0, 0]
 print(f"{places.size} products, their sum {places.sum():.6f}")
 
-# %% mystnb={"image": {"alt": "Three squares of 26 by 26 places side by side. Left: the part of the digit that the upper left weight of the kernel passes over, framed on the whole digit. Middle: the slope of the loss at each place, red above zero and blue below. Right: their product, which is zero wherever there is paper. Its sum is written above it."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three squares side by side. Left: the whole digit, and framed on it the 26 by 26 places that the upper left weight of the kernel passes over. Middle: the slope of the loss at each place, red above zero and blue below. Right: their product, which is zero wherever there is paper. Its sum is written above it."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(6.4, 2.6))
 plotting.show_pixels(digit, scale="linear", ax=axes[0])
 plotting.frame(axes[0], row=0, column=0, size=26)
@@ -506,10 +506,10 @@ distance = np.abs(kept[1000] - edge_kernel).max()
 print(f"largest distance from the wanted kernel {distance:.6f}")
 
 # %% [markdown]
-# The nine numbers were in the goal, of course, since the goal was made with them. But the descent never saw them: it saw one digit and what was wanted at each of 676 places, and from these it found the kernel back.
+# The nine numbers were in the goal, of course, since the goal was made with them. But the descent never saw them: it saw one digit and what was wanted at each of 676 places, and from these it found the kernel again.
 
 # %% [markdown]
-# Watch that sum come together: switch to *the gradient of one weight*, tick *only where the window has been*, and let it scan. Then press *100 steps*.
+# Watch the sum of equation (9.1) come together: switch to *the gradient of one weight*, tick *only where the window has been*, and let it scan. Then press *100 steps*.
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -755,7 +755,7 @@ doubt(ours, theirs, entropy_in_letters, scores=generator.normal(size=(2, 3)))
 #
 # ## A step with momentum and decay
 #
-# Two more things belong to the training of the next chapter. They change no slope; they change what a step makes of it.
+# Two more things belong to the training of the next chapter. Neither needs a new rule for going back; they change what a step makes of the slopes.
 #
 # [Momentum](glossary.md#term-momentum): a weight has a velocity $v$ (this time $v$ is not the variance). Each update keeps nine tenths of the velocity and adds the slope; the weight moves against the velocity. What does that do where the slope stays the same? Expect the steps to grow, but not forever:
 
@@ -836,7 +836,7 @@ count = sum(a.numbers.size for a in arrays)
 print(f"{count:,} weights, {len(behind(loss))} values on record")
 
 # %% [markdown]
-# One value on record is a whole layer's result for all 128 digits, so the record is short. Now the derivatives, layer by layer, and how far they are from PyTorch's. We expect rounding errors, somewhat larger than above, since every derivative is a sum of very many products:
+# One value on record is a whole layer's result for all 128 digits, so the record is short. Now the derivatives, layer by layer, and how far they are from PyTorch's. We expect rounding errors, larger than above for the first layers, whose derivatives are sums of very many products of what comes back through all the others:
 
 # %% tags=["nbval-ignore-output"]
 rows = []
@@ -1071,7 +1071,7 @@ print(f"before {loss.numbers:.4f}, after {loss_after.numbers:.4f}")
 # ```
 # </details>
 #
-# **5.** A network gives the right class the score $-5$ and one wrong class the score $5$; there are two classes. How large is the slope of the right score, with softmax and cross-entropy? And how large is Part I's output delta for
+# **5.** A network gives the right class the score $-5$ and the wrong class the score $5$; there are two classes. How large is the slope of the right score, with softmax and cross-entropy? And how large is Part I's output delta for
 # a sigmoid unit with the sum $-5$ and the target 1? Which of them learns?
 #
 # *Check:* `check("09.5", …)` with the slope of the right score and the delta of the sigmoid unit.

@@ -414,7 +414,7 @@ CHAPTER_3 = {
         mistakes={
             "The first output is too high, so its miss, output minus target, is positive.": "w5 w6",
             "The hidden deltas add a positive and a negative number. The positive one wins: the first output misses "
-            "by more.": "w1 w2 w3 w4 w7 w8",
+            "by so much more that its smaller weights do not matter.": "w1 w2 w3 w4 w7 w8",
             "These come from the second hidden unit. What matters is to which output a weight leads.": "w6 w8",
             "The first output should fall, but the second should rise. Whose derivatives are negative?": "none",
             "Only the output that is too low has a negative delta.": "w5 w6 w7 w8",
