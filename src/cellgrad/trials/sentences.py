@@ -38,6 +38,11 @@ CHOSEN_RATES = {
     "dense head, 62 units on 5 × 5": 0.2,
     "two more convolutions, then 62 units": 0.1,
     "dense layers only": 0.4,
+    "batch norm before the ReLU": 0.1,
+    "He's first weights": 0.2,
+    "no batch norm": 0.05,
+    "no batch norm, He's first weights": 0.05,
+    "no batch norm, orthogonal first weights": 0.05,
 }
 
 SAME, WORSE = "no difference", "worse"
