@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from daily import daily
 
 import cellgrad
 from cellgrad.cli import main
+from cellgrad.training.recipes import RECIPES
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,13 @@ def test_data_says_what_it_found(capsys):
     assert capsys.readouterr().out == (
         "MNIST, sample: 4,000 digits to train and 1,000 to test, from embedded in the package\n"
     )
+
+
+def test_the_help_names_every_recipe(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    said = capsys.readouterr().out
+    assert all(re.search(rf"\b{name}\b(?!-)", said) for name in RECIPES)
 
 
 def test_train_ends_with_one_line_of_json(capsys):
@@ -97,6 +106,7 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, capsys, tmp_pa
 LONG_RUN = """
 import signal, sys
 from cellgrad.cli import main
+from cellgrad.training.recipes import RECIPES
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(["train", "--recipe", "fast", "--data", "sample", "--epochs", "10000", *sys.argv[1:]]))

@@ -137,3 +137,11 @@ def test_what_the_module_would_crash_on_the_table_refuses(layers, message):
 def test_a_name_that_modules_have_themselves_is_refused(name):
     with pytest.raises(ValueError, match=f"{name}: PyTorch's modules use that name themselves"):
         build([conv(2, 3, name=name)])
+
+
+def test_one_layer_is_no_list_of_layers():
+    for take in (build, layer_table, count_parameters):
+        with pytest.raises(ValueError, match=r"^layers: .*write \[layer\]"):
+            take(conv(8, 3))
+    with pytest.raises(ValueError, match="stride"):
+        build([max_pool(2, stride=0)])

@@ -21,7 +21,11 @@ def rows() -> list[tuple[str, ...]]:
             records = shipped_records(name)
         except ValueError:
             continue
-        told.append((name, study.question, *_made(records), f"cellgrad trials {name}"))
+        planned = len(study.variants) * study.seeds
+        number, hours, on = _made(records)
+        number += f" of {planned}" if len(records) < planned else ""
+        version = ", ".join(map(str, sorted(set(records["training_version"]))))
+        told.append((name, study.question, number, hours, f"training {version}; {on}", f"cellgrad trials {name}"))
     seconds = shipped_records("seconds")
     told.append(("seconds", "What does an epoch of each recipe cost?", *_made(seconds), "python benchmarks/recipes.py"))
     return told

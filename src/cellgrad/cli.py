@@ -1,4 +1,8 @@
-"""The command `cellgrad`. Exit codes: 0 done; 1 done, and the answer is "no"; 2 bad input, said in one line."""
+"""The command `cellgrad`.
+
+Exit codes: 0 done; 1 done, and the answer is "no"; 2 bad input, said in one line; 130 stopped by Ctrl-C; 141 nobody
+reads what it says.
+"""
 
 from __future__ import annotations
 
@@ -153,6 +157,8 @@ def _network(options: argparse.Namespace) -> int:
     module = find_network(options.what, loading.arguments(options.set))
     description = describe(module, options.input, name or options.what)
     if options.picture:
+        if not Path(options.picture).suffix:
+            raise ValueError(f"picture: {options.picture!r} says no kind of file; give a name such as network.png")
         from cellgrad.networks.picture import draw_network
 
         draw_network(description).savefig(options.picture)
@@ -239,7 +245,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser("train", help="train a network by a recipe and test it once, after the last epoch")
-    train.add_argument("--recipe", default="book", help="source, book (the default), best, small or fast")
+    train.add_argument("--recipe", default="book", help="source, book (the default), best, small, small-once or fast")
     train.add_argument("--network", metavar="WHAT", help="a network of yours in place of the recipe's: as in network")
     train.add_argument("--set", nargs="+", default=[], action="extend", metavar="NAME=VALUE", help="arguments of it")
     train.add_argument(
@@ -251,8 +257,10 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--device", default="auto", help="cpu, cuda or mps; auto takes the best there is")
     train.add_argument("--out", default="runs", help="folder for the weights, the record and checkpoints")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    train.add_argument("--json", action="store_true", help="print one line, an object with the record")
-    train.set_defaults(run=_train, stopped="; the finished epochs are kept, and with --resume it goes on")
+    train.add_argument(
+        "--json", action="store_true", help="print one line, an object: the record, or with --seeds what they say"
+    )
+    train.set_defaults(run=_train, stopped="; finished epochs are kept, and if there are any, it goes on with --resume")
     _where_digits_are(train)
 
 
@@ -316,7 +324,7 @@ def _where_digits_are(command: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+    """Run the command; return its exit code (words that it does not understand, and --help, end the process)."""
     _print_whatever_the_encoding()
     options = _arguments().parse_args(arguments)
     try:

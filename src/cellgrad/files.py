@@ -2,6 +2,7 @@
 
 import glob
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,7 +22,8 @@ def write_whole(path: Path, content: bytes) -> None:
         error.filename, error.filename2 = os.fspath(path), None  # the name that was asked for
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where there could be no such file either
+            partial.unlink()
 
 
 def sweep(path: Path) -> None:

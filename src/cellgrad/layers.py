@@ -81,12 +81,12 @@ def depthwise(channels: int, kernel: Extent, **options: Any) -> Layer:
 
 def max_pool(kernel: Extent, stride: Extent | None = None, **options: Any) -> Layer:
     """A max-pool; it moves by its own width unless `stride` says otherwise."""
-    return Layer("max_pool", kernel=kernel, stride=stride or kernel, **options)
+    return Layer("max_pool", kernel=kernel, stride=kernel if stride is None else stride, **options)
 
 
 def avg_pool(kernel: Extent, stride: Extent | None = None, **options: Any) -> Layer:
     """An average pool; it moves by its own width unless `stride` says otherwise."""
-    return Layer("avg_pool", kernel=kernel, stride=stride or kernel, **options)
+    return Layer("avg_pool", kernel=kernel, stride=kernel if stride is None else stride, **options)
 
 
 def pixel_unshuffle(block: int, **options: Any) -> Layer:
@@ -252,6 +252,8 @@ def named(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
     Raises ValueError where there are no layers, one is none, or two have the same name, given or numbered.
     """
+    if isinstance(layers, Layer):
+        raise ValueError("layers: expected a list of layers, got one; write [layer]")
     if not layers:
         raise ValueError("layers: the list is empty; give at least one layer")
     seen: Counter[str] = Counter()

@@ -1,8 +1,8 @@
 """The handwritten digits: found, fetched and verified, or the embedded sample.
 
-Looked for in this order: the folder given; the folder named in $CELLGRAD_DATA; the user's cache folder; a download
-into the cache folder; and last the sample of 5,000 digits inside this package. The word "sample" in place of a
-folder asks for the sample.
+A folder that is given is the only place: what it lacks is fetched into it. Else they are looked for in this order: the
+folder named in $CELLGRAD_DATA; the user's cache folder; a download into the cache folder; and last the sample of 5,000
+digits inside this package. The word "sample" in place of a folder asks for the sample.
 """
 
 from __future__ import annotations
@@ -117,8 +117,9 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def load(folder: str | os.PathLike | None = None) -> Mnist:
     """Find, fetch or verify the digits, in the order that this module's docstring gives.
 
-    Raises DataError when a given folder has no intact archives and none can be fetched into it, or when an archive
-    anywhere on the way is damaged and cannot be replaced. A damaged archive is kept: where another one
+    Raises DataError when a given folder has no intact archives and none can be fetched into it, or when an archive in
+    the folder of $CELLGRAD_DATA is damaged and cannot be replaced. (In the cache folder that is said on stderr, and the
+    sample is given.) A damaged archive is kept: where another one
     could be fetched, with ".damaged" at its name's end. Whoever changes the digits changes a copy.
     """
     found = _found(folder)

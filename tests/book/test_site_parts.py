@@ -232,7 +232,7 @@ def test_a_page_can_be_found_and_shown_by_others(site, page):
 
 def test_the_records_behind_the_long_results_are_told(site):
     html = article(site / "reproducing.html")
-    assert f"<td><p>{len(shipped_records('recipes'))}</p></td>" in html
+    assert f"<td><p>{len(shipped_records('source'))}</p></td>" in html
     assert {row[0] for row in measured.rows()} >= {"recipes", "source", "advice", "tricks", "seconds"}
 
 

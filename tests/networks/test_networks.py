@@ -17,7 +17,7 @@ from torch import nn  # noqa: E402
 from cellgrad import layers  # noqa: E402
 from cellgrad.cli import main  # noqa: E402
 from cellgrad.networks import NetworkError, describe, examine, find_network  # noqa: E402
-from cellgrad.networks.examination import costs_by_call  # noqa: E402
+from cellgrad.networks.examination import costs_by_call, rehearse  # noqa: E402
 from cellgrad.networks.loading import load_definitions, split  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -192,6 +192,7 @@ def test_a_picture_is_written(tmp_path, capsys):
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert command(capsys, "network", "source", "--picture", "absent/out.png")[0] == 2
     assert command(capsys, "network", "source", "--picture", "out.notapicture")[0] == 2
+    assert command(capsys, "network", "source", "--picture", "other")[0] == 2 and not (tmp_path / "other.png").exists()
 
 
 def test_a_file_is_read_without_torch(tmp_path, monkeypatch):
@@ -549,3 +550,27 @@ def test_a_picture_of_a_sequence_and_of_a_volume(convolution, size, shapes):
     drawn = [[patch for patch in ax.patches if isinstance(patch, Rectangle)] for ax in figure.axes]
     heights = {(patch.get_height(), patch.get_width()) for patches in drawn for patch in patches}
     assert set(shapes) <= heights and len([patches for patches in drawn if patches]) == 2 + 1 + 2
+
+
+def test_a_network_that_keeps_a_result_stays_as_it_is():
+    class Keeps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+        def forward(self, images):
+            self.kept = self.layer(images)
+            return self.kept
+
+    network = Keeps()
+    kept = network(torch.zeros(1, 1, 28, 28))
+    examine(network)
+    rehearse(network)
+    assert network.training and network.kept is kept
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("size", [28, (), "1,28,28", (1, -28, 28)])
+def test_what_is_no_size_is_refused(size):
+    with pytest.raises(ValueError, match=r"^input_size: "):
+        describe(nn.Flatten(), size)

@@ -352,6 +352,10 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="cannot write the workbook") as caught:
         write_workbook(tmp_path / "nowhere" / "table.xlsx", updates=1)
     assert caught.value.filename == str(tmp_path / "nowhere" / "table.xlsx")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="cannot write the workbook") as caught:
+        write_workbook(tmp_path / "file" / "below.xlsx")
+    assert caught.value.filename == str(tmp_path / "file" / "below.xlsx")
 
 
 def test_a_folder_in_the_way_is_left(tmp_path):

@@ -156,6 +156,8 @@ def test_evaluate_refuses_what_it_does_not_know():
     for columns in ("E_total", ["E_total", "E3"], ["delta_o1"], ["__import__('os')"]):
         with pytest.raises(ValueError, match=r"^columns: "):
             toynet.evaluate(columns)
+    with pytest.raises(ValueError, match=r"^module: "):
+        toynet.compiled(("E1",), "torch")
     with pytest.raises(ValueError, match=r"E3.*E_total"):
         toynet.compiled(("E3",))
     for value in ("0.4", ["0.1", "0.2"], None, [[1, 2], [3]]):
@@ -213,3 +215,7 @@ def test_latex_breaks_a_product_before_each_term_of_its_long_sum():
 def test_part_one_needs_no_torch():
     code = "import sys, cellgrad.toynet; cellgrad.toynet.ToyNetwork().descend(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_column_that_does_not_depend_on_a_weight_still_has_its_shape():
+    assert [column.shape for column in toynet.evaluate(["t1", "E1", "E_total"], w7=np.zeros(3))] == [(3,)] * 3

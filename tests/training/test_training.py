@@ -14,7 +14,7 @@ from cellgrad import mnist, training
 from cellgrad.layers import build, conv, dropout, flatten, linear
 from cellgrad.torchvision import import_torchvision
 from cellgrad.training import batches, draw_batches, evaluate, loop, saving, train
-from cellgrad.training.recipes import RECIPES
+from cellgrad.training.recipes import RECIPES, find_recipe
 
 AVERAGED = replace(RECIPES["book"], name="averaged", average=0.1, nesterov=True, label_smoothing=0.1)
 DROPPING = replace(RECIPES["fast"], name="dropping", network=(dropout(0.5), *RECIPES["fast"].network))
@@ -413,3 +413,28 @@ def test_another_device_learns_as_the_processor_does(sample, device, tmp_path):
     scores = training.predict(run.model.to(device), sample.test)
     assert scores.device.type == "cpu"
     assert torch.allclose(scores, training.predict(loaded.model, sample.test), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": -1},
+        {"momentum": 1},
+        {"weight_decay": -1e-4},
+        {"nesterov": True, "momentum": 0},
+        {"affine": (10, 0.1, (0, 0))},
+        {"affine": (-10, 0.1, (0.9, 1.1))},
+        {"affine": (10, 0.1, (1.1, 0.9))},
+        {"seeds": (1, 2)},
+    ],
+    ids=str,
+)
+def test_numbers_that_no_training_can_use_are_refused_when_the_recipe_is_made(changes):
+    with pytest.raises(ValueError, match=f"^({'|'.join(changes)}): "):
+        replace(find_recipe("book"), **changes)
+
+
+def test_a_run_that_is_not_there_is_named_as_such(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        saving.load_run(tmp_path / "none.safetensors")
+    assert caught.value.filename == str(tmp_path / "none.safetensors")

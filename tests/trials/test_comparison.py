@@ -108,3 +108,16 @@ def test_trials_that_were_not_made_alike_are_not_compared(condition):
     unlike = [row | condition if row["variant"] == "b" else row for row in rows]
     with pytest.raises(ValueError, match=next(iter(condition))):
         against(pd.DataFrame(unlike), "a")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pd.DataFrame(),
+        pd.DataFrame({"variant": ["a"], "seed": [0]}),
+        pd.DataFrame({"variant": ["a"], "seed": [0], "held_out_accuracy": [0.9]}),
+    ],
+)
+def test_a_table_without_the_accuracies_is_refused(records):
+    with pytest.raises(ValueError, match=r"no column .*test_accuracy"):
+        against(records, "a")

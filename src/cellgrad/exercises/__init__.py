@@ -16,7 +16,7 @@ __all__ = ["check", "exercise", "exercises", "judge"]
 _PARTS = {"part_1": range(1, 6), "part_2": range(6, 9), "part_3": range(9, 14)}
 AT_THE_END = "Unfold the solution below the exercise, and look for the first line where yours differs."
 
-# What was said to wrong answers, by exercise: nobody is told the same thing twice.
+# What was said to wrong answers, by exercise: while there is something new to say, nobody is told a thing twice.
 _said: dict[str, list[str]] = {}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import nn
 
+from cellgrad.layers import image_size
 from cellgrad.networks.examination import Cost, Examination, costs_by_call, examine, ready
 from cellgrad.networks.loading import quietly
 from cellgrad.receptive import boxes, output_layers, receptive_field
@@ -24,7 +25,8 @@ class Description:
 
     table: the columns of `receptive_field`, then box and seen (where in the image the field of the middle unit is, on
     each axis its first pixel and the one after its last, and how many rows and columns that is), parameters and
-    multiply_adds. seen: of the layer that gives the scores; None where it could not be followed. untraced: why not.
+    multiply_adds; where nothing could be followed, layer, output_size and the last two. seen: of the layer that gives
+    the scores; None where it could not be followed. untraced: why not.
     """
 
     table: pd.DataFrame
@@ -94,8 +96,11 @@ class Description:
 
 
 def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "it") -> Description:
-    """Examine a network and table its layers; raises `loading.NetworkError` where it does not run."""
-    input_size = tuple(input_size)
+    """Examine a network and table its layers.
+
+    Raises `loading.NetworkError` where it does not run, and ValueError for what is no size.
+    """
+    input_size = image_size(input_size)
     module = ready(module, input_size, name)
     found = examine(module, input_size, name)
     costs = costs_by_call(module, input_size)

@@ -91,7 +91,8 @@ class Examination:
 def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: str = "it") -> Examination:
     """Run a network on two images of this size, together and one at a time, and say what it does.
 
-    The module stays as it is. Raises NetworkError where it does not run, with what to do.
+    The module stays as it is (one that cannot be copied: but for its mode, evaluating). Raises NetworkError where it
+    does not run, with what to do, and ValueError for what is no size.
     """
     module = ready(module, input_size, name)
     generator = torch.Generator().manual_seed(0)
@@ -121,7 +122,10 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
 
 
 def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.Module:
-    """A copy to look at, on the processor, evaluating, its lazy layers made; the module itself stays as it is."""
+    """A copy to look at, on the processor, evaluating, its lazy layers made; what cannot be copied is looked at itself.
+
+    Raises NetworkError and ValueError as `examine` does.
+    """
     if not isinstance(module, nn.Module):
         kind = type(module).__name__
         raise NetworkError(
@@ -132,11 +136,18 @@ def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.
         raise NetworkError(
             f"input: {' × '.join(map(str, input_size))} is more than {LARGEST:,} numbers; give a smaller one"
         )
-    with contextlib.suppress(Exception):  # what cannot be copied, some parametrizations, comes to no harm here
-        module = copy.deepcopy(module).cpu()
-    module = module.eval()
+    module = _copied(module).cpu().eval()
     with torch.no_grad():
         _run(module, torch.zeros(2, *input_size), name)
+    return module
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A copy, and of results that it keeps from an earlier call their numbers; the module itself where that fails."""
+    parts = [value for child in module.modules() for value in vars(child).values()]
+    results = [part for part in parts if isinstance(part, torch.Tensor) and not part.is_leaf]
+    with contextlib.suppress(Exception):  # some parametrizations
+        return copy.deepcopy(module, {id(result): result.detach().clone() for result in results})
     return module
 
 
@@ -398,13 +409,13 @@ def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[Cost]:
 
 
 def rehearse(module: nn.Module, name: str = "it") -> object:
-    """What a network returns while it trains, for three images, after one step back from the loss on a copy of it.
+    """What a network returns while it trains, for three images, after one step back from the loss.
 
-    Raises NetworkError where it cannot be trained, with why.
+    It is done with a copy; what cannot be copied is left in training mode, with the gradients of this step. Raises
+    NetworkError where it cannot be trained, with why.
     """
     images, labels = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 5, 9])
-    with contextlib.suppress(Exception):
-        module = copy.deepcopy(module)
+    module = _copied(module)
     try:
         answer = _run(module.train(), images, name)
         scores, _ = scores_of(answer, 3, name)

@@ -85,7 +85,10 @@ def _centre_index(module: nn.Module, input_size: tuple[int, ...], layer: str | N
 
 
 def fit_gaussian(strength: np.ndarray) -> EffectiveField:
-    """Scale a map of strengths to a sum of one and give its mean and standard deviation on each axis, in pixels."""
+    """Scale a map of strengths to a sum of one and give its mean and standard deviation on each axis, in pixels.
+
+    Raises ValueError for a map whose sum is not above zero.
+    """
     total = strength.sum()
     if not np.isfinite(total) or total <= 0:
         raise ValueError(f"strength: its sum is {total}, so that no width can be fitted; no gradient reaches the input")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -155,7 +156,8 @@ def write_workbook(
     except (OSError, XlsxFileError) as error:
         raise _explained(error, path) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where there could be no such file either
+            part.unlink()
     return path
 
 

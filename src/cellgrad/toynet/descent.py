@@ -53,7 +53,8 @@ def descend(network: Network, learning_rate: float = 1.0, updates: int = 100) ->
 def compare_learning_rates(network: Network, learning_rates: Iterable[float], updates: int = 100) -> pd.DataFrame:
     """The loss after each update, one column for each learning rate, all from the same first weights.
 
-    Returns shape (`updates` + 1, number of rates). Raises ValueError when there is no rate or one is not positive.
+    Returns shape (`updates` + 1, number of different rates). Raises ValueError when there is no rate, and as `descend`
+    does.
     """
     rates = checks.numbers("learning_rates", learning_rates)
     return pd.DataFrame({rate: descend(network, rate, updates)["E_total"] for rate in rates})

@@ -119,11 +119,14 @@ def in_parameters(expression: sp.Expr) -> sp.Expr:
 def compiled(columns: tuple[str, ...], module: str = "numpy") -> Callable[..., list]:
     """Compile the named columns to one function of `PARAMETERS` (t1 t2 i1 i2 w1 … w8 b1 b2) that returns a list.
 
-    `module` is "numpy" (broadcasts over arrays, accepts complex numbers) or "math" (plain floats, ten times
-    faster on single values). Common subexpressions are computed once. Raises ValueError for an unknown column.
+    `module` is "numpy" (broadcasts over arrays, accepts complex numbers) or "math" (plain floats, ten times faster on
+    single values). Common subexpressions are computed once. Raises ValueError for an unknown column or module,
+    TypeError where the columns are no tuple.
     """
     definitions = {symbol: symbol for symbol in PARAMETERS} | FORWARD | derivatives()
     known = {str(symbol): expression for symbol, expression in definitions.items()}
+    if module not in ("numpy", "math"):
+        raise ValueError(f"module: {module!r} is unknown; choose numpy or math")
     for column in columns:
         if column not in known:
             raise ValueError(f"columns: unknown column {column!r}; choose among {', '.join(known)}")

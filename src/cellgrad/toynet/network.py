@@ -62,8 +62,8 @@ class ToyNetwork:
 def evaluate(columns: Iterable[str], **values: ArrayLike) -> list[np.ndarray]:
     """Evaluate columns for arrays of parameters that broadcast, e.g. a grid over w5 and w6; others keep defaults.
 
-    Values are named as in `PARAMETERS`. Returns one array for each column, all of the common shape. Raises ValueError
-    for an unknown column or parameter, and for values that are no numbers.
+    Values are named as in `PARAMETERS`. Returns one array for each column, all of the values' common shape. Raises
+    ValueError for an unknown column or parameter, and for values that are no numbers.
     """
     if isinstance(columns, str):
         raise ValueError(f"columns: expected a list of names, got {columns!r}; write [{columns!r}]")
@@ -74,4 +74,5 @@ def evaluate(columns: Iterable[str], **values: ArrayLike) -> list[np.ndarray]:
         arrays[name] = checks.array(name, value)
     with np.errstate(over="ignore"):  # exp(-x) may overflow to infinity; the sigmoid is then 0, as it should be
         results = compiled(tuple(map(str, columns)))(*arrays.values())
-    return list(np.broadcast_arrays(*results))
+    shape = np.broadcast_shapes(*map(np.shape, arrays.values()))
+    return [np.broadcast_to(result, shape) for result in results]

@@ -107,10 +107,12 @@ def moved(
     angle: torch.Tensor,
     scale: torch.Tensor,
 ) -> torch.Tensor:
-    """Each image turned, scaled and moved, between pixels by interpolation; float32.
+    """Each image turned, scaled and moved, between pixels by interpolation; float32, shape (n, 28, 28).
 
     affine: degrees, share of the width, least and greatest scale, as in `Recipe`. right, down, angle, scale: numbers
-    from 0 to 1, one an image, which say where between the least and the greatest value each of its amounts lies.
+    from 0 to 1, one an image, which say where in its range each amount lies: ½ turns and moves nothing. At 1 the window
+    on the image lies farthest to the right or down, so that the digit goes left or up; it goes by the share of the
+    width times the scale.
     """
     degrees, translate, (least, greatest) = affine
     angle = (degrees * (2 * angle - 1)).deg2rad()

@@ -15,10 +15,10 @@ from cellgrad.training.batches import windows
 def predict(model: nn.Module, digits: Digits, shift: int = 0) -> torch.Tensor:
     """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor.
 
-    Network and digits may be on any device. shift: read each digit at all its shifts of up to so many pixels, and
-    average the logarithms of the probabilities.
+    The network, of 32-bit numbers and on any device, is left in evaluating mode. shift: read each digit at all its
+    shifts of up to so many pixels, and give the average of the logarithms of the probabilities instead.
     """
-    device = next(model.parameters()).device
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     model.eval()
     scores = []
     for images in digits.images.split(250):  # what so few need stays close to the processor; 1,000 take longer

@@ -72,12 +72,13 @@ def train(
 
     validation: hold out this many of the training digits and measure on them after every epoch. seed fixes the first
     weights, the order of the digits and how they are moved. out: a folder for the weights, the record and, while the
-    run lasts, a checkpoint after every epoch, from which `resume` goes on as if nothing had happened; a run that is
-    finished already is read back. The network comes back on the processor, wherever it was trained. network: makes a
-    module to train, given the seed of its weights, in place of the recipe's layers, which then only stand for it.
-    Raises ValueError for an unknown recipe or numbers out of range, where `out` holds another run under the same name,
-    and for a network without ten scores for each digit, or that cannot be saved whole; OSError where `out` cannot be
-    written; Diverged when the loss stops being finite.
+    run lasts, a checkpoint after every epoch. resume: go on from that checkpoint as if nothing had happened, or read a
+    run back that is finished already; without `out` it does nothing. The network comes back on the processor, wherever
+    it was trained. network: makes a module to train, given the seed of its weights, in place of the recipe's layers,
+    which then only stand for it. Raises ValueError for an unknown recipe or numbers out of range, where `out` holds
+    another run under the same name, where it holds a checkpoint and `resume` was not asked for, or the reverse, or one
+    that cannot be gone on from here, and for a network without ten scores for each digit, or that cannot be saved
+    whole; OSError where `out` cannot be written; Diverged when the loss stops being finite.
     """
     settings = _settings(recipe, data, seed, epochs, validation)
     device = pick_device(device)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import inf
 from typing import Any
 
 from cellgrad.checks import numbers, plain, whole_number
@@ -25,21 +26,21 @@ FIRST_WEIGHTS = ("pytorch", "he", "orthogonal")
 class Recipe:
     """A network and how it is trained, by stochastic gradient descent with momentum on the cross-entropy.
 
-    schedule: "constant", or "one-cycle" (the rate rises to `learning_rate`, then falls to nothing, once per run).
-    feed: "images" (one image at a time through torchvision's transforms, as the source does it) or "tensor" (whole
-    batches cut from one tensor). shift: each digit moves by up to this many whole pixels in each direction ("tensor").
-    affine: (degrees of rotation, share of the width to translate by, least and greatest scale), each drawn anew for
-    every digit shown; it replaces the shift. test_shift: to read a digit, average the answers over all its shifts of up
-    to so many pixels in each direction (test-time augmentation); 0 reads it once, as it is.
-    seeds: pairs of a kind of chance (`CHANCES`) and a seed of its own, in place of the run's, so that one kind can be
-    kept and another varied. nesterov: take the gradient where the momentum leads to (Sutskever et al. 2013).
-    label_smoothing: this share of each target is spread over all ten digits (Szegedy et al. 2016). average: what is
-    evaluated are not the last weights but a running average, in which each step counts so much (Polyak and Juditsky
-    1992, here exponential); 0 takes the last weights. first_weights: of convolutions and dense layers: PyTorch's own,
-    "he" (normal, of variance 2 / inputs of a unit; He et al. 2015) or "orthogonal" (Saxe et al. 2014, scaled by √2 for
-    the ReLU); biases then start at 0.
-    Raises ValueError for an unknown schedule, feed, kind of chance or of first weights, for numbers out of range, and
-    for "images" without an affine movement.
+    schedule: "constant", or "one-cycle" (the rate rises to `learning_rate`, then falls to nothing, once per run). feed:
+    "images" (one image at a time through torchvision's transforms, as the source does it) or "tensor" (whole batches
+    cut from one tensor). shift: each digit moves by up to this many whole pixels in each direction ("tensor"). affine:
+    (degrees of rotation, share of the width to translate by, least and greatest scale), each drawn anew for every digit
+    shown; it replaces the shift. (With "tensor" the share is multiplied by the scale drawn.) test_shift: to read a
+    digit, average the answers over all its shifts of up to so many pixels in each direction (test-time augmentation); 0
+    reads it once, as it is. seeds: pairs of a kind of chance (`CHANCES`) and a seed of its own, in place of the run's,
+    so that one kind can be kept and another varied. nesterov: take the gradient where the momentum leads to (Sutskever
+    et al. 2013). label_smoothing: this share of each target is spread over all ten digits (Szegedy et al. 2016).
+    average: what is evaluated are not the last weights but a running average, in which each step counts so much (Polyak
+    and Juditsky 1992, here exponential); 0 takes the last weights. first_weights: of convolutions and dense layers:
+    PyTorch's own, "he" (normal, of variance 2 / inputs of a unit; He et al. 2015) or "orthogonal" (Saxe et al. 2014,
+    scaled by √2 for the ReLU); biases then start at 0. Raises ValueError for an unknown schedule, feed, kind of chance
+    or of first weights, for numbers out of range, for Nesterov without momentum, and for "images" without an affine
+    movement. (The network is checked when it is built.)
     """
 
     name: str
@@ -74,6 +75,14 @@ class Recipe:
         for name in ("label_smoothing", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is no share; give 0 or more, and less than 1")
+        for name, end in (("learning_rate", inf), ("weight_decay", inf), ("momentum", 1)):
+            if not 0 <= getattr(self, name) < end:
+                below = "" if end == inf else f", and less than {end}"
+                raise ValueError(f"{name}: {getattr(self, name)} is out of range; give 0 or more{below}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov: it looks ahead along the momentum, which is 0 here")
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in self.seeds):
+            raise ValueError(f"seeds: expected pairs such as (('weights', 0),), got {self.seeds!r}")
         for kind, seed in self.seeds:
             _one_of("seeds", kind, CHANCES)
             whole_number(f"seeds: {kind}", seed)
@@ -107,6 +116,8 @@ def _require_affine(affine: Any) -> None:
     try:
         degrees, share, (least, greatest) = affine
         numbers("affine", (degrees, share, least, greatest), 4)
+        if degrees < 0 or share < 0 or not 0 < least <= greatest:
+            raise ValueError
     except (TypeError, ValueError):
         raise ValueError(
             f"affine: {affine!r} is no movement; give degrees, a share of the width, and the least and greatest scale, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -80,7 +81,8 @@ def weights_path(out: str | os.PathLike, settings: Mapping[str, object]) -> Path
     """Where `train` leaves the weights of a finished run, its record and history with them.
 
     settings: recipe, seed, epochs, validation and data, as a record has them. All of these are in the name; what else
-    may differ between two runs is compared when one of them is found there.
+    may differ between two runs is compared when one of them is found there. Raises ValueError for a recipe whose name
+    cannot be a file's.
     """
     name = "{recipe}-seed{seed}-epochs{epochs}".format(**settings)
     if Path(name).name != name:
@@ -173,7 +175,7 @@ def shipped_run(recipe: str) -> Run:
 def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None = None) -> Run:
     """Read a run back from its .safetensors file. network: as in `train`, where one was given there.
 
-    Raises ValueError for a file that `train` did not write.
+    Raises ValueError for a file that `train` did not write, and FileNotFoundError for one that is not there.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -186,6 +188,8 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
             raise ValueError("a network larger than its weights")  # found before its memory is asked for
         model = network(0) if network else build(recipe.network)
         load_whole_state(model, weights)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "there is no such file", os.fspath(path)) from error
     except Exception as error:  # what a damaged or a hostile file makes its parts raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: not the weights of a run of ours, or of another network ({reason})") from None

@@ -66,10 +66,15 @@ def against(
 ) -> pd.DataFrame:
     """Every variant of `records` (a row a run: variant, seed, and `column`) against the one named `base`.
 
-    Returns a row for each variant: its mean in percent, and the fields of `Comparison`. Raises ValueError where there
-    is no such base, where trials were not made alike (all digits and the sample, two versions of the training), and
-    where two cannot be compared, with their names.
+    Returns a row for each other variant: its mean in percent, and the fields of `Comparison`. Raises ValueError where a
+    column is missing (blind trials read no test digits), where there is no such base, where trials were not made alike
+    (all digits and the sample, two versions of the training), and where two cannot be compared, with their names.
     """
+    missing = {"variant", "seed", column} - set(records)
+    if missing:
+        raise ValueError(
+            f"records: no column {', '.join(sorted(missing))} among {', '.join(map(str, records)) or 'none'}"
+        )
     require_alike(records, "the trials to compare")
     runs = {variant: rows.set_index("seed")[column] for variant, rows in records.groupby("variant", sort=False)}
     if base not in runs:

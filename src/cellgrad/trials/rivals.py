@@ -47,7 +47,7 @@ def swapped(layers: tuple[Layer, ...], first: Layer, second: Layer) -> tuple[Lay
 
 
 def no_batch_norm(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Biases in place of the batch norms, so that each channel keeps a number to add."""
+    """A bias for each channel of every convolution in place of the batch norms, so that there is a number to add."""
     return tuple(replace(layer, bias=layer.kind == "conv") for layer in layers if layer != batch_norm)
 
 

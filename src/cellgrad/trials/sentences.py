@@ -50,7 +50,10 @@ SAME, WORSE = "no difference", "worse"
 
 @dataclass(frozen=True)
 class Rival:
-    """A training that differs from its control in one thing, and the difference that we expect."""
+    """A training that differs from its control in one thing, and the difference that we expect.
+
+    (Two without batch norm differ in their first weights, too, which it may need.)
+    """
 
     recipe: Recipe
     expected: str
