@@ -222,7 +222,7 @@ shown = ["epochs", "learning_rate", "batch_size", "momentum", "weight_decay"]
 {name: getattr(recipe, name) for name in [*shown, "schedule", "shift"]}
 
 # %% [markdown]
-# Is it the same loop? Give ours the package's first weights and its batches, let both run for one epoch on 2,000 digits of the sample, and compare the weights at the end. We expect no difference, or rounding errors.
+# Is it the same loop? Give ours the package's first weights and its batches, let both run for one epoch on 2,000 digits of the sample, and compare the weights at the end. (`draw_batches` and `seed_for` are the package's own; `channels_last` is the order in which it keeps numbers in memory, which decides how they round.) We expect no difference, or rounding errors.
 
 # %% tags=["nbval-ignore-output"]
 few = mnist.Mnist(mnist.sample().train[:2000], mnist.sample().test, "sample", "")
@@ -281,7 +281,7 @@ last = 100 * (1 - run.history["training_accuracy"].iloc[-1])
 print(f"training digits moved, as the last epoch went along {last:.2f} % wrong")
 
 # %% [markdown]
-# Like for like, the held-out digits are not the easier ones: as they are and moved, the network gets more of them wrong than of the digits that it has learned from. (They are too few to be sure: the two shares differ by about twice the standard error of the second.) The first of the three reasons is seen: moved, it gets more wrong than as they are. Of the other two little is seen in the last epoch, which has, as it went along, hardly more mistakes than the finished network on moved digits; and there, where the learning rate is almost zero, we would not expect more. In the
+# Like for like, the held-out digits are not the easier ones: as they are and moved, the network gets more of them wrong than of the digits that it has learned from. (They are too few to be sure: the two shares differ by one and a half and by two and a half times the standard error of the second.) The first of the three reasons is seen: moved, it gets more wrong than as they are. Of the other two little is seen in the last epoch, which has, as it went along, hardly more mistakes than the finished network on moved digits; and there, where the learning rate is almost zero, we would not expect more. In the
 # first epoch, where the curves are furthest apart, the average over a network that begins by guessing must be most of it; but neither of the two was measured there.
 #
 # ## The test, once
@@ -311,7 +311,7 @@ standard_error = 100 * math.sqrt(accuracy * (1 - accuracy) / len(data.test))
 print(f"{accuracy:.2%}, standard error {standard_error:.2f} points")
 
 # %% [markdown]
-# That is what other digits would change, in [points](glossary.md#term-point). What another seed would change, with other first weights, another order and other shifts, comes next; [How small, how fast](12-how-small-how-fast.ipynb#what-one-number-is-worth) takes the two kinds of luck apart.
+# That is what other digits would change, in [points](glossary.md#term-point). What another [seed](glossary.md#term-seed) would change, with other first weights, another order and other shifts, comes next; [How small, how fast](12-how-small-how-fast.ipynb#what-one-number-is-worth) takes the two kinds of luck apart.
 #
 # ## Twenty seeds
 #
@@ -331,7 +331,7 @@ print(f"worst {percent.min():.2f} %, best {percent.max():.2f} %")
 print(f"seeds with at least 99.40 %: {(percent >= 99.4).sum()} of {len(percent)}")
 
 # %% [markdown]
-# This is how an accuracy should be reported: mean and [standard deviation](glossary.md#term-standard-deviation) over the seeds, the worst seed, and how many there were. (That all of twenty pass 99.40 % does not say that all would: after none in $n$, the true share may still be about $3/n$, here three in twenty.) And where does our live run stand among the twenty?
+# This is how an accuracy should be reported: mean and [standard deviation](glossary.md#term-standard-deviation) over the seeds, the worst seed, and how many there were. (That all of twenty pass 99.40 % does not say that all would: after no failure in $n$ runs the true share of failures may still be about $3/n$, here three in twenty.) And where does our live run stand among the twenty?
 
 # %% tags=["nbval-ignore-output"]
 if data.kind == "full":
@@ -415,7 +415,7 @@ print(sorted(counts), f"mean {sum(counts) / seeds:.1f}")
 
 # %% [markdown]
 # So the recorded curve is as much inside as one of ours would be; ours differ so much in this that many another curve would be, too. It runs a little above our mean, however, by this much on average over the epochs, and there are three candidates for a reason: it was measured on the test digits, which may be easier; its run had 5,000 more digits to learn from; or it is luck. The first and the last can be
-# tested, because our ten networks have read both kinds of digits at the end, and because our ten curves differ, too; for the second there is the rule of thumb of the cell above:
+# tested, because our ten networks have read both kinds of digits at the end, and because our ten curves differ, too; for the second there is the rule of thumb that we used for the twenty seeds:
 
 # %%
 above = spread["recorded"] - spread["our mean"]

@@ -21,7 +21,7 @@
 # **You will be able to** read filters and feature maps, sort mistakes into hard digits and bad luck, check whether a network's confidence can be trusted, and find
 # out where it breaks.
 #
-# **You need** [The run](10-the-run.ipynb).
+# **You need** [The run](10-the-run.ipynb), and of [How small, how fast](12-how-small-how-fast.ipynb#six-recipes) the six recipes.
 
 # %% tags=["hide-input"]
 # Where the book's package is installed, this does nothing. On Colab, it installs it.
@@ -75,7 +75,7 @@ print(f"computed again on this machine: {again:.2%}{data.note}")
 # The first convolution has eight windows of 3 × 3 weights. Each is a question to nine pixels: red weights want ink, blue ones want paper. What would you
 # expect to find? Edges in several directions would be useful.
 
-# %% mystnb={"image": {"alt": "Two rows of the eight 3 by 3 filters of the first convolution, above before training and below after it, red for positive weights and blue for negative ones. Several have a red side and a blue side, in different directions, and some of these have it in both rows; the eighth is mixed above, and blue nearly everywhere below."}} tags=["hide-output"]
+# %% mystnb={"image": {"alt": "Two rows of the eight 3 by 3 filters of the first convolution, above before training and below after it, red for positive weights and blue for negative ones. Several have a red side and a blue side, in different directions, and some of these have it in both rows; the eighth is blue nearly everywhere in both."}} tags=["hide-output"]
 torch.manual_seed(seed_for("weights", RECIPES["book"], seed=0))
 untrained = build(RECIPES["book"].network)
 filters = [network.conv1.weight.detach()[:, 0].numpy()
@@ -110,7 +110,7 @@ print(f"above 0.5 of filters drawn at random: {share:.0%}")
 
 
 # %% [markdown]
-# Several have a red side and a blue side: they answer most to an edge in one direction, less to ink or paper without an edge, and least to the opposite edge. Others are mixed; filter 8, blue nearly everywhere, asks for paper. Did the training make the edges? Not alone. If more than half counts as an edge, filters 2, 3 and 5 were edges by luck when they were drawn, where about one of eight would be expected, and the training added filter 4. It raised the share of seven of the eight, of filter 3 hardly. That is one seed. Without the row above, we would have given it credit for all.
+# Several have a red side and a blue side: they answer most to an edge in one direction, less to ink or paper without an edge, and least to the opposite edge. Others are mixed; filter 8, blue nearly everywhere, asks for paper, and did so by luck before any training. Did the training make the edges? Not alone. If more than half counts as an edge, filters 2, 3 and 5 were edges by luck when they were drawn, where about one of eight would be expected, and the training added filter 4. It raised the share of six of the eight clearly, of filters 3 and 6 hardly. That is one seed. Without the row above, we would have given it credit for all.
 #
 # ## What a digit becomes
 #
@@ -155,7 +155,7 @@ plt.show()
 # %% [markdown]
 # *Figure 13.2. One digit behind four of the convolutions, eight channels of each, each scaled so that its largest number is as dark as ink: at first it can be read, at the end no longer.*
 #
-# A few of these pictures are dark in most places, and three are empty; that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
+# Some of these pictures are grey or dark nearly everywhere, and three are empty; that is worth a count before it is explained. The picture shows the first eight channels of each layer; the count is of all.
 
 # %%
 for name in shown:
@@ -175,7 +175,7 @@ paper = feature_maps(torch.zeros(28, 28, dtype=torch.uint8))["relu1"]
 #
 # ## The digits that nobody gets right
 #
-# Each run of the studies recorded which test digits it got wrong, and what it answered. Take all recorded runs of the book's recipes. If mistakes were bad luck, each network
+# Each run of the studies recorded which test digits it got wrong, and what it answered. Take the runs of [Table 12.2](12-how-small-how-fast.ipynb#six-recipes). If mistakes were bad luck, each network
 # would fail on digits of its own. Are they?
 
 # %%
@@ -322,7 +322,7 @@ for label, answer in sorted(different, key=lambda pair: -confusion[pair])[:6]:
 
 
 # %% [markdown]
-# On about a dozen digits each, and each of them is wrong for several of the twenty networks. So the figure says which pairs happen on these digits; which of them would be the most frequent on others it cannot say.
+# On about a dozen digits each, some of which nearly all of the twenty networks read so, and others one alone. So the figure says which pairs happen on these digits; which of them would be the most frequent on others it cannot say.
 #
 # ## Does it know when it does not know?
 #
@@ -402,8 +402,8 @@ for limit in (0.9, 0.99, 0.999):
 print(f"wrong in all: {(~right).sum()}{data.note}")
 
 # %% [markdown]
-# With all the digits every bin *fits*, and so do all mistakes together, as the line above the table says: on digits of this kind, nothing shows that this network is too sure or not sure enough. Few digits in the lower bins and few mistakes in the upper ones leave wide intervals, in which much would fit, most of all in the last: there several times as many mistakes as expected would.
-# One number often given for all of it, the *expected calibration error*, would be dominated by the last two bins here, which hold nine digits in ten; so we do not give it. What is of use in practice are the lines below Figure 13.6: somebody who looks at the few unsure digits by eye
+# With all the digits every bin *fits*, and so do all mistakes together, as the line above the table says: on digits of this kind, nothing shows that this network is too sure or not sure enough. Few digits in the lower bins and few mistakes in the upper ones leave wide intervals, in which much would fit, most of all in the last: there many times as many mistakes as expected would.
+# One number often given for all of it, the *expected calibration error* (how far a bin's confidence is from its share of right ones, on average over the digits), knows nothing of these intervals; so we do not give it. What is of use in practice are the lines below Figure 13.6: somebody who looks at the few unsure digits by eye
 # finds most of the mistakes. And does it know when it is shown no digit at all? Exercise 2 asks.
 #
 # ## Where it breaks
@@ -543,7 +543,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 #
 # - Several of the first filters find edges; some of them were edges by luck before any training. The later maps of one digit could not be read by our eyes.
 # - About half of the recorded mistakes are in a few dozen digits that most networks get wrong; very few digits are wrong for all.
-# - A network's confidence can be checked like any other number, bin by bin, with an interval. Here every bin fits, on digits like those of the training, and it tells which few digits to show to a person. But for the surest answers that says little, and of what is no digit it cannot say so: it read most of one kind of noise with more than 90 % confidence, though seldom with 99.9 %.
+# - A network's confidence can be checked like any other number, bin by bin, with an interval. Here every bin fits, on digits like those of the training, and it tells which few digits to show to a person. For the surest answers the intervals are too wide to say much. And it has no way to say *no digit*: it read most of one kind of noise with more than 90 % confidence (exercise 2), though seldom with 99.9 %.
 # - How a network reads digits of another kind has to be measured on such digits. Five that read nearly all test digits right broke in different places when digits were turned, moved or soiled; whether that is the recipe or the seed, one network of each cannot tell.
 #
 # ## Exercises
@@ -669,7 +669,7 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # Right.
 # ```
 #
-# The undamaged network's number on these 2,000 digits is in Table 13.4, in the row `False`. With a zero filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost; filter 5 comes so near (a dozen of 2,000 digits, in one network) that another seed may well swap them. The others make little more than a point of difference, or less, and those of a few tenths, up or down, say nothing.
+# The undamaged network's number on these 2,000 digits is in Table 13.4, in the row `False`. Set to zero, filter 8 is missed most, by far. But its zeros also stand where there is paper, to which it otherwise answers, and the batch norm behind it hands that on as a shift of nearly the whole picture: most of the damage is that shift. Without what filter 8 says of *ink*, about two points are lost; filter 5 comes so near (a dozen of 2,000 digits, in one network) that another seed may well swap them. The others make little more than a point of difference, or less, and those of a few tenths, up or down, say nothing.
 # </details>
 #
 # **4.** Keep only the answers that the network is at least 99.9 % sure of. How many wrong ones are among them, and what would a person have to read by eye?

@@ -1,4 +1,7 @@
-"""One look for all figures, and the pictures that more than one page draws. Functions draw on axes and return them."""
+"""One look for all figures, and the pictures that more than one page draws.
+
+Functions draw on axes and return them; those of more than one panel return the figure.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from cellgrad.toynet import ToyNetwork
 
-# Okabe and Ito's palette, told apart by colour-blind readers; sky blue and yellow left out, too pale for lines.
+# After Okabe and Ito's palette, told apart by colour-blind readers: orange and purple darkened, too pale ones left out.
 BLUE, ORANGE, GREEN, RED, PURPLE, INK = "#0072B2", "#B87A00", "#009E73", "#D55E00", "#A6558B", "#2B2B2B"
 PAPER, FAINT = "#FCFCFA", "#8C8C86"
 INK_ON_PAPER = LinearSegmentedColormap.from_list("ink on paper", [PAPER, "#000000"])
@@ -196,9 +199,11 @@ def draw_convnet(
 ) -> Axes:
     """The network to scale: one sheet for each channel, one unit of length for each pixel, counted layer by layer.
 
-    Layers that work on each number alone (ReLU, batch norm, dropout) are not drawn. image: drawn on the input's sheet.
-    rows: as many lines as the picture is broken into; two or three fit a phone.
+    Layers that work on each number alone (ReLU, batch norm, dropout) are not drawn, nor those whose output is a list of
+    numbers. image: drawn on the input's sheet. rows: as many lines as the picture is broken into; two or three fit a
+    phone. Raises ValueError as `layer_table` does.
     """
+    rows = checks.whole_number("rows", rows, least=1)
     table = layer_table(layers, input_size)
     drawn = ~table["kind"].isin(["relu", "batch_norm", "dropout"]) & (table["output_size"].map(len) == 3)
     steps = [("input", tuple(input_size), FAINT, "")]
@@ -278,8 +283,9 @@ def show_pixels(
 ) -> Axes:
     """An image or a small table, a square for each number; the first pixel's centre is at (0.5, 0.5).
 
-    values: write the number into each square. signed: red above zero, blue below, paper at zero. scale: "ink" shows
-    0 to 255 as grey values, "linear" the image's own range. Raises ValueError for what is no table of numbers.
+    values: write the number into each square. signed: red above zero, blue below, paper at zero. scale: "ink" shows 0
+    to 255 as grey values, "linear" 0 to the largest number; what is below 0 looks like paper. Raises ValueError for
+    what is no table of numbers.
     """
     image = np.asarray(image)
     if image.ndim != 2 or not image.size or image.dtype.kind not in "iubf":
@@ -297,7 +303,7 @@ def show_pixels(
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
     for (row, column), value in np.ndenumerate(image if values else np.empty((0, 0))):
-        dark = abs(value) > (0.6 if signed else 0.48) * look["vmax"]
+        dark = (abs(value) if signed else value) > (0.6 if signed else 0.48) * look["vmax"]
         place = {"ha": "center", "va": "center", "fontsize": min(12, 100 / width), "color": PAPER if dark else INK}
         ax.text(column + 0.5, row + 0.5, short(value), **place)
     return ax
@@ -359,7 +365,8 @@ def draw_window(
     rows, columns = (axis.flatten() for axis in np.meshgrid(taps, taps, indexing="ij"))
     ax.plot(columns, rows, "o", color=BLUE, markersize=7)
     ax.plot(columns + stride, rows, "o", color=RED, markersize=7, fillstyle="none", markeredgewidth=1.6)
-    ax.set(xlim=(-1.3, pixels + 1.3), ylim=(pixels + 1.3, -1.3))
+    edge = max(padding, 1) + 0.3
+    ax.set(xlim=(-edge, pixels + edge), ylim=(pixels + edge, -edge))
     return ax
 
 
@@ -393,11 +400,11 @@ def plot_seeds(
     base: str | None = None,
     least: float | None = None,
 ) -> Axes:
-    """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean.
+    """A row for each variant, a dot for each seed's accuracy in percent, a bar at their mean where all are shown.
 
-    digits: what the column counts. base: the variant whose mean is drawn through all rows. least: the axis begins
-    there, and what lies further left is an arrow with its numbers. Raises ValueError where there are no records or not
-    this column.
+    note: added to the axis's label. digits: what the column counts. base: the variant whose mean is drawn through all
+    rows. least: the axis begins there, and what lies further left is an arrow with its numbers. Raises ValueError where
+    there are no records or not this column.
     """
     if records.empty or not {"variant", column} <= set(records):
         raise ValueError(
@@ -419,7 +426,7 @@ def plot_seeds(
             ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
         if variant == base:
             ax.axvline(percent.mean(), color=FAINT, linewidth=1.2, linestyle="--", zorder=0)
-    labels = [fill(variant, 26) for variant in variants]
+    labels = [fill(variant.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"), 26) for variant in variants]
     ax.set(yticks=range(len(variants)), yticklabels=labels, ylim=(len(variants) - 0.5, -0.5))
     ax.set(xlabel=f"{digits} right (%){note}")
     if least is not None:

@@ -507,7 +507,6 @@ CHAPTER_12 = {
             "That is one of the two halved. Both together give a quarter.": lambda: 5 * 3.4 / 2,
             "That is the time as it is.": lambda: 5 * 3.4,
             "Both halved divide by four, not by eight.": lambda: 5 * 3.4 / 8,
-            "That is the second recipe with both halved.": lambda: 20 * 19.5 / 4,
         },
         hints=("Seconds are a product: epochs times seconds of an epoch.", "Each factor halved: 17 s divided by 4."),
     ),
