@@ -53,7 +53,9 @@ def test_the_chosen_rates_are_those_at_which_the_held_out_digits_were_read_best(
     rates = searched["recipe"].map(lambda recipe: recipe["learning_rate"])
     trained = [name.removesuffix(f", rate {rate}") for name, rate in zip(searched["variant"], rates, strict=True)]
     read = pd.Series(searched["held_out_accuracy"].to_numpy(), index=[trained, rates]).unstack()
-    assert list(read.columns) == list(sentences.RATES) and read.notna().all(axis=None)
+    assert list(read.columns) == list(sentences.RATES)
+    diverged = read.isna().stack()
+    assert list(diverged.index[diverged]) == [("dropout 0.2 behind the pool", 0.4)]  # its loss became NaN: no record
     assert read.idxmax(axis=1).to_dict() == sentences.CHOSEN_RATES
 
 
