@@ -388,14 +388,15 @@ off = pd.Series(misses(runs.to_numpy(), abc), sizes)
 more = 100 * ((100 - means.to_numpy()) / curve(sizes, *abc) - 1)
 for size, percent_more in zip(sizes, more):
     if size in off.abs().nlargest(3):
-        print(f"{size:,}: {percent_more:+.1f} % more wrong than by the curve,", end=" ")
-        print(f"{off[size]:+.1f} standard errors")
+        print(f"{size:,}: {percent_more:+.1f} % more wrong than by the curve,")
+        print(f"  {off[size]:+.1f} standard errors")
 
 # %%
 made_up = []
 for _ in range(500):
     drawn = rng.normal(100 - curve(sizes, *abc), runs.std(), runs.shape)
-    made_up.append(np.square(misses(drawn, fitted(sizes, drawn.mean(axis=0)))).sum())
+    refitted = fitted(sizes, drawn.mean(axis=0))
+    made_up.append(np.square(misses(drawn, refitted)).sum())
 squares = np.square(off).sum()
 print(f"their squares add up to {squares:.0f};", end=" ")
 print(f"in made-up studies to {np.mean(made_up):.0f} on average,")
@@ -770,8 +771,9 @@ print(f"{n} seeds of each; half an interval is {half:.3f} points, and would be")
 print(f"0.05 with {np.ceil(n * (half / 0.05) ** 2):.0f} seeds, 0.025 with", end=" ")
 print(f"{np.ceil(n * (half / 0.025) ** 2):.0f}")
 spread = 100 * tricks.groupby("variant")["unseen"].std()
-print(f"standard deviations {spread.min():.3f} to {spread.nlargest(2).iloc[1]:.3f},", end=" ")
-print(f"and {spread.max():.3f}, {spread.idxmax()}")
+least, *_, second, widest = spread.sort_values()
+print(f"standard deviations {least:.3f} to {second:.3f},", end=" ")
+print(f"and {widest:.3f}, {spread.idxmax()}")
 
 # %%
 long = "no difference we could measure"
@@ -840,9 +842,9 @@ plt.show()
 # For time they are the same; for the accuracy they need not be.
 # </details>
 #
-# **2.** Read the first 2,000 test digits once and nine times, with the shipped network of `fast` and with that of `small`. Which gains more, and would you bet on it?
+# **2.** Read the first 2,000 of the 10,000 test digits (the sample has too few) once and nine times, with the shipped network of `fast` and with that of `small`. Which gains more, and would you bet on it?
 #
-# *Check:* `check("12.2", …)` with how many more of the 2,000 digits are right with nine readings, for `fast` and for `small` (all 10,000 test digits have to be there; the sample has 1,000).
+# *Check:* `check("12.2", …)` with how many more of the 2,000 digits are right with nine readings, for `fast` and for `small`.
 #
 # <details>
 # <summary>Hint</summary>
