@@ -11,7 +11,6 @@ import time
 import openpyxl
 import pytest
 import torch
-from daily import daily
 
 import cellgrad
 from cellgrad.cli import main
@@ -191,7 +190,8 @@ def test_a_process_with_a_narrow_encoding_ends_well(encoding):
     assert openpyxl.load_workbook("η.xlsx")
 
 
-@pytest.mark.parametrize("encoding", daily(NARROW, ["cp1252"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", NARROW)
 def test_work_that_is_done_is_never_lost_to_a_narrow_encoding(encoding, tmp_path):
     code, said, _ = in_a_narrow_terminal(encoding, "workbook", "η.xlsx", "--updates", "3")
     assert code == 0 and "3 updates" in said and openpyxl.load_workbook("η.xlsx")

@@ -794,7 +794,7 @@ rates.loc[trainings(next_two)]
 # %% [markdown]
 # *Table 11.14. The search for the learning rate: held-out digits right, in percent, one run at each rate.*
 #
-# For two of the rivals the rate of 0.4 is the best, again the highest that was tried; for a third it ties with 0.1, for another 0.2 with 0.05, and of equal ones the lower was taken, as before. At that rate the base and both rivals with other channels learn nothing at all; the dense heads, on the base's own front, do learn. The twenty seeds:
+# For two of the rivals the rate of 0.4 is the best, again the highest that was tried; for a third it ties with 0.1, for another 0.2 with 0.05, and of equal ones the lower was taken, as before. At 0.4 the base and both rivals with other channels learn nothing at all; the dense heads, on the base's own front, do learn. The twenty seeds:
 
 # %% mystnb={"image": {"alt": "Three rows of twenty dots: the base from 99.19 to 99.36 percent; 4 channels up front mostly to its left, from 99.04 to 99.25; 16 channels among those of the base, from 99.19 to 99.34."}}
 dots(SENTENCES[5])

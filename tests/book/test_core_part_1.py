@@ -103,6 +103,7 @@ def test_the_census_counts_what_the_chapter_says():
     matplotlib.pyplot.close("all")
 
 
+@pytest.mark.slow  # nbval runs the same cells every day, and compares what they print
 def test_the_pencils_curvature_and_the_hessian_predict_the_measured_pace(typed):
     pace = typed("05")
     for update in (0, 1, 10, 50, 100, 200):  # the table of losses against the package's own loop
