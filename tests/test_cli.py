@@ -105,7 +105,6 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, capsys, tmp_pa
 LONG_RUN = """
 import signal, sys
 from cellgrad.cli import main
-from cellgrad.training.recipes import RECIPES
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(["train", "--recipe", "fast", "--data", "sample", "--epochs", "10000", *sys.argv[1:]]))

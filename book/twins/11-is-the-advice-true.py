@@ -928,7 +928,15 @@ verdicts(judged.loc[new])
 #
 # ## Recap
 #
-# - Is the advice true? *Convolutions only*: at the same number of parameters dense layers only were far worse, and two dense heads with nothing but pools between them and the front worse, the larger of them not by the test digits alone; one behind two more convolutions is undecided (twenty seeds). *Eight channels up front*: four were worse; sixteen made no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone or without the seed that chose the rate (twenty seeds). *7 × 7 before the pool*: pooling after the first convolution made no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone; after two or four convolutions is undecided (twenty seeds). *28 × 28 at the end*: with one layer behind the pool, 12 was worse, and 20, by dilation, better (twenty seeds). *A 1 × 1 at the end*: two networks without it, with fewer and wider layers, did better, undecided on the test digits alone (twenty seeds). *Batch norm behind the ReLU*: before it, undecided; without it, with first weights made for that and at the lowest rate that was tried, worse (twenty seeds). *Dropout*: no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone (twenty seeds). Movements and the constant rate have only the four seeds of the first study.
+# - Is the advice true? By twenty seeds of each, but for the last line:
+#   - *Convolutions only*: at the same number of parameters dense layers only were far worse, and two dense heads with nothing but pools between them and the front worse, the larger of them not by the test digits alone; one behind two more convolutions is undecided.
+#   - *Eight channels up front*: four were worse; sixteen made no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone or without the seed that chose the rate.
+#   - *7 × 7 before the pool*: pooling after the first convolution made no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone; after two or four convolutions is undecided.
+#   - *28 × 28 at the end*: with one layer behind the pool, 12 was worse, and 20, by dilation, better.
+#   - *A 1 × 1 at the end*: two networks without it, with fewer and wider layers, did better, undecided on the test digits alone.
+#   - *Batch norm behind the ReLU*: before it, undecided; without it, with first weights made for that and at the lowest rate that was tried, worse.
+#   - *Dropout*: no difference of 0.05 points, by an interval that is not corrected, and undecided on the test digits alone.
+#   - Movements and the constant rate have only the four seeds of the first study.
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only a *better* or *worse* that survives a correction for all of them is a finding.

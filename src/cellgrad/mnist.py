@@ -119,8 +119,8 @@ def load(folder: str | os.PathLike | None = None) -> Mnist:
 
     Raises DataError when a given folder has no intact archives and none can be fetched into it, or when an archive in
     the folder of $CELLGRAD_DATA is damaged and cannot be replaced. (In the cache folder that is said on stderr, and the
-    sample is given.) A damaged archive is kept: where another one
-    could be fetched, with ".damaged" at its name's end. Whoever changes the digits changes a copy.
+    sample is given.) A damaged archive is kept: where another one could be fetched, with ".damaged" at its name's end.
+    Whoever changes the digits changes a copy.
     """
     found = _found(folder)
     return replace(found, train=found.train.copy(), test=found.test.copy())

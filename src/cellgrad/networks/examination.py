@@ -136,7 +136,8 @@ def ready(module: nn.Module, input_size: Sequence[int], name: str = "it") -> nn.
         raise NetworkError(
             f"input: {' × '.join(map(str, input_size))} is more than {LARGEST:,} numbers; give a smaller one"
         )
-    module = _copied(module).cpu().eval()
+    copied = _copied(module)
+    module = (copied if copied is module else copied.cpu()).eval()
     with torch.no_grad():
         _run(module, torch.zeros(2, *input_size), name)
     return module
