@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from cellgrad import training
 from cellgrad.layers import batch_norm, count_parameters
@@ -57,6 +58,34 @@ def test_the_chosen_rates_are_those_at_which_the_held_out_digits_were_read_best(
     diverged = read.isna().stack()
     assert list(diverged.index[diverged]) == [("dropout 0.2 behind the pool", 0.4)]  # its loss became NaN: no record
     assert read.idxmax(axis=1).to_dict() == sentences.CHOSEN_RATES
+
+
+def test_only_what_twenty_seeds_left_undecided_trains_longer_and_its_controls():
+    """By the rule of chapter 11, with the thresholds of Holm's correction where the chapter corrects the p-values."""
+    records = shipped_records("sentences")
+    records["unseen"] = 100 * (records["test_accuracy"] + records["validation_accuracy"]) / 2
+    runs = records.pivot(index="seed", columns="variant", values="unseen")
+    p, undecided = {}, set()
+    for control, rival in COMPARISONS:
+        name = sentences.trained_as(rival.recipe)
+        if name in runs and runs[[name, control.name]].notna().all(axis=None) and len(runs) == 20:
+            found = stats.ttest_rel(runs[name], runs[control.name])
+            p[control.name, name] = found.pvalue
+            interval = found.confidence_interval(0.975)
+            if max(-interval.low, interval.high) >= 0.05:
+                undecided.add((control.name, name))
+    for rank, pair in enumerate(sorted(p, key=p.get)):
+        if p[pair] >= 0.025 / (len(COMPARISONS) - rank):
+            break
+        undecided.discard(pair)
+    assert {name for _, name in undecided} == set(sentences.UNDECIDED)
+    controls = {control for control, _ in undecided}
+
+    study = find_study("sentences-longer")
+    assert {recipe.name for recipe in study.variants} == controls | set(sentences.UNDECIDED) and study.seeds >= 10
+    shorter = {recipe.name: recipe for recipe in find_study("sentences").variants}
+    for recipe in study.variants:
+        assert replace(recipe, epochs=4) == shorter[recipe.name] and recipe.epochs == 12
 
 
 def test_two_names_of_one_training_are_found_as_one():

@@ -281,6 +281,13 @@ _ALL += [
         seeds=20,
         validation=10_000,
     ),
+    Study(
+        "sentences-longer",
+        "What do the rivals say that four epochs left undecided, after the recipe's twelve?",
+        sentences.longer(),
+        seeds=10,
+        validation=10_000,
+    ),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
