@@ -50,10 +50,17 @@ def write(app: Sphinx, failure: Exception | None) -> None:
             rows.append([page, name, heading, title, " ".join(text.split())])
     content = "const SECTIONS = " + json.dumps(rows, ensure_ascii=False, separators=(",", ":")) + ";\n"
     (Path(app.outdir) / "_static" / "sections.js").write_text(content, encoding="utf-8")
-    (Path(app.outdir) / "searchindex.js").unlink(missing_ok=True)
+
+
+def without_sphinxs_index(app: Sphinx) -> None:
+    """The page stays. Of an index that is made and then taken away, the next build would say that it is missing."""
+    if app.builder.format == "html":
+        app.builder.search = False
+        app.config.html_additional_pages |= {"search": "search.html"}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this."""
+    app.connect("builder-inited", without_sphinxs_index)
     app.connect("build-finished", write, priority=300)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -639,6 +639,12 @@ def test_effective_field_of_an_inner_layer():
         effective_receptive_field(module, torch.rand(1, 1, 28, 28), layer="conv99")
 
 
+@pytest.mark.parametrize("module", [nn.AvgPool2d(3), nn.Conv2d(1, 1, 3)], ids=["no weights", "weights"])
+def test_effective_field_of_whole_numbers(module):
+    numbers = torch.randint(0, 256, (2, 1, 9, 9), dtype=torch.uint8)
+    assert np.count_nonzero(effective_receptive_field(module, numbers).strength) == 9
+
+
 def test_no_gradient_no_width():
     module = nn.Conv2d(1, 1, 3, bias=False)
     nn.init.zeros_(module.weight)

@@ -294,6 +294,16 @@ def test_reading_shifted_copies_averages_their_log_probabilities(few):
     assert not torch.allclose(training.predict(model, digits), torch.stack(expected), atol=1e-2)
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16], ids=["double", "bfloat16"])
+def test_networks_of_other_precisions_read_too(few, precision):
+    model = build(RECIPES["small"].network)
+    digits = few.test[:5]
+    for shift in (0, 1):
+        plain = training.predict(model.float(), digits, shift=shift)
+        scores = training.predict(model.to(precision), digits, shift=shift)
+        assert scores.dtype == torch.float32 and torch.allclose(scores, plain, atol=0.1)
+
+
 def test_every_training_digit_is_shown_once_an_epoch(few):
     for recipe in (replace(RECIPES["book"], batch_size=100), replace(RECIPES["source"], batch_size=100)):
         sizes, labels = zip(*[(len(y), y) for _, y in draw_batches(recipe, few.train)], strict=True)

@@ -51,8 +51,9 @@ def effective_receptive_field(
     home = next(module.parameters(), inputs)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # The module's device and precision decide; the inputs may come from anywhere.
-            pixels = inputs.detach().to(home.device, home.dtype, copy=True).requires_grad_()
+            # The module's device and precision decide; the inputs may come from anywhere, and be whole numbers.
+            precision = home.dtype if home.is_floating_point() else torch.get_default_dtype()
+            pixels = inputs.detach().to(home.device, precision, copy=True).requires_grad_()
             module.eval()(pixels)
             if not isinstance(caught[-1], torch.Tensor) or not caught[-1].requires_grad:
                 what = layer or "the output"
