@@ -5,6 +5,7 @@ Functions draw on axes and return them; those of more than one panel return the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from textwrap import fill
@@ -426,7 +427,7 @@ def plot_seeds(
             ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
         if variant == base:
             ax.axvline(percent.mean(), color=FAINT, linewidth=1.2, linestyle="--", zorder=0)
-    labels = [fill(variant.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"), 26) for variant in variants]
+    labels = [_in_lines(variant) for variant in variants]
     ax.set(yticks=range(len(variants)), yticklabels=labels, ylim=(len(variants) - 0.5, -0.5))
     ax.set(xlabel=f"{digits} right (%){note}")
     if least is not None:
@@ -434,6 +435,11 @@ def plot_seeds(
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def _in_lines(name: str) -> str:
+    """Short lines for a long name beside an axis; sizes such as 3 × 3 stay whole."""
+    return fill(name.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"), 26)
 
 
 def plot_intervals(
@@ -444,12 +450,14 @@ def plot_intervals(
     matters: a band of differences too small to care about. reach: the axis ends there; an interval that goes on ends
     in an arrowhead, and a difference that lies further out is an arrow with its number. base: what they differ from.
     """
-    ax = plt.subplots(figsize=(6.4, 0.9 + 0.34 * len(table)))[1]
-    looks = {"better": (BLUE, "^"), "worse": (RED, "v")}
+    labels = [_in_lines(name) for name in table.index]
+    height = 0.44 if any("\n" in label for label in labels) else 0.34
+    ax = plt.subplots(figsize=(6.4, 0.9 + height * len(table)))[1]
+    looks = {"better": (BLUE, "^"), "worse": (RED, "v"), "no difference": (GREEN, "s")}
     ax.axvspan(-matters, matters, color="#E6E6E1", zorder=0)
     ax.axvline(0, color=INK, linewidth=1)
     for row, found in enumerate(table.itertuples()):
-        colour, marker = looks.get(found.verdict.partition(",")[0].split()[0], (INK, "o"))
+        colour, marker = looks.get(re.split(", | of ", found.verdict)[0], (INK, "o"))
         if reach and abs(found.difference) > reach:
             side = 1 if found.difference > 0 else -1
             arrow = {"color": colour, "width": 1.5, "headwidth": 7, "headlength": 7}
@@ -463,7 +471,7 @@ def plot_intervals(
             if reach and abs(end) > reach:
                 ax.plot(np.sign(end) * reach, row, head, color=colour, markersize=8, clip_on=False)
         ax.plot(found.difference, row, marker, color=colour, markersize=7)
-    ax.set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    ax.set(yticks=range(len(table)), yticklabels=labels, ylim=(len(table) - 0.5, -0.5))
     ax.set(xlabel=f"difference from {base} (points)")
     if reach:
         ax.set_xlim(-reach, reach)
