@@ -111,3 +111,21 @@ def test_what_is_no_image(image):
 def test_seeds_need_records_of_what_is_drawn(records):
     with pytest.raises(ValueError, match=r"^records: .*test_accuracy"):
         plotting.plot_seeds(records)
+
+
+VERDICTS = {
+    "better": ["better", "better, by less than 0.05"],
+    "worse": ["worse", "worse, by less than 0.05"],
+    "no difference": ["no difference", "no difference of 0.05 or more"],
+    "undecided": ["undecided", "no difference we could measure; 0.12 could hide"],
+}
+
+
+def test_each_kind_of_verdict_has_a_look_of_its_own():
+    rows = [(word, kind) for kind, words in VERDICTS.items() for word in words]
+    table = pd.DataFrame([{"difference": 0.0, "low": -0.1, "high": 0.1, "verdict": word} for word, _ in rows])
+    ax = plotting.plot_intervals(table.set_axis([f"a rival with a name of {n} long words" for n in range(8)]))
+    looks = [(line.get_marker(), line.get_color()) for line in ax.lines if line.get_marker() not in ("", "None", None)]
+    seen = {kind: {look for look, (_, other) in zip(looks, rows, strict=True) if other == kind} for kind in VERDICTS}
+    assert all(len(found) == 1 for found in seen.values()) and len(set.union(*seen.values())) == len(VERDICTS)
+    assert all("\n" in label.get_text() for label in ax.get_yticklabels())

@@ -53,8 +53,8 @@ def write(app: Sphinx, failure: Exception | None) -> None:
 
 
 def without_sphinxs_index(app: Sphinx) -> None:
-    """The page stays. Of an index that is made and then taken away, the next build would say that it is missing."""
-    if app.builder.format == "html":
+    """Keep the page, but let Sphinx make no index: of one that is taken away the next build says that it is missing."""
+    if app.builder.name == "html":
         app.builder.search = False
         app.config.html_additional_pages |= {"search": "search.html"}
 

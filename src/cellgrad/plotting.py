@@ -427,7 +427,7 @@ def plot_seeds(
             ax.plot([percent.mean()] * 2, [row - 0.3, row + 0.3], color=RED, linewidth=2.4)
         if variant == base:
             ax.axvline(percent.mean(), color=FAINT, linewidth=1.2, linestyle="--", zorder=0)
-    labels = [_in_lines(variant) for variant in variants]
+    labels = [_short_lines(variant) for variant in variants]
     ax.set(yticks=range(len(variants)), yticklabels=labels, ylim=(len(variants) - 0.5, -0.5))
     ax.set(xlabel=f"{digits} right (%){note}")
     if least is not None:
@@ -437,7 +437,7 @@ def plot_seeds(
     return ax
 
 
-def _in_lines(name: str) -> str:
+def _short_lines(name: str) -> str:
     """Short lines for a long name beside an axis; sizes such as 3 × 3 stay whole."""
     return fill(name.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"), 26)
 
@@ -447,10 +447,12 @@ def plot_intervals(
 ) -> Axes:
     """Differences with their intervals, a row each, as `comparison.against` gives them; one look for each verdict.
 
+    (Or with plain verdicts: better, worse, no difference, and anything else for undecided.)
+
     matters: a band of differences too small to care about. reach: the axis ends there; an interval that goes on ends
     in an arrowhead, and a difference that lies further out is an arrow with its number. base: what they differ from.
     """
-    labels = [_in_lines(name) for name in table.index]
+    labels = [_short_lines(name) for name in table.index]
     height = 0.44 if any("\n" in label for label in labels) else 0.34
     ax = plt.subplots(figsize=(6.4, 0.9 + height * len(table)))[1]
     looks = {"better": (BLUE, "^"), "worse": (RED, "v"), "no difference": (GREEN, "s")}

@@ -230,6 +230,12 @@ def test_a_page_can_be_found_and_shown_by_others(site, page):
     assert (site / card.removeprefix(place.removesuffix(f"{page}.html"))).is_file()
 
 
+def test_the_search_has_its_page_and_our_index_and_not_sphinxs(site):
+    assert '<link rel="search" title="Search" href="search.html">' in (site / "index.html").read_text(encoding="utf-8")
+    assert (site / "search.html").is_file() and (site / "_static" / "sections.js").is_file()
+    assert not (site / "searchindex.js").exists()
+
+
 def test_the_records_behind_the_long_results_are_told(site):
     html = article(site / "reproducing.html")
     assert f"<td><p>{len(shipped_records('source'))}</p></td>" in html

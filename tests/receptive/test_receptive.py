@@ -641,8 +641,22 @@ def test_effective_field_of_an_inner_layer():
 
 @pytest.mark.parametrize("module", [nn.AvgPool2d(3), nn.Conv2d(1, 1, 3)], ids=["no weights", "weights"])
 def test_effective_field_of_whole_numbers(module):
-    numbers = torch.randint(0, 256, (2, 1, 9, 9), dtype=torch.uint8)
-    assert np.count_nonzero(effective_receptive_field(module, numbers).strength) == 9
+    module = nn.Sequential(module, nn.Tanh())
+    numbers = torch.randint(0, 3, (2, 1, 9, 9), dtype=torch.uint8)
+    strength = effective_receptive_field(module, numbers).strength
+    assert np.count_nonzero(strength) == 9
+    assert np.array_equal(strength, effective_receptive_field(module, numbers.float()).strength)
+
+
+def test_the_precision_of_a_module_is_that_of_its_first_floating_parameter():
+    module = nn.Conv2d(1, 1, 3).double()
+    counted = nn.Module()
+    counted.table = nn.Parameter(torch.arange(3), requires_grad=False)
+    counted.conv = module
+    counted.forward = lambda images: counted.conv(images)
+    images = torch.rand(1, 1, 9, 9)
+    strength = effective_receptive_field(counted, images).strength
+    assert np.array_equal(strength, effective_receptive_field(module, images).strength)
 
 
 def test_no_gradient_no_width():

@@ -32,7 +32,8 @@ def effective_receptive_field(
 ) -> EffectiveField:
     """How strongly the centre unit depends on each pixel: |gradient| to a power, averaged over channels and inputs.
 
-    inputs: (images, channels, height, width). layer: a child module's name, the module's own output when None.
+    inputs: (images, channels, height, width), also of whole numbers. layer: a child module's name, the module's own
+    output when None.
     power: 2, gradient energy, spreads like uniform kernels when weights have random signs; 1 does so when all have one
     sign. The Gaussian is fitted by its moments, because variances add from layer to layer, at any depth. Luo, Li,
     Urtasun, Zemel: Understanding the Effective Receptive Field, 2016. Raises ValueError where no gradient arrives.
@@ -48,12 +49,12 @@ def effective_receptive_field(
     modes, caught = {child: child.training for child in module.modules()}, []
     target = module if layer is None else module.get_submodule(layer)
     hook = target.register_forward_hook(lambda _, __, output: caught.append(output))
-    home = next(module.parameters(), inputs)
+    numbers = inputs if inputs.is_floating_point() else inputs.float()
+    home = next(filter(torch.is_floating_point, module.parameters()), numbers)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # The module's device and precision decide; the inputs may come from anywhere, and be whole numbers.
-            precision = home.dtype if home.is_floating_point() else torch.get_default_dtype()
-            pixels = inputs.detach().to(home.device, precision, copy=True).requires_grad_()
+            # The module's device and precision decide; the inputs may come from anywhere.
+            pixels = numbers.detach().to(home.device, home.dtype, copy=True).requires_grad_()
             module.eval()(pixels)
             if not isinstance(caught[-1], torch.Tensor) or not caught[-1].requires_grad:
                 what = layer or "the output"

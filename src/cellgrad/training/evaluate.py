@@ -15,20 +15,22 @@ from cellgrad.training.batches import windows
 def predict(model: nn.Module, digits: Digits, shift: int = 0) -> torch.Tensor:
     """The network's scores for each digit, before the softmax: float32, shape (n, 10), on the processor.
 
-    The network, on any device and of any precision, is left in evaluating mode. shift: read each digit at all its
-    shifts of up to so many pixels, and give the average of the logarithms of the probabilities instead.
+    The network, on any device and of any floating precision (of its first parameter), is left in evaluating mode.
+    shift: read each digit at all its shifts of up to so many pixels, and give the average of the logarithms of the
+    probabilities instead.
     """
-    home = next((p for p in model.parameters()), torch.empty(0))  # its device and precision decide
+    home = next(filter(torch.is_floating_point, model.parameters()), torch.empty(0))  # its device and precision decide
     model.eval()
     scores = []
     for images in digits.images.split(250):  # what so few need stays close to the processor; 1,000 take longer
         images = images.to(home.device)
         if shift:
             views = windows(images, shift).flatten(1, 2).unbind(1)
-            scores.append(sum(model(normalise(view).to(home)).log_softmax(1) for view in views).cpu() / len(views))
+            logarithms = [model(normalise(view).to(home)).float().log_softmax(1) for view in views]
+            scores.append(sum(logarithms).cpu() / len(views))
         else:
-            scores.append(model(normalise(images).to(home)).cpu())
-    return torch.cat(scores).float()
+            scores.append(model(normalise(images).to(home)).float().cpu())
+    return torch.cat(scores)
 
 
 def accuracy(model: nn.Module, digits: Digits, shift: int = 0) -> float:

@@ -1,7 +1,8 @@
 """The source's advice, sentence by sentence: the rivals that test each and nothing else, and what we expect of them.
 
 The expectations are written down before the runs. Every rival trains at the best of four learning rates, which held-out
-digits choose for each in the same way (the study `sentences-rates`); then all are to train with twenty seeds.
+digits choose for each in the same way (the study `sentences-rates`); then all train with twenty seeds (`sentences`),
+and what these leave undecided for longer, with ten (`sentences-longer`).
 This module needs no torch.
 """
 
@@ -52,7 +53,8 @@ CHOSEN_RATES = {
 
 SAME, WORSE = "no difference", "worse"
 
-# What twenty seeds at four epochs left undecided, by the rule of chapter 11 over all rivals (a test holds it to that).
+# The trainings of the rivals that twenty seeds at four epochs left undecided, by the rule of chapter 11 over all rivals
+# (a test holds it to that).
 UNDECIDED = (
     "average of 3 × 3 places",
     "field 5 before the pool",
@@ -260,9 +262,11 @@ def trained_as(recipe: Recipe) -> str:
 
 
 def longer() -> tuple[Recipe, ...]:
-    """The undecided rivals and their controls for as many epochs as the recipe has, at the rates chosen for four."""
-    compared = [(s.control.name, trained_as(r.recipe)) for s in SENTENCES for r in s.rivals]
-    names = {name for pair in compared if pair[1] in UNDECIDED for name in pair}
+    """The undecided rivals and their controls for the epochs of the recipe `book`, at the rates chosen for four."""
+    names = set(UNDECIDED)
+    for sentence in SENTENCES:
+        if any(trained_as(rival.recipe) in UNDECIDED for rival in sentence.rivals):
+            names.add(sentence.control.name)
     return tuple(
         replace(recipe, epochs=RECIPES["book"].epochs, learning_rate=CHOSEN_RATES[recipe.name])
         for recipe in trainings()

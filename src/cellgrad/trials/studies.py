@@ -283,7 +283,7 @@ _ALL += [
     ),
     Study(
         "sentences-longer",
-        "What do the rivals say that four epochs left undecided, after the recipe's twelve?",
+        "What becomes of the rivals that four epochs left undecided, after the recipe's twelve?",
         sentences.longer(),
         seeds=10,
         validation=10_000,
