@@ -532,8 +532,8 @@ print(f"without pairs, twenty seeds each: ± {half:.3f} points")
 # %%
 from cellgrad.trials.sentences import SENTENCES, trained_as
 
-bets = [(rival.recipe.name, rival.expected, sentence.control.name, number, sentence.text)
-        for number, sentence in enumerate(SENTENCES, 1) for rival in sentence.rivals]
+bets = [(rival.recipe.name, rival.expected, sentence.control.name, n, sentence.text)
+        for n, sentence in enumerate(SENTENCES, 1) for rival in sentence.rivals]
 columns = ["rival", "we expect", "compared with", "", "sentence"]
 pd.DataFrame(bets, columns=columns).set_index("rival")
 
@@ -1002,8 +1002,8 @@ print(f"in the middle an interval is {wider.median():.2f} times as wide", end=" 
 print("on the test digits alone")
 ahead = (held_out["difference"] > on_test["difference"]).sum()
 chance = stats.binomtest(int(ahead), len(judged)).pvalue
-print(f"further ahead on the held-out digits: {ahead} of {len(judged)} rivals;", end=" ")
-print(f"by coin tosses p = {chance:.2f}")
+print(f"further ahead on the held-out digits: {ahead} of {len(judged)}", end=" ")
+print(f"rivals; by coin tosses p = {chance:.2f}")
 parts[parts.nunique(axis=1) > 1]
 
 # %% [markdown]
@@ -1028,8 +1028,8 @@ print("have the base as control:", len(with_base), "of", len(pairs))
 
 # %% tags=["core"]
 def signed_ranks(ours, base):
-    """Wilcoxon's p: how often chance alone makes ranks as one-sided as these, or more."""
-    digits = np.round(20_000 * (ours - base))  # whole, so that rounding breaks no ties
+    """Wilcoxon's p: how often chance makes ranks as one-sided as these, or more."""
+    digits = np.round(20_000 * (ours - base))  # whole: rounding breaks no ties
     digits = digits[digits != 0]
     ranks = (2 * stats.rankdata(abs(digits))).astype(int)  # shared ranks are halves
     chance = np.ones(1)  # of each sum of the ranks on the side of ours
