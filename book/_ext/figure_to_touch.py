@@ -16,6 +16,7 @@ class FigureToTouch(SphinxDirective):
     option_spec: ClassVar[dict] = {}
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_reread()  # the figure may be another though the page is the same
         return [nodes.raw("", getattr(figures, self.arguments[0])()._repr_html_(), format="html")]
 
 

@@ -45,6 +45,7 @@ class Measured(SphinxDirective):
     """It takes nothing."""
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_reread()  # the records may be others though the page is the same
         cells = [HEADS, *rows()]
         table = nodes.table(classes=["colwidths-auto"])
         group = nodes.tgroup(cols=len(HEADS))

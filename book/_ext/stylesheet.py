@@ -68,6 +68,8 @@ def join(app: Sphinx, failure: Exception | None) -> None:
     if failure or app.builder.format != "html":
         return
     out = Path(app.outdir)
+    if not (out / "_static" / "styles" / "theme.css").exists():
+        return  # no page has changed, so Sphinx has copied no styles; those joined before stay
     pages = {page: page.read_text(encoding="utf-8") for page in out.glob("*.html")}
     whole = "".join(pages.values())
     scripts = "".join(re.findall(r"<script[^>]*>(.*?)</script>", whole, flags=re.S))

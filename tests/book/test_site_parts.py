@@ -2,7 +2,10 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
+import sysconfig
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -234,6 +237,20 @@ def test_the_search_has_its_page_and_our_index_and_not_sphinxs(site):
     assert '<link rel="search" title="Search" href="search.html">' in (site / "index.html").read_text(encoding="utf-8")
     assert (site / "search.html").is_file() and (site / "_static" / "sections.js").is_file()
     assert not (site / "searchindex.js").exists()
+
+
+@pytest.mark.slow
+def test_a_book_that_is_built_again_is_the_same(site, tmp_path):
+    """Twice: the second build reads all pages anew, the third those alone that may be others."""
+    again = shutil.copytree(site.parents[1], tmp_path / "again")
+    program = shutil.which("jupyter-book", path=sysconfig.get_path("scripts"))
+    for _ in range(2):
+        command = [program, "build", "book/", "--path-output", again, "-W", "-n", "--keep-going"]
+        built = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+        assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    assert "0 added, 2 changed" in built.stdout
+    for page in ("index.html", "search.html", "_static/site.css", "_static/sections.js"):
+        assert (again / "_build" / "html" / page).read_bytes() == (site / page).read_bytes()
 
 
 def test_the_records_behind_the_long_results_are_told(site):
