@@ -1009,7 +1009,7 @@ parts[parts.nunique(axis=1) > 1]
 # %% [markdown]
 # *Table 11.24. The rows that have another verdict on one of the two halves of the unseen digits.*
 #
-# On either half some verdicts are lost, to *undecided*; half as many digits carry less. Which half loses which is partly luck. None turns into its opposite. (The held-out digits have chosen the rates. That may flatter the rivals on them, and the controls, too. Next to their controls most rivals are a little further ahead there than on the test digits; but so many, or more, on one side come up once in a dozen times by tossing coins, and oftener where rows share a control.)
+# On either half some verdicts are lost, to *undecided*; half as many digits carry less. Which half loses which is partly luck. One row has a verdict on a half alone, *field 5*, better on the held-out digits. No verdict turns into its opposite. (The held-out digits have chosen the rates. That may flatter the rivals on them, and the controls, too. Next to their controls most rivals are a little further ahead there than on the test digits; but so many, or more, on one side come up once in a dozen times by tossing coins, and oftener where rows share a control.)
 #
 # Why is the 3 × 3 straight to the scores *better* on the test digits here, and undecided in Table 11.10? Holm's correction multiplies each p by the number of rivals whose p is not smaller, and as long as most rivals had not run, these all counted. So the p-values of Table 11.23 are smaller than those in the tables before, or equal. On all unseen digits no verdict has changed by that.
 #
@@ -1075,7 +1075,7 @@ print(f"{unsure.sum()} undecided")
 # - Three undecided rows have a p of about 0.04, and would have a verdict by the usual 0.05. Our 0.025 pays for a first look that saw only the first four sentences; but so it was written down.
 # - The intervals speak of other seeds on these 20,000 digits, not of other digits.
 #
-# By the rule the seven undecided rows and their control, the base, now train for twelve epochs, with ten seeds (`cellgrad trials sentences-longer`). These runs have begun and are not complete, so they decide nothing yet. (They began before the last four rivals were complete. These could not have changed the seven: with all four certain, Holm's correction would still have multiplied the smallest p of the seven by eleven, to 0.037.)
+# By the rule the seven undecided rows and their control, the base, now train for twelve epochs, with ten seeds (`cellgrad trials sentences-longer`). These runs have begun and are not complete, so they decide nothing yet. (They began before the last four rivals were complete. These could not have changed the seven: the smallest p of these, 0.040 in Table 11.23, has been multiplied by twelve there, and with all four certain it would still have been by eleven.)
 #
 # ## Recap
 #
