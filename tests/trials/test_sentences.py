@@ -10,6 +10,7 @@ from scipy import stats
 from cellgrad import training
 from cellgrad.layers import batch_norm, count_parameters
 from cellgrad.receptive import cost_table
+from cellgrad.training.recipes import RECIPES
 from cellgrad.trials import sentences
 from cellgrad.trials.records import shipped_records
 from cellgrad.trials.sentences import SENTENCES
@@ -60,32 +61,52 @@ def test_the_chosen_rates_are_those_at_which_the_held_out_digits_were_read_best(
     assert read.idxmax(axis=1).to_dict() == sentences.CHOSEN_RATES
 
 
-def test_only_what_twenty_seeds_left_undecided_trains_longer_and_its_controls():
+@pytest.fixture(scope="module")
+def verdicts():
     """By the rule of chapter 11, with the thresholds of Holm's correction where the chapter corrects the p-values."""
     records = shipped_records("sentences")
     records["unseen"] = 100 * (records["test_accuracy"] + records["validation_accuracy"]) / 2
     runs = records.pivot(index="seed", columns="variant", values="unseen")
-    p, undecided = {}, set()
+    p, found = {}, {}
     for control, rival in COMPARISONS:
-        name = sentences.trained_as(rival.recipe)
-        found = stats.ttest_rel(runs[name], runs[control.name], nan_policy="raise")
-        p[control.name, name] = found.pvalue
-        interval = found.confidence_interval(0.975)
-        if max(-interval.low, interval.high) >= 0.05:
-            undecided.add((control.name, name))
+        pair = control.name, sentences.trained_as(rival.recipe)
+        tested = stats.ttest_rel(runs[pair[1]], runs[pair[0]], nan_policy="raise")
+        interval = tested.confidence_interval(0.975)
+        p[pair] = tested.pvalue
+        found[pair] = "no difference" if max(-interval.low, interval.high) < 0.05 else "undecided"
     assert len(runs) == 20 and len(p) == len(COMPARISONS)
-    for rank, pair in enumerate(sorted(p, key=p.get)):
-        if p[pair] >= 0.025 / (len(COMPARISONS) - rank):
+    for rank, (control, rival) in enumerate(sorted(p, key=p.get)):
+        if p[control, rival] >= 0.025 / (len(COMPARISONS) - rank):
             break
-        undecided.discard(pair)
-    assert {name for _, name in undecided} == set(sentences.UNDECIDED)
-    controls = {control for control, _ in undecided}
+        found[control, rival] = "better" if runs[rival].mean() > runs[control].mean() else "worse"
+    return found
+
+
+def test_only_what_twenty_seeds_left_undecided_trains_longer_and_its_controls(verdicts):
+    undecided = [pair for pair, verdict in verdicts.items() if verdict == "undecided"]
+    assert {rival for _, rival in undecided} == set(sentences.UNDECIDED)
 
     study = find_study("sentences-longer")
-    assert {recipe.name for recipe in study.variants} == controls | set(sentences.UNDECIDED) and study.seeds == 10
+    assert {recipe.name for recipe in study.variants} == {name for pair in undecided for name in pair}
+    assert study.seeds == 10
     shorter = {recipe.name: recipe for recipe in find_study("sentences").variants}
     for recipe in study.variants:
         assert replace(recipe, epochs=4) == shorter[recipe.name] and recipe.epochs == 12
+
+
+def test_what_twenty_seeds_decided_about_the_network_trains_with_the_tricks_of_best(verdicts):
+    of_base = {rival: verdict for (control, rival), verdict in verdicts.items() if control == "base"}
+    decided = {rival for rival, verdict in of_base.items() if verdict in ("better", "worse")}
+    recipes = {recipe.name: recipe for recipe in find_study("sentences").variants}
+    about_network = {name for name in decided if recipes[name].network != recipes["base"].network}
+    assert about_network == set(sentences.DECIDED)
+
+    study, best = find_study("sentences-tricks"), RECIPES["best"]
+    assert {recipe.name for recipe in study.variants} == {"base", *about_network} and study.seeds == 10
+    may_differ = {"name", "network", "epochs", "learning_rate", "batch_size", "test_shift", "first_weights"}
+    for recipe in study.variants:
+        assert replace(recipe, nesterov=False, label_smoothing=0, affine=None, shift=2) == recipes[recipe.name]
+        assert {f.name for f in fields(best) if getattr(best, f.name) != getattr(recipe, f.name)} <= may_differ
 
 
 def test_two_names_of_one_training_are_found_as_one():

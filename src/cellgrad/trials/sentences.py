@@ -1,8 +1,9 @@
 """The source's advice, sentence by sentence: the rivals that test each and nothing else, and what we expect of them.
 
 The expectations are written down before the runs. Every rival trains at the best of four learning rates, which held-out
-digits choose for each in the same way (the study `sentences-rates`); then all train with twenty seeds (`sentences`),
-and what these leave undecided for longer, with ten (`sentences-longer`).
+digits choose for each in the same way (the study `sentences-rates`). Then all train with twenty seeds (`sentences`).
+What these leave undecided trains longer, with ten seeds (`sentences-longer`), and a part of what they decide trains
+with the tricks of the recipe `best`, with ten seeds (`sentences-tricks`).
 This module needs no torch.
 """
 
@@ -64,6 +65,22 @@ UNDECIDED = (
     "He's first weights",
     "no batch norm",
 )
+
+# The trainings of the rivals of the base that these twenty seeds found better or worse, and that are about the network,
+# not about how it is trained.
+DECIDED = (
+    "3 × 3 straight to the scores",
+    "dense layer to the scores",
+    "4 channels up front",
+    "dense head, 13 units on 11 × 11",
+    "dense head, 62 units on 5 × 5",
+    "dense layers only",
+    "no batch norm, He's first weights",
+    "no batch norm, orthogonal first weights",
+)
+
+# How `best` is trained and `book` is not. (Its larger batches stay aside: the rates are chosen for these.)
+_TRICKS = {name: getattr(RECIPES["best"], name) for name in ("nesterov", "label_smoothing", "shift", "affine")}
 
 
 @dataclass(frozen=True)
@@ -271,4 +288,13 @@ def longer() -> tuple[Recipe, ...]:
         replace(recipe, epochs=RECIPES["book"].epochs, learning_rate=CHOSEN_RATES[recipe.name])
         for recipe in trainings()
         if recipe.name in names
+    )
+
+
+def with_tricks() -> tuple[Recipe, ...]:
+    """The base and the rivals of it in `DECIDED` as `best` trains, at the rates chosen without these tricks."""
+    return tuple(
+        replace(recipe, learning_rate=CHOSEN_RATES[recipe.name], **_TRICKS)
+        for recipe in trainings()
+        if recipe.name in (BASE.name, *DECIDED)
     )

@@ -288,6 +288,13 @@ _ALL += [
         seeds=10,
         validation=10_000,
     ),
+    Study(
+        "sentences-tricks",
+        "Which verdicts on the network change where all train with the tricks of the recipe `best`?",
+        sentences.with_tricks(),
+        seeds=10,
+        validation=10_000,
+    ),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
