@@ -73,8 +73,8 @@ plt.show()
 # *Figure 10.1. What the network learns from: sixteen of the training digits with their labels.*
 #
 # To follow a run we need digits that it does not learn from. The test digits are not for that: if we watched them
-# after every epoch, we would end up choosing by them, and our last number would be too good. So we hold out 5,000 of the
-# training digits (with the sample: 500) and watch those. They are the [validation digits](glossary.md#term-validation-digits).
+# after every epoch, we would end up choosing by them, and our last number would be too good. So we hold out the last 5,000 of the
+# training digits, in the order of the file (with the sample: the last 500), and watch those. They are the [validation digits](glossary.md#term-validation-digits).
 
 # %% tags=["nbval-ignore-output"]
 held_out = 5000 if data.kind == "full" else 500
@@ -213,7 +213,7 @@ plt.show()
 #
 # ## The package's loop
 #
-# `training.train` does the same. It adds only what long runs need: it takes network and settings from a [recipe](glossary.md#term-recipe), measures on held-out digits after every epoch, stops with a message when the loss is no number any more, can go on after an interruption, looks at the test digits once, after the last epoch,
+# `training.train` does the same with the recipe below. For long runs it adds: it takes network and settings from a [recipe](glossary.md#term-recipe), measures on held-out digits after every epoch, stops with a message when the loss is no number any more, can go on after an interruption, looks at the test digits once, after the last epoch,
 # and writes down all that a later reader must know. And it draws first weights, order and movements each from a random generator of its own, so that two networks see the same digits in the same order. The recipe of this chapter:
 
 # %%
@@ -249,7 +249,7 @@ table = run.history.drop(columns="seconds").round(4)
 table.rename(columns=lambda name: name.replace("_", " "))
 
 # %% [markdown]
-# *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, and the share of the held-out digits read right. (After two epochs it stands lower than our own loop did: there the learning rate had already fallen to almost nothing, here it is still rising.)*
+# *Table 10.1. The live run, epoch by epoch: the loss, the share of the training digits read right while it learned, and the share of the held-out digits read right. (After two epochs it stands lower than our own loop did: the likely reason: there the learning rate had already fallen to almost nothing, here it is still rising.)*
 
 # %% mystnb={"image": {"alt": "Two panels over twelve epochs, both on logarithmic axes. Left: the training loss falls steadily. Right: the share of wrong answers on shifted training digits and on held-out digits falls, from 16 and from 3 percent to below one; the held-out curve is the lower one nearly all the time, and jumps up once, in epoch 5."}} tags=["nbval-ignore-output", "hide-input"]
 plotting.plot_history(run.history, data.note)
@@ -281,8 +281,8 @@ last = 100 * (1 - run.history["training_accuracy"].iloc[-1])
 print(f"training digits moved, as the last epoch went along {last:.2f} % wrong")
 
 # %% [markdown]
-# Like for like, the held-out digits are not the easier ones: as they are and moved, the network gets more of them wrong than of the digits that it has learned from. (They are too few to be sure: the two shares differ by one and a half and by two and a half times the standard error of the second.) The first of the three reasons is seen: moved, it gets more wrong than as they are. Of the other two little is seen in the last epoch, which has, as it went along, hardly more mistakes than the finished network on moved digits; and there, where the learning rate is almost zero, we would not expect more. In the
-# first epoch, where the curves are furthest apart, the average over a network that begins by guessing must be most of it; but neither of the two was measured there.
+# Shown alike, the held-out digits are not the ones with fewer mistakes: as they are and moved, the network gets more of them wrong than of the digits that it has learned from. (As they are, the difference is one and a half times the standard error of the held-out share, which chance often gives; moved, two and a half times, which it seldom does. Whether the held-out ones are harder in themselves, this cannot say, since the network has learned from the others.) The first of the three reasons is seen: moved, it gets more wrong than as they are. Of the other two little is seen in the last epoch, which has, as it went along, hardly more mistakes than the finished network on moved digits; and there, where the learning rate is almost zero, we would not expect more. In the
+# first epoch, where the curves are furthest apart, the average over a network that begins by guessing is most of it, we suppose; neither of the two was measured there.
 #
 # ## The test, once
 #
@@ -315,7 +315,7 @@ print(f"{accuracy:.2%}, standard error {standard_error:.2f} points")
 #
 # ## Twenty seeds
 #
-# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with twenty seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes half an hour of two cores, so it is not done live; what it measured comes with the book, one line for each run. (It was made two epochs longer after two test numbers of the shorter version had been seen; so these test digits have helped to choose it, a little. Table 12.3 lists such things for every recipe.) Our live run has seed 0, as the first of the twenty has, but fewer digits to learn from, and so another order of them: it is one more draw.
+# So one run is one draw. How the recipe does *in general* takes many. `cellgrad trials recipes` trained it with twenty seeds, on all 60,000 training digits, and looked at the test digits once for each, after the last epoch. That takes about half an hour on two cores, two runs at a time with one core each, so it is not done live; what it measured comes with the book, one line for each run. (It was made two epochs longer after two test numbers of the shorter version had been seen; so these test digits have helped to choose it, a little. Table 12.3 lists such things for every recipe that has a goal.) Our live run has seed 0, as the first of the twenty has, but fewer digits to learn from, and so another order of them: it is one more draw.
 
 # %%
 records = shipped_records("recipes")
@@ -331,7 +331,7 @@ print(f"worst {percent.min():.2f} %, best {percent.max():.2f} %")
 print(f"seeds with at least 99.40 %: {(percent >= 99.4).sum()} of {len(percent)}")
 
 # %% [markdown]
-# This is how an accuracy should be reported: mean and [standard deviation](glossary.md#term-standard-deviation) over the seeds, the worst seed, and how many there were. (That all of twenty pass 99.40 % does not say that all would: after no failure in $n$ runs the true share of failures may still be about $3/n$, here three in twenty.) And where does our live run stand among the twenty?
+# This is how an accuracy should be reported: mean and [standard deviation](glossary.md#term-standard-deviation) over the seeds, the worst seed, and how many there were. (That all of twenty pass 99.40 % does not say that all would: after no failure in $n$ runs the true share of failures may still be about $3/n$, here three in twenty: with such a share $n$ runs without a failure would happen about once in twenty times, $(1 - 3/n)^n \approx 0.05$.) And where does our live run stand among the twenty?
 
 # %% tags=["nbval-ignore-output"]
 if data.kind == "full":
@@ -392,7 +392,7 @@ plt.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# *Figure 10.6. The source's recorded run (orange) climbs among ten of ours. The lowest of ours starts below the picture.*
+# *Figure 10.6. The source's recorded run (orange) climbs among ten of ours. Two of ours start below the picture.*
 #
 # How many of its twenty points should lie between our lowest and our highest? Suppose the recorded curve is an eleventh of the same kind. (It is not quite: it had more digits to learn from, and was measured on more, which makes it smoother.) At any epoch, each of the eleven is equally likely to be the highest, and equally likely to be the lowest. So the recorded one is inside with probability $1 - 2/11$:
 
@@ -403,7 +403,7 @@ inside = spread["recorded"].between(spread["our lowest"], spread["our highest"])
 print(f"expected {expected:.1f} of 20 points inside, found {inside.sum()}")
 
 # %% [markdown]
-# Points of one curve hang together, so the count may be a good way off by chance. How far, our own curves can tell: take each of the ten as if it were the recorded one, and count how many of its points lie within the other nine. For nine the expected number is a little smaller, 20 · (1 − 2/10) = 16:
+# Points of one curve hang together, so the count may be a good way off by chance. How far, our own curves can tell: take each of the ten as if it were the recorded one, and count how many of its points lie within the other nine. The mean of these counts has to be about 20 · (1 − 2/10) = 16, by arithmetic: at each epoch one of the ten is the highest and one the lowest. (It comes out a little higher, since on 5,000 digits curves often tie, and a tie counts as inside.) What the cell tells is how far the single counts scatter:
 
 # %%
 counts = []
@@ -539,7 +539,7 @@ pd.Series({size: f"{right(size):.1%}" for size in (1000, 100, 20, 5, 1)},
 # %% [markdown]
 # *Table 10.3. The share of the sample's test digits read right, by the size of the batch in which they are read.*
 #
-# In large batches nothing looks wrong, nor in its training, since a batch of 128 is large: from epoch to epoch more digits were right. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Each column is shared out among the digits that happen to come together, so that a digit's answer depends on its company; alone, it gets all ten shares, which are then equal, and the first of equals is taken.
+# In large batches nothing looks wrong, nor in its training, since a batch of 128 is large: from epoch to epoch more digits were right. One digit at a time, it answers 0, whatever it is shown; and one digit in ten is a 0. The reason is in its last line: `dim=0` makes the softmax run over the *batch*, not over the ten scores. Think of the scores of a batch as a table, a row for each digit and a column for each of the ten answers. The softmax should share out each row among the ten answers; so it shares out each column among the digits that happen to come together, and a digit's answer depends on its company. A digit alone gets the whole of each column, ten times 1, and the first of equals is taken.
 # It is Part III's counterpart of the spreadsheet's mistake: the training goes on, the number looks good, and it is wrong. The command finds it before it says anything else:
 
 # %%
@@ -610,7 +610,7 @@ print(textwrap.fill(said, 80))
 # ```
 # </details>
 #
-# **3.** How far apart are two seeds, typically? Compare the standard deviation over the seeds with the standard error that the coins give to *one* run on 10,000 digits, with $p$ the mean accuracy of all. Which is larger, and why?
+# **3.** How far is one seed from the mean of all, typically? Compare the standard deviation over the seeds with the standard error that the coins give to *one* run on 10,000 digits, with $p$ the mean accuracy of all. Which is larger, and why?
 #
 # *Check:* `check("10.3", …)` with the standard deviation over the seeds and the coins' standard error, in points.
 #
@@ -663,7 +663,7 @@ print(textwrap.fill(said, 80))
 # Right.
 # ```
 #
-# More than one standard deviation over the seeds of `source` itself, on average. It is no gain in reading, only in choosing: in three of the ten runs there was nothing to choose, and one gains a quarter of a point. (These curves are measured on 5,000 digits; on the 10,000 that the source chose by, chance has a little less room.)
+# About as much as one standard deviation of the last epoch over the seeds, on the same digits (`curves.iloc[-1].std()`). How much of it is choosing by luck, and how much a network that was really better before a last unlucky step, these curves cannot tell: for that, other digits would have to read the chosen epoch. In three of the ten runs there was nothing to choose, and one gains a quarter of a point. (These curves are measured on 5,000 digits; on the 10,000 that the source chose by, chance has a little less room.)
 # </details>
 #
 # **5.** A friend's graphics card has room for 64 digits at a time. She adds up the slopes of two halves of a batch before each step, each half's loss divided by two. Does she get the slopes of the whole batch? Try it with our network, and with batch norm taken out.
@@ -744,7 +744,7 @@ print(textwrap.fill(said, 80))
 # <details>
 # <summary>Hint</summary>
 #
-# The difference of two means over $n$ seeds each has the standard error $s\sqrt{2/n}$, with $s$ the standard deviation over the seeds. To be seen in 80 % of cases, the difference should be about 1.96 + 0.84 = 2.8 such standard errors.
+# The difference of two means over $n$ seeds each has the standard error $s\sqrt{2/n}$, with $s$ the standard deviation over the seeds. Luck alone goes beyond 1.96 standard errors, to either side, in one case of twenty; and a bell curve has four fifths of its cases above the point that lies 0.84 of its deviations below the middle. So, to be seen in 80 % of cases, the difference should be about 1.96 + 0.84 = 2.8 such standard errors.
 # </details>
 #
 # <details>
@@ -774,7 +774,7 @@ print(textwrap.fill(said, 80))
 # Right.
 # ```
 #
-# For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly. Take six.
+# For a handful of seeds the rule is too kind: with so few, $s$ itself is known badly, which the *t*-test of [the next chapter](11-is-the-advice-true.ipynb#one-comparison-by-hand) allows for. Take six.
 # </details>
 #
 # ## What's next

@@ -662,9 +662,14 @@ def judge(column="unseen", seeds=slice(None), sentences=first_four):
     looks = [look(sentence, column, seeds) for sentence in sentences]
     looked = pd.concat(looks)
     looked["p"] = holm(looked["p"].astype(float), of=len(bets))
+    return in_words(looked, below=0.025)
+
+
+def in_words(looked, below):
+    """The verdict of each row, by its p and its interval."""
     within = (looked["low"] > -0.05) & (looked["high"] < 0.05)
     looked["verdict"] = np.where(within, "no difference", "undecided")
-    certain = looked["p"] < 0.025
+    certain = looked["p"] < below
     looked.loc[certain & (looked["difference"] > 0), "verdict"] = "better"
     looked.loc[certain & (looked["difference"] < 0), "verdict"] = "worse"
     return looked

@@ -52,7 +52,7 @@ plotting.use_house_style()
 # %% [markdown]
 # ## Six recipes
 #
-# A recipe is a few lines of data: a list of layers and how to train them. The book has six. `source` and `book` you know. `small` has the fewest parameters that we tried with success, `small-once` the fewest if each digit is read only once, `fast` reaches 99.4 % in the least time that we managed,
+# A recipe is a few lines of data: a list of layers and how to train them. The book has six. `source` and `book` you know. `small` has the fewest parameters with which we reached 99.4 % on average (only just, and with nine readings of each digit), `small-once` the fewest if each digit is read only once, `fast` reaches 99.4 % in the least time that we managed,
 # and `best` spends the budget on being right.
 
 # %%
@@ -154,7 +154,7 @@ for (recipe, of, readings), (limit, *seen) in goals.items():
 pd.DataFrame(rows).set_index("recipe")
 
 # %% [markdown]
-# *Table 12.3. The goals, in percent of the test digits (*nine*: each read nine times); what was found, a mean with its standard error over the seeds; and how many runs of this or a related recipe, recorded ones and two of `book`, had read the test digits when the goal was set, and when today's recipe was.*
+# *Table 12.3. The goals, in percent of the test digits (*nine*: each read nine times); what was found, a mean with its standard error over the seeds; and how many runs of this or a related recipe had read the test digits when the goal was set, and when today's recipe was: at least so many, the recorded ones and two of `book` (earlier looks at the first `fast` and the first `best`, of which the text tells, left no record).*
 #
 # A goal reached by nine readings is another feat than one reached by one. `best` reaches both of its goals by several standard errors, `book` that for its mean by little more than one, `small` its own by less than one. And what do the last two columns hide? The runs of recipes that have been replaced come with the book as well, without their weights:
 
@@ -177,11 +177,11 @@ print(earlier.reset_index().to_string(index=False))
 # - `small` was the first that was tried. The ten runs above, by the older version, came before those in Table 12.3.
 # - `small-once` was chosen among networks of 5,478, 4,490 and 4,092 parameters on 10,000 held-out digits, of which it alone read 99.4 % right (one run of each, of which no records were kept; `cellgrad trials search-small` runs these and four others). Ten runs of `small` had been seen, whose network it widens.
 # - `fast` was chosen among thirteen candidates on 10,000 held-out digits (`cellgrad trials search-fast`). They start from a first `fast`, whose ten runs above had read the test digits; and that one had been made an epoch longer and been given its nine readings after a look at them.
-# - `best` is the third of its name. The first, with twenty epochs and plain momentum, had been given its nine readings after a look at the test digits. When its ten runs were known, *then* the goals were set, just above them. Ten runs of the second, with forty epochs (chosen among twenty, thirty and forty by held-out digits) and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), just reached the one for nine readings and missed the other. So the goals were within sight when they were set, and whoever tries three times has three chances. What it took to get there is told next; what speaks for the third is that it is above both goals by several standard errors over its seeds. That is on these 10,000 digits; others could move the mean by more than that, as a later section says.
+# - `best` is the third of its name. The first, with twenty epochs and plain momentum, had been given its nine readings after a look at the test digits. When its ten runs were known, *then* the goals were set, just above them. Ten runs of the second, with forty epochs (chosen among twenty, thirty and forty by held-out digits) and [Nesterov's momentum](glossary.md#term-Nesterov-momentum), which takes the gradient where the momentum is about to lead, just reached the one for nine readings and missed the other. So the goals were within sight when they were set, and whoever tries three times has three chances. What it took to get there is told next; what speaks for the third is that it is above both goals by several standard errors over its seeds. That is on these 10,000 digits; others could move the mean by more than that, as a later section says.
 #
-# For the third `best`, the held-out digits were asked about four changes at once (`cellgrad trials search-best`, one run of each training, twenty epochs): [smoothed labels](glossary.md#term-label-smoothing), five times the weight decay, digits that are turned, scaled and moved more, and batches of half the size at half the rate.
+# For the third `best`, the held-out digits were asked about four changes at once (`cellgrad trials search-best`, one run of each training, twenty epochs): [smoothed labels](glossary.md#term-label-smoothing) (the network is asked for a little less than certainty: a tenth of each target is spread evenly over all ten digits), five times the weight decay, digits that are turned, scaled and moved more, and batches of half the size at half the rate.
 #
-# Each change by itself, and none: that is five trainings, and each answer hangs on two of them. All sixteen combinations are too many. Between the two lies the [half factorial](glossary.md#term-half-factorial): of the sixteen, the eight with an even number of changes. They are the rows of the first block below. Each change is made in four of them and not in the other four, and in both of these fours each other change is made twice. So the difference between the means of the two fours is the effect of this change alone: the others cancel. All eight trainings answer all four questions. Three more differences between two fours can be taken, in which no change stands alone; they say what luck can do (and what changes do only together):
+# Each change by itself, and none: that is five trainings, and each answer hangs on two of them. All sixteen combinations are too many. Between the two lies the [half factorial](glossary.md#term-half-factorial): of the sixteen, the eight with an even number of changes. They are the rows of the first block below. Each change is made in four of them and not in the other four, and in both of these fours each other change is made twice. So the difference between the means of the two fours is the effect of this change: what each other change does by itself cancels, and what two do only together. (What the three others do only when all are made would be mixed in; we take it for nothing.) All eight trainings answer all four questions. Three more differences between two fours can be taken, in which no change stands alone; they say what luck can do (and what changes do only together):
 
 # %%
 tried = shipped_records("search-best")
@@ -203,7 +203,7 @@ both.loc["error"] = np.sqrt((both.loc["luck"] ** 2).mean())
 print("\n" + both.to_string(float_format="{:+.4f}".format))
 
 # %% [markdown]
-# *Mean* is that of both readings, *error* the standard error by the three numbers that are luck. By the rule, which had been written down before the first of the eight ran, each change was taken whose effect on this mean is above nothing: the smoothed labels alone. None of the four stands out from luck there, so this is a choice and no finding. (The two readings contradict each other: in nine, digits that are moved more came out best, in one they came out worst. Three numbers say little about how large luck is. And for a single reading, where the goal had been missed, the smoothing did nothing in this search.) That `best` trains for sixty epochs in place of forty was written down, too, and about that the held-out digits were not asked. Which of the two helped, then, or both, no run here tells.
+# *Mean* is that of both readings, *error* the standard error by the three numbers that are luck. By the rule, which had been written down before the first of the eight ran, each change was taken whose effect on this mean is above nothing: the smoothed labels alone. None of the four stands out from luck there, so this is a choice and no finding. (The two readings contradict each other: in nine, digits that are moved more came out best, in one they came out worst. Three numbers say little about how large luck is. And for a single reading, where the goal had been missed, the smoothing made no difference that this search could measure.) That `best` trains for sixty epochs in place of forty was written down, too, and about that the held-out digits were not asked. Which of the two helped, then, or both, no run here tells.
 #
 # How many trained networks of this book have read the test digits at all? For its record each of them did so once, after its last epoch. (The cells of this book train a few more, and read some test digits again with the networks that come with it; nothing is chosen by that.) These are recorded; the few runs of which no record was kept, such as the two of `book` with ten epochs, come on top:
 
@@ -219,8 +219,8 @@ print("in all:", len(read))
 # %% [markdown]
 # ## How small
 #
-# We compare with the published results for small MNIST networks that we found, by name where we could find the place again: [Parameter-Efficient-MNIST](https://github.com/JoshWarn/Parameter-Efficient-MNIST), a course's [era-s7](https://github.com/The-School-of-AI/era-s7-ram), SimpNet
-# ([Hasanpour and others 2018](https://arxiv.org/abs/1802.06205)) and Efficient-CapsNet ([Mazzia and others 2021](https://arxiv.org/abs/2101.12491)). The four without a name are public notebooks of the same exercise whose addresses we no longer have: nobody can look them up, and they are drawn open. Beware: they are single numbers, but for the mean of Efficient-CapsNet. Where no more is said than the number of epochs, we know neither of how many runs nor of which epochs the number is the best, and a choice by the test digits flatters. Our points are means over seeds after
+# We compare with the published results for small MNIST networks that we found, by name where we could find the place again: [Parameter-Efficient-MNIST](https://github.com/JoshWarn/Parameter-Efficient-MNIST); four exercises of courses, [TSAI-S6](https://github.com/Shwethaamrutha/TSAI-S6) (of another student than our source's), [ERA](https://github.com/snehanshu-raj/ERA), [era-s7](https://github.com/The-School-of-AI/era-s7-ram) and [EfficientMnist](https://github.com/divya-r-kamat/EfficientMnist-Under20K); SimpNet
+# ([Hasanpour and others 2018](https://arxiv.org/abs/1802.06205)) and Efficient-CapsNet ([Mazzia and others 2021](https://arxiv.org/abs/2101.12491)). The four without a name are public notebooks of the same exercise whose addresses we no longer have: nobody can look them up, and they are drawn open. There are surely more; we have searched for those with few parameters or many right digits. Beware: they are single numbers, but for the mean of Efficient-CapsNet. Where no more is said than the number of epochs, we know neither of how many runs nor of which epochs the number is the best, and a choice by the test digits flatters. Our points are means over seeds after
 # the last epoch, with a line from the worst seed to the best.
 
 # %%
@@ -228,8 +228,11 @@ published = pd.DataFrame([
     (697, 99.03, "Parameter-Efficient-MNIST", "best of many models"),
     (1_936, 99.10, "address lost", "75 epochs"),
     (6_174, 99.47, "address lost", "15 epochs"),
+    (6_260, 99.44, "TSAI-S6", "epoch 15, the last; tenth trial"),
+    (7_918, 99.52, "ERA", "best of 15 epochs, the 11th"),
     (8_900, 99.50, "era-s7", "at epoch 15"),
     (14_372, 99.57, "address lost", "20 epochs"),
+    (15_794, 99.59, "EfficientMnist", "at epoch 20, the last"),
     (19_210, 99.60, "address lost", "20 epochs"),
     (161_000, 99.74, "Efficient-CapsNet", "mean, single network"),
     (300_000, 99.73, "SimpNet", "as the paper says"),
@@ -283,8 +286,8 @@ for reading, found in (("as it reads", as_recipe), ("read once", single)):
     print(f"fewest of ours with a mean of 99.4 %, {reading}: {there.min():,}")
 
 # %% [markdown]
-# The last line is the fairer comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any network that we found published with as much, whether it can be looked up or not; with nine readings of each digit, `small` does it with about half as many as `small-once`. Ours are means over seeds after the last epoch; theirs are single numbers. Whether fewer parameters would do with as long a training, one run each on held-out digits, with 4,490 and 4,092, rather denies; the next section tries it with a shorter one. Why nine readings help
-# `small` most, no cell of this book tests; that they help small networks far more than large ones, the next section shows. At the other end, `best` lies above the best published result below 20,000 parameters: with nine readings, and by less with one, the filled circle. That result is one run, and its address is lost; of those below 20,000 that can be looked up, none reads as well.
+# The last line is the fairer comparison, since a single reading is what the published results presumably have. Read once, `small-once` reaches a mean of 99.4 % with fewer parameters than any network that we found published with as much, whether it can be looked up or not; with nine readings of each digit the mean of `small`, with about half as many as `small-once`, lies above 99.4 %, too, but by less than one standard error. Ours are means over seeds after the last epoch; theirs are single numbers. Would fewer do? Two narrower networks, of 4,490 and 4,092 parameters, which trained as long but on 50,000 digits and once each, stayed below 99.4 % on held-out digits (no records were kept): a hint that they would not, no more. The next section tries it with a shorter training, and ten seeds. Why nine readings help
+# `small` most, no cell of this book tests; that they help small networks far more than large ones, the next section shows. At the other end, `best` lies above the best published result below 20,000 parameters that we found: with nine readings, and by less with one, the filled circle. That result is a single number whose address is lost; the best that can be looked up lies next to it.
 
 # %% [markdown]
 # Point at a network, and switch between the recipe's own reading and a single one. Which points move, and how far?
@@ -295,7 +298,7 @@ from cellgrad import figures
 figures.frontier(records)
 
 # %% [markdown]
-# If you moved it, you saw: `source`, `book` and `small-once` are read once anyway and stay; `small` falls furthest, below the dashed 99.4 % that it reaches with nine readings.
+# If you switched, you saw: `source`, `book` and `small-once` are read once anyway and stay; `small` falls furthest, below the 99.4 % that it reaches with nine readings (the dashed line of Figure 12.2).
 
 # %% [markdown]
 # The network of `small`, drawn to scale:
@@ -339,7 +342,7 @@ for fewer, more in zip(sizes, sizes[3:]):
 
 
 # %% [markdown]
-# Much at first, and less and less; only between the last two lines there is no difference to speak of. Can a short formula say how much? A form that is often tried for such curves: the share of wrong digits is a part that no size removes, and a part that shrinks like a power of the number of parameters $N$,
+# Points, with their standard errors. Much at first, and less and less, until the last lines, which hardly differ. Can a short formula say how much? A form that is often tried for such curves: the share of wrong digits is a part that no size removes, and a part that shrinks like a power of the number of parameters $N$,
 #
 # $$
 # \text{wrong}(N) = a + b \left(\frac{N}{1000}\right)^{-c} . \tag{12.1}
@@ -426,7 +429,7 @@ panels[0].legend(loc="lower right", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# *Figure 12.4. The family of twelve, whole and, at the right, its upper end. Dots: means, each digit read once, with a line from the worst seed to the best; open circles: nine readings. The curve is equation (12.1) with its band, which is too narrow, as the text below says; squares are the published results of Table 12.4 below 20,000 parameters. Lines that leave the right panel go on below it. Dashed: 99.4 %.*
+# *Figure 12.4. The family of twelve, whole and, at the right, its upper end. Dots: means, each digit read once, with a line from the worst seed to the best; open circles: nine readings. The curve is equation (12.1) with its band, which is probably too narrow, as the text below says; squares are the published results of Table 12.4 below 20,000 parameters. Lines that leave the right panel go on below it. Dashed: 99.4 %.*
 
 # %%
 for _, row in below.iterrows():
@@ -445,9 +448,9 @@ print(f"{twin.epochs} epochs: {single.loc['small-once', 'mean']:.2f} %")
 # %% [markdown]
 # What do they say, and what not?
 #
-# - The curve is a description. Equation (12.1) has three numbers for twelve dots, and the dots miss it by more than the luck of their seeds: the squares of the distances, each in units of its standard error, add up to more than twice what they do, on average, in made-up studies of networks that follow the curve. So the formula is not quite the right one, and its band, which knows of the seeds only, is too narrow; so are the intervals of $a$, $b$, $c$ and of the parameters for 99.4 %. The widest network, well above the curve, is already as good as $a$, the part that no size is to remove.
+# - The curve is a description. Equation (12.1) has three numbers for twelve dots, and the dots miss it by more than the luck of their seeds: the squares of the distances, each in units of its standard error, add up to more than twice what they do, on average, in made-up studies of networks that follow the curve; about one in a hundred of these misses as badly. So the formula is probably not quite the right one, and its band, which knows of the seeds only, probably too narrow; so are the intervals of $a$, $b$, $c$ and of the parameters for 99.4 %. The widest network, well above the curve, is already as good as $a$, the part that no size is to remove.
 # - It is no limit. The same network trained longer reads more, as the last line says. So each point tells what so many parameters do at least, and none what they could do at best.
-# - All published results below 20,000 parameters lie above the curve. The one with 697 does so by far: it is the best of many networks looked for at that size, while ours of that size is a plan for wider ones, made thin. One other lies above by two tenths of a point, the rest by less than one. Theirs are single numbers, of the best epoch perhaps; ours are means after the last. What such a choice would add, [What one number is worth](12-how-small-how-fast.ipynb#what-one-number-is-worth) measures on our own runs, at a constant rate and on 5,000 digits: it is of the same size as most of these distances. So whether those recipes are better than our twelve epochs, or only luckier in what they report, nobody can tell from one number each.
+# - All published results below 20,000 parameters lie above the curve. The one with 697 does so by far: it is the best of many networks looked for at that size, while ours of that size is a plan for wider ones, made thin. One other lies above by two tenths of a point, the rest by about a tenth or less. Theirs are single numbers, of the best epoch perhaps; ours are means after the last. What such a choice would add, [What one number is worth](12-how-small-how-fast.ipynb#what-one-number-is-worth) measures on our own runs, at a constant rate and on 5,000 digits: it is as large as most of these distances, or larger. So whether those recipes are better than our twelve epochs, or only luckier in what they report, nobody can tell from one number each.
 # - The honest comparison at *equal* protocol, one reading of each digit, last epoch, mean over seeds, would need such means from others. Below 20,000 parameters we found none to put beside ours.
 #
 # ## How fast
@@ -592,6 +595,9 @@ print(f"all of the spread:           {total**0.5:.3f} points")
 print(f"the networks truly differ by {max(between, 0)**0.5:.3f}")
 print(f"luck with 10,000 digits:     {(total - between)**0.5:.3f}")
 print(f"share of the variance that is true: {between / total:.0%}")
+share = wrong.mean() / 100
+coins = 100 * (share * (1 - share) / 10_000) ** 0.5
+print(f"luck with digits that all share: {(coins**2 - total + between)**0.5:.3f}")
 
 
 # %% [markdown]
@@ -623,9 +629,9 @@ print(f"the twenty ended {gap.seconds // 60} minutes before the others' first")
 
 
 # %% [markdown]
-# The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. [Levene's test](glossary.md#term-Levene-test), which needs no bell shape, asks how often chance alone would make two such groups scatter so differently; its p is small. That these twenty are a group was fixed before any of them ran. But we looked because their standard deviation struck us, and it is one of many numbers in this book; the p does not know that. They were run on their own, before the others, with the same version and threads and on the same kind of processor; one of them, which we trained again by hand, made the recorded mistakes to the last digit. So we know no reason but chance. And whoever has only twenty runs may take such a spread for the truth.
+# The first twenty, those of Table 12.2, scatter more than the rest, and without them the share is smaller. [Levene's test](glossary.md#term-Levene-test), which needs no bell shape, asks how often chance alone would make two such groups scatter so differently; its p is small. That these twenty are a group was fixed before any of them ran. But we looked because their standard deviation struck us, and it is one of many numbers in this book; the p does not know that. They were run on their own, before the others, with the same version and number of threads, and on x86_64 processors, which is all that the records say of them; one of them, which we trained again by hand, made the recorded mistakes to the last digit. So we know no reason but chance. And whoever has only twenty runs may take such a spread for the truth.
 #
-# Most of what makes one seed look better than another would be gone on another 10,000 digits. Averaging over seeds makes both smaller, the true differences and the luck of single networks. It leaves what all networks share: these 10,000 digits may be easier or harder than others. Against that only more test digits help. So there are two kinds of luck with digits: the one in the cell above, of *this* network with these ten thousand, and the one of *all* networks with another ten thousand, which *The run*, exercise 3, finds to be 0.07 points.
+# Most of what makes one seed look better than another would be gone on another 10,000 digits. Averaging over seeds makes both smaller, the true differences and the luck of single networks. It leaves what all networks share: these 10,000 digits may be easier or harder than others. Against that only more test digits help. So there are two kinds of luck with digits: the one in the cell above, of *this* network with these ten thousand, and the one of *all* networks with another ten thousand, which all our runs share, and which no seed can average out. *The run*, exercise 3, counts both together, for one run. Variances add up; so the second kind alone is a little less, as the line *luck with digits that all share* says further up.
 #
 # And which chance is it? A training draws three things: the first weights, the order of the digits, and their movements. Each has a random generator of its own, so one can be varied and the other two kept as seed 0 draws them (`cellgrad trials kinds-of-luck`, fifty runs of each kind). Besides the spread we count what it hides: two runs with
 # the same accuracy need not be wrong on the same digits. On how many of the 10,000 does one of them answer right and the other wrong? Guess first: which of the three matters most, and do the three variances add up to that of all three together?
@@ -649,12 +655,12 @@ for name, runs in {"all three": luck, **kinds}.items():
     n, spread = len(runs), 100 * runs["test_accuracy"].std()
     chi = stats.chi2.ppf([0.975, 0.025], n - 1)
     low, high = spread * np.sqrt((n - 1) / chi)
-    apart, off = disagreement(runs["mistakes"])
+    differ, off = disagreement(runs["mistakes"])
     name = f"{name.split()[-1]} only" if runs is not luck else name
     rows[name] = {"runs": n, "mean": 100 * runs["test_accuracy"].mean(),
                   "std": spread, "from": low, "to": high,
                   "of variance": (spread / percent.std()) ** 2,
-                  "disagree": f"{apart:.1f} ± {off:.1f}"}
+                  "disagree": f"{differ:.1f} ± {off:.1f}"}
 chances = pd.DataFrame.from_dict(rows, orient="index")
 chances.round(3)
 
@@ -685,7 +691,7 @@ p = stats.ttest_ind(100 * order, percent, equal_var=False).pvalue
 print(f"order only against all three, their means: p = {p:.4f}")
 
 # %% [markdown]
-# Of the spread none of the three is *the* cause: each alone, with the other two held, gives a little less than half of the variance, and their intervals overlap. Together they make more than the variance of all, as it looks: against all runs the interval begins at about one, and without the first twenty it stays above. So three chances do not each have a third of the luck; *any* of them, left alone, brings nearly half. In the column *disagree* the first weights do stand out. New first weights alone make two runs disagree on nearly as many digits as all three together do, a new order or new
+# Of the spread none of the three is *the* cause: each alone, with the other two held, gives a little less than half of the variance, and their intervals overlap. So it looks as if three chances did not simply share the luck, a third each, but *any* of them, left alone, brought nearly half. It is not certain: together they make more than the variance of all, but against all runs the interval begins at about one, the second leaves out runs that struck us by their spread, and a third lies inside the interval of each share. (Less than one it cannot be, on average over what is held: Efron and Stein 1981.) In the column *disagree* the first weights do stand out. New first weights alone make two runs disagree on nearly as many digits as all three together do, a new order or new
 # movements on three quarters as many. A training is like the weather: whatever gives the first small push, the days after it are others. So with two of the three kinds held, nearly half of the variance is left, and most of the disagreement. (One thing is held in all of these runs: what seed 0 draws for the other two. Where only the order varies, the mean is higher than that of all, by more than luck explains, as the last line says, even if it is the most striking of three: with seed 0's weights and movements networks are better than usual, or suit these digits. So each of the spreads is one around seed 0, and another seed might give others.)
 #
 # So now we can say what *one published number* is worth. Suppose a recipe whose runs have a mean of 99.35 % and scatter as these do. How often does one run read 99.42 % or more, the source's own number? And if its author looks at the test digits after each epoch and reports the best of the last fifteen? How much that adds we take from the ten runs of `source`, which recorded their accuracy on 5,000 held-out digits after each epoch.
@@ -734,11 +740,11 @@ print(f"somewhere from {low:.0%} to {high:.0%} reach 99.42 %, from redrawn curve
 # - the source's network instead of `fast`'s own; or a first convolution at full size with a pool behind it instead of one that moves by two pixels; or batch norm behind the ReLU, not before it;
 # - half the batch and half the rate; or a constant learning rate;
 # - no shifts, or the source's movements;
-# - no weight decay; or plain momentum in place of Nesterov's, which takes the gradient where the momentum is about to lead;
+# - no weight decay; or plain momentum in place of Nesterov's;
 # - labels as they are in place of [smoothed](glossary.md#term-label-smoothing) ones.
 #
 # As in the chapter before, all have the same seeds, and 10,000 training digits are held out
-# and measured on together with the test digits, read once. `cellgrad trials tricks` ran it. We judge with two remedies of [Is the advice true?](11-is-the-advice-true.ipynb), but here the verdict is the other one's: it is by [Dunnett's](glossary.md#term-Dunnett-test) intervals, which hold for all ten comparisons at once if the groups have one common spread; beside it stands Welch's p with Holm's correction, which does without.
+# and measured on together with the test digits, read once. `cellgrad trials tricks` ran it. We judge with two remedies of [Is the advice true?](11-is-the-advice-true.ipynb). There the verdict is by Welch's test with Holm's correction, and Dunnett's stands beside it. Here it is the other way round, since we want intervals, which say how large a difference could hide: [Dunnett's](glossary.md#term-Dunnett-test) hold for all ten comparisons at once, if the groups have one common spread, which they hardly have. So beside them stands [Welch's](glossary.md#term-Welch-test) p with [Holm's correction](glossary.md#term-Holm-correction), which does without. (No rule for these verdicts stood before the runs.)
 
 # %%
 tricks = shipped_records("tricks")
@@ -774,6 +780,11 @@ spread = 100 * tricks.groupby("variant")["unseen"].std()
 least, *_, second, widest = spread.sort_values()
 print(f"standard deviations {least:.3f} to {second:.3f},", end=" ")
 print(f"and {widest:.3f}, {spread.idxmax()}")
+kept = (spread[spread < widest] ** 2).mean() / (spread ** 2).mean()
+print(f"without it half an interval would be about {half * kept ** 0.5:.3f},")
+print(f"  and 0.05 with {np.ceil(n * kept * (half / 0.05) ** 2):.0f} seeds")
+uneven = apart[without.index].max()
+print(f"seconds: two turns of a variant differ by up to {uneven:.0%}")
 
 # %%
 long = "no difference we could measure"
@@ -796,16 +807,17 @@ plt.show()
 # %% [markdown]
 # *Figure 12.7. What is lost when one trick is taken away. The grey band reaches 0.05 points to each side, five test digits: so small a difference would not change what we recommend.*
 #
-# Welch's test with Holm's correction calls the same two certain as Dunnett's. (One group, as is printed above, scatters much more widely than all others, and by the common spread it widens the intervals of all.) One caveat: half of the unseen digits are the held-out ones by which `fast` was chosen among its candidates, and that may flatter it a little against what is taken away from it here. So the column *test p* judges again on the test digits alone, which did not choose among the thirteen: the same two. And no rival had its own search for a rate: what is taken away is taken away at the rates of `fast`. Two verdicts survive: a run as short as this is worse at a constant rate, the one that was tried, a quarter of the cycle's peak; and it is worse with digits turned and scaled, as the source does it, in place of shifted ones. All others are undecided, and *no difference of 0.05 or more* was not among the verdicts that this study could reach: half an interval is longer than that, as is printed above, and even a measured difference of exactly nothing would have needed more seeds than these. So nothing here says that a trick is worthless; and whether shifting pays at all is among the undecided:
-# the row *digits as they are* came out lower, which is not certain; in the network of the chapter before it made no difference of 0.05 points. What the last column says about time comes from two turns of each variant, as in Table 12.6, which differ by more than most of these rows do; only the source's network, with almost four times as long an epoch, and the convolution at full size stand out.
+# Welch's test with Holm's correction calls the same two certain as Dunnett's. (One group, as is printed above, scatters much more widely than all others, and by the common spread it widens the intervals of all, by as much as is printed there.) One caveat: half of the unseen digits are the held-out ones by which `fast` was chosen among its candidates, and that may flatter it a little against what is taken away from it here. So the column *test p* judges again on the test digits alone, which did not choose among the thirteen: the same two. And no rival had its own search for a rate: what is taken away is taken away at the rates of `fast`. Two verdicts survive: a run as short as this is worse at a constant rate, the one that was tried, a quarter of the cycle's peak; and it is worse with digits turned and scaled, as the source does it, in place of shifted ones. All others are undecided, and *no difference of 0.05 or more* was not among the verdicts that this study could reach: half an interval is longer than that, as is printed above, and even a measured difference of exactly nothing would have needed more seeds than these. So nothing here says that a trick is worthless; and whether shifting pays at all is among the undecided:
+# the row *digits as they are* came out lower, which is not certain; in the network of the chapter before it made no difference of 0.05 points. What the last column says about time comes from two turns of each variant, as in Table 12.6, which differ by more than most of these rows do, as is printed below the spreads; the source's network, with almost four times as long an epoch, and the convolution at full size stand out clearly.
 #
 # ## Recap
 #
+# - How few? With one reading of each digit the 5,478 parameters of `small-once` reach 99.4 % on average; with nine the 2,904 of `small` just do, by less than a standard error. How little time? On our two cores `fast` trains for some ten seconds, and reads each digit nine times. How near to 100 %? `best`, with 19,432 parameters, reads 99.64 % right in one reading, 99.69 % in nine.
 # - What the exercise asks for needs neither 20,000 parameters nor the source's twenty epochs, on average over the seeds (Table 12.5 has four networks that make do with less of both, read once); a single seed may still fall below.
 # - Of one family, trained alike, the first thousands of parameters buy much and the last ones little. Such a curve says what so many parameters do at least.
 # - Reading each digit nine times raised the accuracy of all three recipes that do it. It costs nine times the computing when reading, and no parameter. Of one family, the small networks gained far more than the large ones. Say so when you report it.
-# - The source's run takes about forty times as long as `fast`, for fewer right digits on average: mostly by its many epochs and by its network, and the rest by how it is fed.
-# - One number is one draw. Of the spread between two hundred runs of one recipe, most was luck with these 10,000 digits, the rest true differences between the networks. First weights, order or movement: whichever two of them are held, about half of the variance stays, and most of the disagreement (around seed 0).
+# - The source's run takes about forty times as long as `fast`, for fewer right digits on average, also where both are read once (it had a twelfth fewer digits to learn from): mostly by its many epochs and by its network, and the rest by how it is fed.
+# - One number is one draw. Of the spread between two hundred runs of one recipe, most was luck with these 10,000 digits, the rest true differences between the networks. First weights, order or movement: whichever two of them are held, somewhere between a quarter and three quarters of the variance stays (our estimates: a little less than half), and most of the disagreement (around seed 0).
 # - A trick is worth what taking it away costs, with an interval that allows for the number of tricks. With ten seeds, two of ten were decided, and *no difference* could not have been found at all.
 # - Before two published numbers are compared, ask of each: how many seeds, which epoch, chosen on what, and how many readings?
 #

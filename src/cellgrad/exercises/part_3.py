@@ -241,7 +241,7 @@ CHAPTER_10 = {
             "The second is the coins' error for the mean of all runs, as if each had digits of its own.": (
                 lambda: (percent().std(), coins() / math.sqrt(len(percent())))
             ),
-            "The first is the standard error of the mean. Asked is how far single seeds lie apart.": (
+            "The first is the standard error of the mean. Asked is how far a single seed lies from it.": (
                 lambda: (percent().std() / math.sqrt(len(percent())), coins())
             ),
             "These two are exchanged: the seeds come first.": lambda: (coins(), percent().std()),
