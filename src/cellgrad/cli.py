@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from cellgrad import __version__
 from cellgrad.checks import visible
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)  # --seed, for one, is not --seeds
+
     def error(self, message: str) -> NoReturn:
         """Say what was wrong in one line, without the usage in front of it."""
         self.exit(2, visible(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
@@ -106,7 +109,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{record['parameters']:,} parameters, {record['epochs']} epochs, {record['seconds']:.0f} s on "
             f"{record['device']}: {record['test_accuracy']:.2%} of the test digits right"
             + (f", {record['test_accuracy_alone']:.2%} read one at a time" if own else "")
-            + (" (embedded sample, not all of MNIST)" if record["data"] == "sample" else "")
+            + data.note
         )
         _show(f"weights and record: {saving.weights_path(options.out, record)}")
     return 0
@@ -170,6 +173,8 @@ def _trials(options: argparse.Namespace) -> int:
     from cellgrad.trials.studies import find_study
 
     if options.list:
+        if options.json:
+            raise ValueError("--json: with --list there is no such line; leave one of the two out")
         return _list_studies(options)
     if not options.study:
         raise ValueError("trials: which study? cellgrad trials --list shows them")
@@ -180,7 +185,9 @@ def _trials(options: argparse.Namespace) -> int:
     path = Path(options.out) / f"{study.name}.jsonl"
     given = {name: getattr(options, name) for name in ("seeds", "only", "workers", "scheduler", "device", "weights")}
     data = mnist.load(options.data)
-    folder = os.path.abspath(options.data) if options.data and options.data != "sample" else options.data
+    folder = options.data
+    if folder and folder != "sample":  # the workers stand elsewhere
+        folder = os.path.abspath(os.path.expanduser(folder))
     finished, failed, skipped = trials.run_study(study, data, path, folder=folder, **given)
     if options.json:
         counts = {"finished": len(finished) - skipped, "failed": len(failed), "skipped": skipped}
@@ -214,9 +221,10 @@ def _list_studies(options: argparse.Namespace) -> int:
     for name in options.only or ():
         if name not in known:
             raise ValueError(f"unknown variant {name!r}; cellgrad trials --list shows them")
+    lines = []
     for study in studies:
         done = finished_keys(Path(options.out) / f"{study.name}.jsonl")
-        _show(f"{study.name}: {study.question}")
+        lines.append(f"{study.name}: {study.question}")
         for recipe in study.variants:
             if options.only and recipe.name not in options.only:
                 continue
@@ -224,10 +232,11 @@ def _list_studies(options: argparse.Namespace) -> int:
             for data in ("full", "sample"):
                 asked = study_tasks(study, data, seeds=options.seeds, only=[recipe.name])
                 counts.append(sum(task.key in done for task in asked))
-            _show(
+            lines.append(
                 f"  {recipe.name}: {count_parameters(recipe.network):,} parameters, {counts[0]} of {len(asked)} done"
                 + (f" ({counts[1]} with the sample)" if counts[1] else "")
             )
+    _show("\n".join(lines))
     return 0
 
 
@@ -329,7 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _arguments().parse_args(arguments)
     try:
         code = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout:  # there may be none: >&-
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return _said(f"stopped{getattr(options, 'stopped', '')}", 130)

@@ -31,7 +31,8 @@ def sweep(path: Path) -> None:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         writer = left.name.removesuffix(".partial").rpartition(".")[2]
         if writer.isdecimal() and not _lives(int(writer)):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):  # it does no harm there
+                left.unlink()
 
 
 def _lives(process: int) -> bool:
@@ -40,7 +41,7 @@ def _lives(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:  # somebody else's
         return True

@@ -99,7 +99,10 @@ class Mnist:
         return "" if self.kind == "full" else " (embedded sample, not all of MNIST)"
 
     def hold_out(self, count: int) -> tuple[Digits, Digits]:
-        """Split the training digits into those to train on and the last `count` ones, to validate on."""
+        """Split the training digits into those to train on and the last `count` ones, to validate on.
+
+        Raises ValueError where none would be left of either.
+        """
         count = whole_number("validation", count)
         if not 0 < count < len(self.train):
             raise ValueError(
@@ -356,6 +359,8 @@ def _download(url: str) -> bytes:
                     while not given_up.is_set() and (some := response.read1(PACE)):
                         received.extend(some)
                         bar.update(len(some))
+                        if len(received) > MOST:
+                            raise OSError(f"it sends {len(received):,} bytes and more")
         except Exception as error:  # http.client's are not all OSErrors
             problems.append(error)
 
@@ -367,8 +372,6 @@ def _download(url: str) -> bytes:
         while receiving.is_alive():
             if len(received) - before < PACE:
                 raise TimeoutError(f"{len(received) - before:,} bytes in {PATIENCE} s")
-            if len(received) > MOST:
-                raise OSError(f"it sends {len(received):,} bytes and more")
             before = len(received)
             receiving.join(PATIENCE)
     finally:

@@ -24,7 +24,8 @@ SHIPPED = [name for name in STUDIES if (files("cellgrad") / "results" / f"{name}
 
 
 def test_the_studies_that_chapters_read_are_shipped():
-    assert {"recipes", "source", "advice", "tricks"} <= set(SHIPPED)
+    without = {"search-small", "search-book", "sentences-tricks"}  # of which no record was kept, or none made yet
+    assert set(SHIPPED) == set(STUDIES) - without
 
 
 @pytest.mark.parametrize("name", SHIPPED)

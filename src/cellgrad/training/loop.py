@@ -119,7 +119,7 @@ def _fit(
     checkpoint: Checkpoint | None,
     files: RunFiles | None,
     progress: bool,
-    network: Callable[[int], nn.Module] | None = None,
+    network: Callable[[int], nn.Module] | None,
 ) -> tuple[nn.Module, History]:
     """Train from the first weights, or from a checkpoint, to the last epoch; return the network and its epochs."""
     recipe = settings.recipe

@@ -156,7 +156,14 @@ class RunFiles:
         write_whole(self.checkpoint, written.getvalue())
 
     def finish(self, run: Run) -> None:
-        """Save the weights, with the record and the history as metadata, and drop the checkpoint."""
+        """Save the weights, with the record and the history as metadata, and drop the checkpoint.
+
+        Raises ValueError, and leaves both, where another run of this name has come to its end meanwhile.
+        """
+        if self.weights.exists():
+            with safe_open(self.weights, "pt") as file:
+                recipe, record = (json.loads(file.metadata()[name]) for name in ("recipe", "record"))
+            self._refuse_another(self.weights, Recipe.from_dict(recipe), record)
         parts = {"recipe": run.recipe.to_dict(), "record": run.record, "mistakes": list(run.mistakes.items())}
         metadata = {name: json.dumps(part) for name, part in parts.items()}
         metadata["history"] = run.history.to_json(orient="table", double_precision=15)
@@ -186,7 +193,8 @@ def load_run(path: str | os.PathLike, network: Callable[[int], nn.Module] | None
         history = pd.read_json(io.StringIO(metadata["history"]), orient="table")
         if network is None and count_parameters(recipe.network) > sum(weight.numel() for weight in weights.values()):
             raise ValueError("a network larger than its weights")  # found before its memory is asked for
-        model = network(0) if network else build(recipe.network)
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and replaced
+            model = network(0) if network else build(recipe.network)
         load_whole_state(model, weights)
     except FileNotFoundError as error:
         raise FileNotFoundError(errno.ENOENT, "there is no such file", os.fspath(path)) from error
@@ -213,7 +221,7 @@ def whole_state(model: nn.Module) -> dict[str, Any]:
 def load_whole_state(model: nn.Module, state: Mapping[str, Any]) -> None:
     """Take up what `whole_state` gave."""
     left, home = dict(state), next((part.device for part in model.parameters()), None)
-    for path, module in model.named_modules():
+    for path, module in model.named_modules(remove_duplicate=False):
         for name in module._non_persistent_buffers_set:
             place = f"{path}.{name}" if path else name
             if place in left:

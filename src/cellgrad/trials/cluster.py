@@ -9,12 +9,14 @@ import logging
 import signal
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import dask
 import torch
@@ -133,10 +135,12 @@ def connect(scheduler: str) -> Client:
     """A connection to a Dask scheduler; raises ValueError where nothing answers."""
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its errors are raised here
     try:
-        return Client(resolve_address(scheduler), timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, OverflowError) as error:
+        with warnings.catch_warnings(action="ignore"):  # that a kind of address is gone is raised, too
+            return Client(resolve_address(scheduler), timeout=PATIENCE, set_as_default=False)
+    except Exception as error:  # whatever a kind of address makes Dask raise
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(
-            f"scheduler: {scheduler!r} cannot be reached ({error}); give the address that `dask scheduler` printed"
+            f"scheduler: {scheduler!r} cannot be reached ({reason}); give the address that `dask scheduler` printed"
         ) from None
 
 
@@ -148,8 +152,10 @@ def on_dask(todo: Iterable[Task], client: Client, folder: str | None, device: st
     """
     with client:
         # One first word makes them a group, which waits at the scheduler, by priority; what is no group is dealt out to
-        # the workers at once, and they take it from each other in any order.
-        tasks = {f"trial-{task.key}": task for task in todo}
+        # the workers at once, and they take it from each other in any order. Another study that shares the scheduler
+        # may ask for the same trial: each gets its own.
+        ours = uuid4().hex
+        tasks = {f"trial-{ours}-{task.key}": task for task in todo}
         futures = [
             client.submit(_run_anywhere, task, folder, device, key=key, priority=-place)
             for place, (key, task) in enumerate(tasks.items())

@@ -6,8 +6,8 @@ This module needs no torch.
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -27,12 +27,18 @@ def only_writer(path: Path) -> AcquireReturnProxy:
 
 
 def append(path: str | os.PathLike, record: Record) -> None:
-    """Add one line to a file, whole or not at all as far as the system can, and on the disk when this returns."""
+    """Add one line to a file, whole or not at all as far as the system can, and on the disk when this returns.
+
+    Raises OSError, with the file's name, where that fails.
+    """
     line = f"{json.dumps(record)}\n".encode()
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
         written = os.write(file, line)
         os.fsync(file)
+    except OSError as error:
+        error.filename = os.fspath(path)  # the system knows a number only
+        raise
     finally:
         os.close(file)
     if written < len(line):
@@ -133,7 +139,11 @@ def recorded(path: str | os.PathLike) -> dict[str, Record]:
 def _no_numbers(record: Record) -> list[str]:
     accuracy = "held_out_accuracy" if "held_out_accuracy" in record else "test_accuracy"
     found = {name: record.get(name) for name in ("seed", "parameters", "seconds", accuracy)}
-    return [name for name, value in found.items() if not isinstance(value, int | float) or not math.isfinite(value)]
+    return [name for name, value in found.items() if not _is_finite(value)]
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def finished_keys(path: str | os.PathLike) -> set[str]:
@@ -164,6 +174,8 @@ def summary(records: pd.DataFrame) -> pd.DataFrame:
     missing = {"variant", "seed", "parameters", "seconds", accuracy}.difference(records)
     if missing:
         raise ValueError(f"records: the column {min(missing)} is missing; expected those of `read_records`")
+    if records[accuracy].isna().any():
+        raise ValueError(f"records: not all have {accuracy}, some are blind; choose one kind first")
     variants = records.groupby("variant", sort=False)
     for variant, rows in variants:
         require_alike(rows, f"trials of {variant!r}", also=("epochs", "parameters"))
@@ -179,12 +191,14 @@ _CONDITIONS = ["data", "validation", "training_version"]
 def require_alike(records: pd.DataFrame, what: str, also: Sequence[str] = ()) -> None:
     """Raise ValueError where records are of different data, held-out digits or versions of the training, or `also`."""
     for condition in records.columns.intersection([*_CONDITIONS, *also]):
-        found = records[condition].unique()
+        found = records[condition].map(str).unique()
         if len(found) > 1:
-            values = ", ".join(map(str, found))
+            values = ", ".join(found)
             raise ValueError(f"records: {what} differ in {condition} ({values}); choose one kind first")
 
 
 def failure(record: Record) -> str:
-    """A failed trial in one line: which one, and the last line of its traceback."""
-    return f"{record['variant']}, seed {record['seed']}: {record['error'].strip().splitlines()[-1]}"
+    """A failed trial in one line: which one, and what was raised; of a message of several lines, the first."""
+    lines = record["error"].strip().splitlines()
+    places = [number for number, line in enumerate(lines, start=1) if line.startswith(" ")]  # of the traceback
+    return f"{record['variant']}, seed {record['seed']}: {lines[max(places, default=0) :][0]}"

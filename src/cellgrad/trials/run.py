@@ -51,7 +51,8 @@ def run_study(
 
     seeds and only: as in `study_tasks`. workers: so many processes, in place of this one. scheduler: the address of a
     Dask scheduler, whose workers are used instead and look for the digits in `folder`, as `mnist.load` does. weights:
-    keep each trial's weights in a folder beside the file, and checkpoints while it runs.
+    keep each trial's weights in a folder beside the file, and checkpoints while it runs. (A record is the same to the
+    last digit where the same number of threads made it; `workers` share this process's threads.)
     Raises ValueError for bad input, and where another process is writing to the file; OSError where it cannot be
     written. A trial that fails is recorded, does not stop the others, and is tried again at the next start.
     """

@@ -32,7 +32,8 @@ class Study:
     validation: so many of the training digits are held out in every trial, and measured on after each epoch. blind:
     the test digits stay unread, and the network reads the held-out ones in their place, once, at the end; by such
     studies recipes are chosen.
-    Raises ValueError where two variants have one name or are one training.
+    Raises ValueError where two variants have one name or are one training, for numbers out of range, and for a blind
+    study that holds nothing out.
     """
 
     name: str
@@ -61,7 +62,7 @@ def _nameless(recipe: Recipe) -> Recipe:
 _SLOWER = 0.05
 _NEED_A_SLOWER_RATE = ("dense head", "dense only", "no batch norm")
 
-_BASE = replace(RECIPES["book"], name="base", epochs=4)
+_BASE = sentences.BASE
 _ADVICE = (
     _BASE,
     replace(_BASE, name="base, slower", learning_rate=_SLOWER),

@@ -79,8 +79,8 @@ class Task:
     @property
     def weights(self) -> Path | None:
         """Where the trial leaves its weights, if it does."""
-        names = {"recipe": self.recipe.name, "seed": self.seed, "epochs": self.recipe.epochs}
-        names |= {"validation": self.validation, "data": self.data}
+        names = {"recipe": self.recipe.name, "seed": self.seed, "epochs": self.recipe.epochs, "data": self.data}
+        names |= {"validation": 0 if self.blind else self.validation}  # as it is trained: see `run_task`
         return weights_path(Path(self.out) / self.key, names) if self.out else None
 
 
@@ -96,7 +96,7 @@ def study_tasks(
     """The tasks of a study, all variants with one seed before the next seed.
 
     seeds: how many, if not as the study says. only: the names of some variants. out and version: as in `Task`.
-    Raises ValueError for another name.
+    Raises ValueError for another name, and for a number of seeds below one.
     """
     seeds = study.seeds if seeds is None else checks.whole_number("seeds", seeds, least=1)
     names = [recipe.name for recipe in study.variants]
@@ -112,7 +112,7 @@ def study_tasks(
 
 
 def on_device(data: Mnist, device: str) -> Mnist:
-    """The digits where they are computed on, moved once and not for every trial."""
+    """The digits where they are computed on."""
     device = loop.pick_device(device)
     return replace(data, train=data.train.to(device), test=data.test.to(device))
 
