@@ -165,7 +165,7 @@ figures.slope(weight="w5")
 #
 # $$\frac{(x + s)^2 - (x - s)^2}{2s} = \frac{4xs}{2s} = 2x$$
 #
-# This is called a [central difference](glossary.md#term-central-difference). Our loss is no such square of its weights, so some remainder will stay, but expect far less of it.
+# This is called a [central difference](glossary.md#term-central-difference). Our loss is no such square of its weights, so some remainder will stay, but expect far less of it. (`1e-5` is Python's way to write 0.00001.)
 
 # %% tags=["core"]
 def slope(name, nudge=1e-5):
@@ -294,7 +294,7 @@ for s in (0.1, 0.01, 0.001):
     print(f"s = {s:5}: 1 - s = {1 - s:.7f}, e to the power -s = {math.exp(-s):.7f}")
 
 # %% [markdown]
-# So $u$ becomes nearly $u - su$. Second: what does this do to $a$? Subtract the old from the new, over a common denominator:
+# A nudge ten times smaller leaves a gap about a hundred times smaller. So even divided by $s$, as we shall do, the gap shrinks to nothing, and we may leave it out: $u$ becomes nearly $u - su$. Second: what does this do to $a$? Subtract the old from the new, over a common denominator:
 #
 # $$\begin{aligned}
 # & \frac{1}{1 + u - su} - \frac{1}{1 + u} \\[4pt]

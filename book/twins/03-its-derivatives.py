@@ -123,7 +123,7 @@ sp.Tuple(*factors)
 
 # %% [markdown]
 # The first factor is $a_{o1} - t_1$, the [miss](glossary.md#term-miss). The last one is $a_{h1}$, the number that $w_5$ is multiplied by.
-# The middle one looks worse than it is: it is $\dfrac{e^{-x}}{(1 + e^{-x})^2}$, which [Slopes](02-slopes.ipynb#three-rates-without-a-nudge), with $u$ for $e^{-x}$, turned into $a\,(1 - a)$ in equation (2.2). So
+# The middle one looks worse than it is: it is $\dfrac{e^{-x}}{(1 + e^{-x})^2}$, which [Slopes](02-slopes.ipynb#three-rates-without-a-nudge), with $u$ for $e^{-x}$, turned into $a\,(1 - a)$ in equation (2.2), the rate of the sigmoid. From here on we call it the sigmoid's *slope*, for that is what it is in Figure 2.3. So
 # the way back reuses what the way forward has computed. With the numbers of the forward pass, expect the three rates of that chapter.
 
 # %% tags=["core"]
@@ -134,7 +134,7 @@ product = miss * slope * numbers[a_h1]
 print(f"{miss:.4f} × {slope:.4f} × {numbers[a_h1]:.4f} = {product:.6f}")
 
 # %% [markdown]
-# There they are, and with them the first derivative.
+# There they are, and with them the first derivative. (It is computed with all digits; the three rounded factors by themselves give 0.012886, as in [Slopes](02-slopes.ipynb#a-nudge-travels-along-a-chain).)
 #
 # ## Step 2: the δ of a unit
 #
@@ -301,8 +301,8 @@ start = np.array([given[weight] for weight in WEIGHTS])
 by_nudges = central_differences(start)
 
 # %% [markdown]
-# **PyTorch**, the library with which Part III trains its networks, sees none of our formulas; it has a rule of its own for each kind of operation. We type the forward pass once more, as matrices (`@` multiplies a
-# matrix by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
+# **PyTorch**, the library with which Part III trains its networks, sees none of our formulas; it has a rule of its own for each kind of operation. We type the forward pass once more, with the weights of each layer as a *matrix*, a table of numbers (`@` multiplies it
+# by a list of numbers: every row gives one weighted sum). PyTorch records each operation and differentiates them one by one,
 # from the last to the first; it calls this *autograd*.
 
 # %% tags=["hide-input"]
@@ -353,7 +353,7 @@ print(f"largest of 8000 differences, to 13 decimal places: {largest:.13f}")
 # - Along a path, derivatives multiply; where paths meet, they add.
 # - The δ of a unit says how strongly the loss responds to a push on the unit's sum. A hidden unit's δ contains the *weights* of the connections that leave it.
 # - A weight's derivative is the δ at its right end times the number at its left end.
-# - Walking backwards, each δ is computed once and shared. All derivatives together cost about as much as two forward passes, however many weights there are, and here even less.
+# - Walking backwards, each δ is computed once and shared. In a large network all derivatives together cost about as much as two forward passes, however many weights there are; in this tiny one less than one (Table 3.1).
 # - A check is worth the more, the less it shares with what it checks: central differences share only the loss.
 #
 # ## Exercises

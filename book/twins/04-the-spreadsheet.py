@@ -245,7 +245,7 @@ for name, run in (("0.5, 0.5", table), ("0.01, 0.99", spread)):
 # No: the second loss is still above one hundredth. On a *logarithmic* axis, each grid line stands for a tenth of the one above. There, the curve of a descent that
 # removes the same share of its loss at each update is straight. Which of the two is?
 
-# %% mystnb={"image": {"alt": "Loss against updates on a logarithmic axis for both pairs of targets. With 0.5 and 0.5 the loss falls along a nearly straight line by nearly three orders of magnitude; with 0.01 and 0.99 it starts much higher, and flattens out after it has fallen by a little more than one."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Loss against updates on a logarithmic axis for both pairs of targets. With 0.5 and 0.5 the loss falls along a nearly straight line by nearly three orders of magnitude; with 0.01 and 0.99 it starts much higher, bends more and more towards the horizontal, and has fallen by a little more than one at the end."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.4, 3.6))
 ax.plot(table["E_total"], label="targets 0.5, 0.5")
 ax.plot(spread["E_total"], label="targets 0.01, 0.99")
@@ -298,8 +298,8 @@ print(f"{ours.name}: {ours.stat().st_size // 1000} kB")
 # Here the second half begins. You can go on to [Learning rates](05-learning-rates.ipynb) now and come back; exercises 1 to 4 need no more than you have read.
 #
 # The derivatives of $w_1 \dots w_4$ need the outputs' $\delta$, brought back through the *weights* $w_5 \dots w_8$, as equation (3.2) does. A template of this spreadsheet, which the
-# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too (in its file `Class BP File.xlsx`), writes the derivatives of these weights in the place
-# of δ times weight: for $w_1$ and $w_2$ it takes $\frac{\partial E}{\partial w_5} + \frac{\partial E}{\partial w_7}$, which is $\delta_{o1} a_{h1} + \delta_{o2} a_{h1}$, where $\delta_{o1} w_5 + \delta_{o2} w_7$ belongs; and for $w_3$ and $w_4$ those of $w_6$ and $w_8$ in the same way. It looks similar, but an *activation* stands where the weights should be. Let us make that mistake.
+# [exercise that this book starts from](https://github.com/Sachin-Bharadwaj/TSAI-S6) follows too (in its file `Class BP File.xlsx`), has something else there.
+# For $w_1$ and $w_2$ the sum $\delta_{o1} w_5 + \delta_{o2} w_7$ belongs. The template has $\frac{\partial E}{\partial w_5} + \frac{\partial E}{\partial w_7}$, which is $\delta_{o1} a_{h1} + \delta_{o2} a_{h1}$. For $w_3$ and $w_4$ it does the same, with $w_6$ and $w_8$. It looks similar, but an *activation* stands where the weights should be. Let us make that mistake.
 
 # %% tags=["core"]
 mistaken = {name: sheet[name] for name in sheet if name not in dE[:4]}
@@ -405,7 +405,7 @@ compare(right, wrong)
 # So a falling loss proves little. With inputs of 0.05 and 0.1, the mistake had no chance to show.
 
 # %% [markdown]
-# Try it yourself: *Update* adds a row to the sheet, and under *Derivatives by* you can choose the right formulas or ones with a mistake. Go first from the book's start; and once a mistake is chosen that has one, a second button offers a start where it fails.
+# Try it yourself: *Update* adds a row to the sheet, and under *Derivatives by* you can choose the right formulas or ones with a mistake. Go first from the book's start. Once a mistake is chosen, a second button appears, *A start where this fails*.
 
 # %% tags=["hide-input"]
 from cellgrad import figures
@@ -527,12 +527,12 @@ for name, formulas_used in (("right", sheet), ("copied", common)):
           f"below 0.02 at {(losses < 0.02).idxmax()}")
 
 # %% [markdown]
-# After sixty updates the right formulas have brought the loss to 0.018, and the copied ones have hardly moved. They do get there, but need more than three times as many updates. The two slopes say why: with the copied one in its formulas, the second hidden unit's two weights take steps more than a hundred times too small. So the mistake does not stop this descent; it delays it. A curve alone would not tell it from a learning rate that is too low.
+# After sixty updates the right formulas have brought the loss to 0.018, and the copied ones have hardly moved. They do get there, but need more than three times as many updates. The two slopes say why: with the copied one in its formulas, the second hidden unit's two weights take steps more than a hundred times too small. So the mistake does not stop this descent; it makes it late. Whoever sees this one curve, and not the right one beside it, has no reason to suspect the formulas.
 #
 # ## A number that would not agree
 #
 # [Matt Mazur's step-by-step example](https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/) has taught this network to a great many people.
-# It has fixed biases of 0.35 and 0.6, targets 0.01 and 0.99, and learning rate 0.5. His page gives five numbers that can be compared: three losses and, at the end, two outputs. What do we get?
+# It has fixed biases of 0.35 and 0.6, targets 0.01 and 0.99, and learning rate 0.5. We compare five of the numbers on his page: three losses and, at the end, two outputs. What do we get?
 
 # %% tags=["hide-input"]
 mazur = ToyNetwork(targets=(0.01, 0.99), biases=(0.35, 0.6))
@@ -555,11 +555,10 @@ compared
 # %% [markdown]
 # *Table 4.6. Five numbers of the example, from its page and from our descent.*
 #
-# The first number agrees to all digits. The second differs in the seventh decimal place, far more than rounding can explain. Which of the two is right? Ours has four witnesses: the walk,
+# The first number agrees to all digits. The second differs in the seventh decimal place, far more than rounding can explain. Which of the two is right? Ours has four witnesses (without the biases, which only add a constant to a sum): the walk,
 # SymPy, nudges and autograd. So we look for a slip that gives *his* number.
 #
-# One suggests itself: to update $w_5 \dots w_8$ first, and then to compute the derivatives of $w_1 \dots w_4$ with the weights that are *already new*. (His page warns against just this, and the
-# weights that it lists after the first update are those of the right way.) We make the slip on purpose, 10,000 times:
+# One suggests itself: to update $w_5 \dots w_8$ first, and then to compute the derivatives of $w_1 \dots w_4$ with the weights that are *already new*. (His page warns against just this.) We make the slip on purpose, 10,000 times:
 
 # %%
 letters = [*given, *network]
@@ -590,7 +589,7 @@ compared[["his page", "with the slip"]]
 print(f"after 9,999, the right way: {plain['E_total'][9_999]:.10f}")
 
 # %% [markdown]
-# There it is. So all of his numbers are explained: two losses and the outputs fit a run with the slip, the last loss a run without it that ended one update earlier. How they came onto one
+# There it is. So each of the five is found in one of two runs: two losses and the outputs in one with the slip, the last loss in one without it that ended one update earlier. How they came onto one
 # page we cannot know. The slip is harmless, for the descent hardly changes. But each time a number would not agree there was a reason, and it could be found.
 
 # %% [markdown]
@@ -624,7 +623,7 @@ print("on the other sheets:", sum(len(table.findings) for table in others))
 #   computed anew.
 # - A row of the spreadsheet is one forward pass, one backward pass and the numbers that the next row starts from.
 # - Where a sigmoid is flat, learning is slow.
-# - A falling loss does not prove the gradient. Any small enough step less than 90° from downhill lowers it, and a mistake that hides at one start shows at another. Check the gradient itself.
+# - A falling loss does not prove the gradient. Any small enough step less than 90° from downhill lowers it, and a mistake that hides at one start can show at another. Check the gradient itself.
 # - Of 70 public workbooks, 28 have all eight derivatives right.
 #
 # ## Exercises

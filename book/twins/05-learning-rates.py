@@ -382,8 +382,8 @@ plt.show()
 # %% [markdown]
 # *Figure 5.5. A little below the limit, and a little above it. (Losses below $10^{-25}$ are rounding and are not drawn.)*
 #
-# It grows, as predicted, and then it turns and falls. What the bowl leaves out: the floor is flat, but the walls beside it are not equally steep everywhere. While the outputs swing
-# wider and wider across the trough, $w_5 \dots w_8$ are carried away from zero, so the first four weights move again, and the hidden activations with them. The weights drift along the trough until they come to a place where the walls are flat enough for this rate. There they settle. Look at one weight of each layer, one activation, and $\eta\lambda$:
+# It grows, as predicted, and then it turns and falls. The bowl leaves out two things. A swing as wide as this reaches places where the sigmoid is flatter than at the target, so, we think, it stops growing even while $\eta\lambda$ is a little above 2. And the floor is flat, but the walls beside it are not equally steep everywhere. While the outputs swing
+# across the trough, $w_5 \dots w_8$ are carried away from zero, so the first four weights move again, and the hidden activations with them. The weights drift along the trough to a place where the walls are flat enough for this rate. There they settle. Look at one weight of each layer, one activation, and $\eta\lambda$:
 
 # %% tags=["core"]
 for update in (0, 200, 500):
@@ -410,7 +410,7 @@ far = pd.DataFrame(rows, columns=["rate", "highest loss", "rises", "last loss"])
 far.set_index("rate").map("{:.3g}".format)
 
 # %% [markdown]
-# (*rises*: how many of the 1,000 updates made the loss larger.) At 10 and 50, below $2/\lambda$, the loss never rises. At 100 and 1000, far above it, the loss rises a few times, and then the descent finds a minimum all the same. At the last two rates it rises once and stays there. What has happened?
+# (*rises*: how many of the 1,000 updates made the loss larger.) At 10 and 50, below $2/\lambda$, the loss never rises. At 100 and 1000, above it, the loss rises a few times, and then the descent finds a minimum all the same. At the last two rates it rises once and stays there. What has happened?
 
 # %% tags=["core"]
 silent = descend(given, 3000, updates=2)
@@ -423,7 +423,7 @@ silent[["w5", "o1", "a_o1", "dE_dw5"]].map("{:.2g}".format)
 # ## The other targets
 #
 # With targets 0.01 and 0.99, the curve of Figure 4.4 bent. Now we can say why. The quarter in our formula was the sigmoid's slope $a(1-a)$ at 0.5. The pencil's steps hold at other outputs too, with the slope there in the place of the quarter (in the first, a *change* of the sum changes the miss by so much). So an update with a small rate removes about
-# the share $\eta \, a^2 (1 - a)^2 \, (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (At the target it is about the curvature $\lambda$. Farther away it is not, for there the sigmoid's own bend has a part in the curvature. Again $w_1 \dots w_4$ are left out, though $w_5 \dots w_8$ are not small here; and below, the hidden activations are those of the start.) How much smaller is the pace at the target than at the start?
+# the share $\eta \, a^2 (1 - a)^2 \, (a_{h1}^2 + a_{h2}^2)$ of the miss. Without the $\eta$, let us call this the *pace*. (A pace, not a curvature: the two agree only close to the target. As before, $w_1 \dots w_4$ are left out, though here that costs more, since $w_5 \dots w_8$ are not small. Below, the hidden activations are those of the start.) How much smaller is the pace at the target than at the start?
 
 # %% tags=["core"]
 start = follow(sheet, given)
@@ -453,7 +453,7 @@ eigenvalues = np.linalg.eigvalsh(hessian)[::-1]
 print(*(f"{abs(value):.7f}" for value in eigenvalues))
 
 # %% [markdown]
-# It prints two curvatures, almost equal, and six zeros. The pencil found the larger one to five decimal places; what it left out is the little that $w_1 \dots w_4$ add.
+# It prints two curvatures, almost equal, and six zeros. The pencil's λ at rate 1, in Table 5.2, is the smaller one, to all digits shown there. The larger one is hardly above it, and that is the little that $w_1 \dots w_4$ add.
 #
 # The package has all of this in `cellgrad.toynet.learning_rates`. Its `settle` predicts with the exact Hessian where we used the pencil, and measures over several updates, from the loss of both outputs; so the last digit may differ.
 
@@ -468,7 +468,7 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # ## Recap
 #
 # - Curvature is how fast the slope changes. In a bowl with curvature $\lambda$, an update multiplies the distance by $1 - \eta\lambda$.
-# - In this network $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts the pace at which all six curves end.
+# - With targets of 0.5, $\lambda = (a_{h1}^2 + a_{h2}^2)/16$ near the end: a pencil predicts the pace at which all six curves end.
 # - The best weights are no point but a floor. Two ways of turning the weights change an output, and in these directions the loss is curved; in six others it is flat.
 # - Above $2/\lambda$ each jump ends farther from the minimum than it began. The descent may then find a flatter one.
 # - Far too large rates make the sigmoids flat, and learning falls silent.
@@ -541,7 +541,7 @@ side_by_side.join(exact[["lambda", "measured"]].add_suffix(", cellgrad")).round(
 # <details>
 # <summary>Hint</summary>
 #
-# Each update multiplies the loss by $(1 - \eta\lambda)^2$. How often must you do that to come from $E_0$ to $10^{-6}$? Take logarithms.
+# Each update multiplies the loss by $(1 - \eta\lambda)^2$. After $n$ updates it is about $E_0 (1 - \eta\lambda)^{2n}$. Set this equal to $10^{-6}$ and solve for $n$: the logarithm of a power is the exponent times the logarithm (`math.log`).
 # </details>
 # <details>
 # <summary>Solution</summary>

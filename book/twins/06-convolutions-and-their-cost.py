@@ -359,7 +359,7 @@ for bias in (False, True):
 
 # %% [markdown]
 # PyTorch's layers have a bias unless told otherwise. In this book convolutions have none unless it is said, because batch norm, which comes below, adds a number of its own
-# to each channel.
+# to each channel. (The last two of the source's network have neither; its author left them out.)
 #
 # ## The 1 × 1 convolution
 #
@@ -425,7 +425,7 @@ print("kept:", {name: tuple(b.shape) for name, b in norm.named_buffers()})
 # ## The source's sentences
 #
 # The network with the ten scores was made by a student, who described it in a few sentences ([Bharadwaj](references.md)). We call it *the source*. It has fewer than 20,000 parameters and, in its author's one run, read more than 99.4 % of the test
-# digits ([The run](10-the-run.ipynb) repeats it). Its advice was: use convolutions only, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
+# digits ([The run](10-the-run.ipynb) repeats it). Its advice was: use convolutions only, as far as possible, because they take fewer parameters than fully connected (that is, dense) layers. Increase the channels to 8 up front. Build up a receptive field of 7 × 7 pixels before
 # the first max-pool and of about 28 × 28 at the end; more is not needed, since the data set has no partially hidden digits. Use a 1 × 1 convolution last. What a
 # receptive field is fills [the next chapter](07-the-receptive-field.ipynb). The first sentence we can check now: what if one used a dense layer early, say after a first convolution of eight channels?
 

@@ -77,13 +77,12 @@ print(f"median {width.median():.1f} pixels, 95 % below {width.quantile(0.95):.1f
 
 
 # %% [markdown]
-# So a typical stroke is about two and a half pixels wide by this estimate, and nearly all digits have strokes narrower than four. A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. That is what the
-# source means when it calls 7 × 7 "enough for MNIST": the first layers collect edges and corners, and a whole one fits into seven pixels.
+# So a typical stroke is about two and a half pixels wide by this estimate, and nearly all digits have strokes narrower than four. A window of 3 × 3 cannot hold it with its two sides; one of 7 × 7 can, and still has room for a bend or an end. The source calls 7 × 7 "enough for MNIST" and gives no reason. This may be one: the first layers collect edges and corners, and a whole one fits into seven pixels.
 #
 # ### The whole digit
 #
 # The source wants a field of about 28 × 28 and says why no more is needed: *the data set does not include partially hidden digits*. Each digit lies whole inside its image, and beyond the image there
-# is nothing to see. Check: the *ink box* is the smallest box around all pixels that are not paper. How large is the largest of 4,000?
+# is nothing to see. Check: the *ink box* is the smallest box around all pixels that are not paper. How large is the largest of 4,000? And since a digit that had lost a piece at the image's edge would be shorter: how long is the longer side?
 
 # %%
 def ink_box(image):
@@ -94,10 +93,12 @@ def ink_box(image):
 
 boxes = pd.DataFrame([ink_box(image) for image in data.train.images.numpy()],
                      columns=["top", "left", "height", "width"])
+longer = boxes[["height", "width"]].max(axis=1)
+print("longer side, digits:", longer.value_counts().to_dict())
 boxes[["height", "width"]].agg(["min", "median", "max"]).astype(int)
 
 # %% [markdown]
-# None is higher or wider than 20 pixels. So "the whole digit" and "the whole image" are not the same thing. It is no accident either: the makers of the data set scaled every digit to fit into 20 × 20 pixels, and then placed it so that its centre of mass is in the middle ([LeCun and others, 1998](references.md)). For
+# None is higher or wider than 20 pixels, and the longer side is 20 in all but one, where it is 19. So none seems to have lost a piece, and "the whole digit" and "the whole image" are not the same thing. It is no accident either: the makers of the data set scaled every digit to fit into 20 × 20 pixels, and then placed it so that its centre of mass is in the middle ([LeCun and others, 1998](references.md)). For
 # that reason the boxes do not all lie in the *same* 20 × 20 pixels. Here is how much of all ink the middle of the image holds, and how many of the digits it holds whole:
 
 # %%
@@ -281,7 +282,7 @@ plt.show()
 # %% [markdown]
 # *Figure 7.4. The source's network to scale, a sheet for each channel.*
 #
-# ReLU and batch norm work on each number alone and see nothing new. Of the others we need kernels and strides. Before you run the cell, go on with Table 7.3 on paper: 3, 5, 7, the pool 8, and then?
+# ReLU works on each number alone, and so does batch norm once the network is trained (what it does before, exercise 5 asks): they see nothing new. Of the others we need kernels and strides. Before you run the cell, go on with Table 7.3 on paper: 3, 5, 7, the pool 8, and then?
 
 # %% tags=["core"]
 source = [(3, 1)] * 3 + [(2, 2)] + [(3, 1)] * 5 + [(1, 1)]
@@ -448,7 +449,7 @@ pd.DataFrame([sizes, measured], ["computed", "measured"], list(steps["layer"])).
 # %% [markdown]
 # *Table 7.6. Size of the field in pixels for each layer of the source's network, computed and measured.*
 #
-# The same numbers. The package's `measure_receptive_field` does the same with any PyTorch module, with padding, branches and all:
+# The same numbers. The package's `measure_receptive_field` does the same with PyTorch modules, padding, branches and all; where it cannot follow one, it stops and says at which layer or operation:
 
 # %%
 network = build(SOURCE)
@@ -595,7 +596,7 @@ print(f"predicted {predicted:.2f}, measured with weights of one {measured:.2f}")
 # %% [markdown]
 # Now the real thing: random weights, ReLU, batch norm and a maximum, as PyTorch makes them before any training, and real digits (normalised: the mean of all MNIST's pixels is taken off and their standard deviation, the σ of all of them, divided out, so that paper becomes a negative number).
 #
-# The network has ten scores, and we want one number to differentiate. Their plain sum might cancel, so we add them with random signs, +1 or −1. Of each pixel's derivative only the size counts, so we square it, and average over 200 images. (Why the square? Where contributions have random signs it is again their *variances* that add, so that the prediction above carries over.) We do it twice: for 200 digits, and for 200 images of *noise*, in which each pixel is a random number.
+# The network has ten scores, and we want one number to differentiate. Their plain sum might cancel, so we add them with random signs, +1 or −1. Of each pixel's derivative only the size counts, so we square it, and average over 200 images. (Why the square? With random weights, each path contributes a product of weights whose sign is a matter of chance. When such contributions are added and the sum is squared, the mixed products cancel on average, and the squares remain, one for each path. So the mean square of a derivative is proportional to the number of paths, and the width predicted for paths holds for it.) We do it twice: for 200 digits, and for 200 images of *noise*, in which each pixel is a random number.
 
 # %% tags=["core"]
 def influence(model, images):
@@ -646,7 +647,7 @@ print("package, seed 0:", " × ".join(f"{s:.1f}" for s in theirs.sigma))
 #
 # A trained network decides by itself which pixels matter. The book ships two trainings of this network, by the source's [recipe](glossary.md#term-recipe) and by our own. Will the used part keep its round shape and its width? (The pictures show the square root of the strength, so that faint parts can be seen.)
 
-# %% mystnb={"image": {"alt": "Four maps of 28 by 28 pixels, the darker the more. Before training: a smooth round blob, darkest in the middle. After training: a wider blob with dark specks. The mean of the digits: a slanting figure like a blurred 9 or 8, darkest along its strokes. How much digits differ: a wide dark slanting oval with a frayed edge."}} tags=["nbval-ignore-output"]
+# %% mystnb={"image": {"alt": "Four maps of 28 by 28 pixels, the darker the more. Before training: a smooth round blob, darkest in the middle. After training: a wider blob with dark specks, and a dark band along the top edge. The mean of the digits: a slanting figure like a blurred 9 or 8, darkest along its strokes. How much digits differ: a wide dark slanting oval with a frayed edge."}} tags=["nbval-ignore-output"]
 models = {name: shipped_run(name).model for name in ("source", "book")}
 after = {name: influence(model, digits) for name, model in models.items()}
 pictures = {
@@ -690,14 +691,13 @@ pd.DataFrame(summary, columns).T.round(2)
 # %% [markdown]
 # *Table 7.10. The network before training and two trained ones: width σ of the map in pixels, and its correlation with the map of ink and with the map of differences (of the square root of the strength, as Figure 7.8 shows it); "bell": that of a plain bell with the map's place and width.*
 #
-# After training the used part is wider, in both networks. Does it also take the shape of where digits *differ*? With both recipes the column *differ* grows a little, and one could make a story of it. But the column of a plain bell that is as wide as the trained map grows more. So nothing here speaks for a shape beyond the width, and
-# two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
+# After training the used part is wider, in both networks, and no longer round: it reaches further down than across. Does it also take the shape of the digits? The column *differ* grows a little, and one could make a story of it; but that of a plain bell as wide as the trained map grows more, and the column *ink* even falls, while its bell's does not. What the trained maps have beyond their width, specks and a band at the upper edge, follows neither picture. Two trained networks are only two. For comparison, if all 28 × 28 pixels counted alike, σ would be
 
 # %%
 print(f"σ = {((28**2 - 1) / 12) ** 0.5:.1f}")
 
 # %% [markdown]
-# All are well below that. A field of 28 allows a unit to use the whole image, and it mostly uses the middle.
+# All are below that, the untrained ones by half. A field of 28 allows a unit to depend on the whole image; before training it depends mostly on the middle, after training on more. (A derivative says how the scores would change if a pixel did; a pixel that is paper in every digit never does.)
 
 # %% [markdown]
 # ## Your own
@@ -734,7 +734,7 @@ print(describe(find_network(f"{file}:net")))
 # - A layer widens the field by $(k-1)$ times the jump of the layers below it, and its stride multiplies the jump.
 # - After a pool of two, every convolution adds twice as much.
 # - One gradient through a network of ones measures what the arithmetic predicts.
-# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise downwards, and across to within two in a hundred; on digits they use a little less across.
+# - The field is what a unit *can* use. With equal weights, what it does use is bell-shaped, and its width grows with the square root of the depth. For the source, the prediction agrees with untrained networks on noise downwards, and across to within two in a hundred; on digits they use a little less across. Training widened it in both networks that we looked at.
 # - The middle 20 × 20 pixels hold nearly all of the ink, and a simple reader reads them as well as the whole image. So a field of 20 at the end may do, and 7 × 7 before the pool may not show.
 #
 # ## Exercises

@@ -133,6 +133,8 @@ to_train, to_use = memory(outputs)
 print(f"to train: {to_train / 1e3:.1f} kB for one digit,", end=" ")
 print(f"of which convolutions alone {convs['activation_bytes'].sum() / 1e3:.1f}")
 print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
+pool = list(costs["kind"]).index("max_pool") + 1
+print(f"to train, before the pool: {sum(outputs[1:pool]) / sum(outputs[1:]):.0%}")
 
 
 # %% [markdown]
@@ -140,7 +142,7 @@ print(f"to use: {to_use / 1e3:.1f} kB at most at any time")
 #
 # ### Batch norm, once trained
 #
-# Batch norm has four numbers for each channel, as [chapter 6](06-convolutions-and-their-cost.ipynb#batch-norm) has shown: two learned, and two kept by averaging. Once the network is trained they are fixed, and together they are one multiplication and one addition for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
+# Batch norm has four numbers for each channel, as [chapter 6](06-convolutions-and-their-cost.ipynb#batch-norm) has shown: two learned, and two kept by averaging. Once the network is trained they are fixed, and together they are one multiplication and one addition for each number, with one $a$ and one $b$ for each channel: $x \mapsto a x + b$. A convolution that follows, if it has no padding, can take both in: its weights, times
 # $a$, and a bias that collects what all the $b$ add up to. (Padding puts zeros around what batch norm has already shifted: at the border some of the $b$ are missing, and no single bias can be right for all places.)
 
 # %% tags=["core"]
@@ -476,7 +478,7 @@ pd.DataFrame(rows).T
 # *Table 8.3. What the source's network and three departures from it cost: parameters, millions of multiplications for one digit, memory to train and to use, and the field in pixels.*
 #
 # All four are within the budget, and the same money buys quite different things. Pooling early and folding make fewer multiplications and need less memory to train, since they work on small images. To use the network, only folding needs less: with an early pool the first convolution still writes eight large sheets, as in the source. The separable network
-# affords up to 64 channels behind the pool. Most of its memory goes to the large images in front: each separable block keeps four of them, the results of the depthwise convolution, of the 1 × 1, of ReLU and of batch norm, where an ordinary block keeps three. Here is the one that folds, to compare with the source's in [chapter 7](07-the-receptive-field.ipynb#the-source-s-network):
+# affords up to 64 channels behind the pool. It pays with the large images in front: each separable block keeps four of them, the results of the depthwise convolution, of the 1 × 1, of ReLU and of batch norm, where an ordinary block keeps three. Here is the one that folds, to compare with the source's in [chapter 7](07-the-receptive-field.ipynb#the-source-s-network):
 
 # %% mystnb={"image": {"alt": "The folding network in two rows of stacks of sheets: the input of 28 by 28 pixels becomes four sheets of 14 by 14, and stacks of 16 and 20 channels shrink from 12 pixels to 2, and then to ten scores of one pixel."}} tags=["hide-input"]
 plotting.draw_convnet(alternatives["fold"], rows=2)
@@ -504,8 +506,8 @@ figures.field(SOURCE, layer="conv8")
 #
 # | the source says | what Part II finds |
 # |---|---|
-# | Only convolutions, as they take fewer parameters than dense layers | **True in front, not at the end.** [In front](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), one dense layer breaks the budget; [as a head](08-designing-under-a-budget.ipynb#what-a-head-costs) on 3 × 3 places it costs the same but for its biases. Why: [look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer); on a digit: [figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand). Which of them reads better: [chapter 11](11-is-the-advice-true.ipynb). |
-# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | **None is hidden, and less may do.** No [ink box](07-the-receptive-field.ipynb#the-whole-digit) is larger than 20 × 20; what hidden digits would be like: [figure 7.2](07-the-receptive-field.ipynb#the-whole-digit). The source's field is 28, [measured](07-the-receptive-field.ipynb#measured). Smaller ones: [chapter 11](11-is-the-advice-true.ipynb). |
+# | Only convolutions, as far as possible, as they take fewer parameters than dense layers | **True in front, not at the end.** [In front](06-convolutions-and-their-cost.ipynb#the-source-s-sentences), one dense layer breaks the budget; [as a head](08-designing-under-a-budget.ipynb#what-a-head-costs) on 3 × 3 places it costs the same but for its biases. Why: [look near, share the weights](06-convolutions-and-their-cost.ipynb#the-same-with-a-dense-layer); on a digit: [figure 6.2](06-convolutions-and-their-cost.ipynb#one-convolution-by-hand). Which of them reads better: [chapter 11](11-is-the-advice-true.ipynb). |
+# | A field of about 28 × 28; more is not needed, as no digits are partially hidden | **None is cut off, and less may do.** No [ink box](07-the-receptive-field.ipynb#the-whole-digit) is larger than 20 × 20, and its longer side is never less than 19; what hidden digits would be like: [figure 7.2](07-the-receptive-field.ipynb#the-whole-digit). The source's field is 28, [measured](07-the-receptive-field.ipynb#measured). Smaller ones: [chapter 11](11-is-the-advice-true.ipynb). |
 # | 8 channels up front | **Within the budget, as 12 and 16 are** with the same 16 behind the pool: [table 8.2](08-designing-under-a-budget.ipynb#all-networks-of-this-kind). [An argument](08-designing-under-a-budget.ipynb#why-eight-channels) says that more than nine may add little; on a digit: [figure 8.2](08-designing-under-a-budget.ipynb#why-eight-channels). Fewer and more: [chapter 11](11-is-the-advice-true.ipynb). |
 # | 7 × 7 before the max-pool, enough for MNIST | **Seven pixels hold a stroke with its bend**: [figure 7.1](07-the-receptive-field.ipynb#how-much-must-a-unit-see). Three convolutions see seven, by [the step](07-the-receptive-field.ipynb#the-source-s-network). [A doubt](07-the-receptive-field.ipynb#two-doubts): other sizes may do as well. Trained: [chapter 11](11-is-the-advice-true.ipynb). |
 # | The pool then increases the field further | **True.** Behind it every convolution [adds twice as much](07-the-receptive-field.ipynb#why-the-jump-matters), and the field ends at 28 in place of 17; on a digit: [figures 7.5 and 7.6](07-the-receptive-field.ipynb#where-the-field-lies). |

@@ -658,13 +658,6 @@ dots(SENTENCES[3])
 # Now the rule. Holm's correction counts all rivals of the study, those that have not run as if their p-values were the largest:
 
 # %%
-def judge(column="unseen", seeds=slice(None), sentences=first_four):
-    looks = [look(sentence, column, seeds) for sentence in sentences]
-    looked = pd.concat(looks)
-    looked["p"] = holm(looked["p"].astype(float), of=len(bets))
-    return in_words(looked, below=0.025)
-
-
 def in_words(looked, below):
     """The verdict of each row, by its p and its interval."""
     within = (looked["low"] > -0.05) & (looked["high"] < 0.05)
@@ -673,6 +666,14 @@ def in_words(looked, below):
     looked.loc[certain & (looked["difference"] > 0), "verdict"] = "better"
     looked.loc[certain & (looked["difference"] < 0), "verdict"] = "worse"
     return looked
+
+
+# %%
+def judge(column="unseen", seeds=slice(None), sentences=first_four):
+    looks = [look(sentence, column, seeds) for sentence in sentences]
+    looked = pd.concat(looks)
+    looked["p"] = holm(looked["p"].astype(float), of=len(bets))
+    return in_words(looked, below=0.025)
 
 
 def verdicts(looked):

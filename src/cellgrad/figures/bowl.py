@@ -23,7 +23,7 @@ _after = _distance - _rate * sp.diff(_loss, _distance)
 
 
 def bowl(curvature: float = 1.0, flat: float = 0.05, learning_rate: float | None = None) -> Figure:
-    """A ball in a bowl E = λ e² / 2 that takes steps of −η·λ·e; then in a trough with a second, flatter direction.
+    """A ball in a bowl E = λ d² / 2 that takes steps of −η·λ·d; then in a trough with a second, flatter direction.
 
     curvature, flat: λ of the bowl, which is the trough's steep one, and of its flat one, in units of loss by distance
     squared. learning_rate: η, 1.6/λ when None. Raises ValueError unless all are above zero and flat ≤ curvature.
