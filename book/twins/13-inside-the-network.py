@@ -774,6 +774,6 @@ accuracies(inverted, [False, True]).rename_axis("inverted").round(1)
 # This is the last chapter. From eight weights in a spreadsheet to the thousands that read handwriting, the rule was the same: let the loss say how it changes with each weight, and take a small step against it.
 #
 # What was checked, and held: eight derivatives by formula, by nudges and by two programs; 14,392 of them by ours and by PyTorch's; receptive fields by counting, by a formula and by gradients; a spreadsheet by another one. What did not hold as it was said: that a falling loss shows a right gradient, that one run tells how good a recipe is,
-# and several sentences of good advice, of which four seeds could say little, and twenty refuted some. What is open stands where it came up: whether the verdicts hold after more epochs, and why the first twenty seeds of `fast` scatter as they do.
+# and several sentences of good advice, of which four seeds could say little, and twenty refuted some. What is open stands where it came up: whether the verdicts that four epochs gave would hold after more, and why the first twenty seeds of `fast` scatter as they do.
 #
 # Where to go from here: audit a spreadsheet of your own, train a network of your own with five seeds, or take one row of [Is the advice true?](11-is-the-advice-true.ipynb) that is undecided, and decide it.
