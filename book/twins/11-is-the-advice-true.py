@@ -55,7 +55,7 @@ pd.set_option("display.max_colwidth", None)
 # ## How to test a sentence
 #
 # Two trained networks always differ a little, even two of the same kind: the first weights and the order of the digits are drawn by chance, from a [seed](glossary.md#term-seed). So one run of each proves nothing. The network that all others are compared with is
-# called the *base*: the source's layers, trained by the recipe of [The run](10-the-run.ipynb), but for four passes through 50,000 digits only, so that many runs can be afforded. What takes longer to show, this chapter cannot see. Each *rival* is the base with
+# called the *base*: the source's layers, trained by the recipe of [The run](10-the-run.ipynb), but for four passes through 50,000 digits only, so that many runs can be afforded. What takes longer to show, this first study cannot see. Each *rival* is the base with
 # something changed. Three habits make a comparison fair:
 #
 # - **One change.** Both networks have nearly the same number of parameters and the same recipe.
@@ -518,7 +518,7 @@ print("as it should be:", not far if data.kind == "full" else again.mean() > 0.8
 #
 # The other sentences follow in the order of Table 11.7, as time allows: the same search, then twenty seeds at once, judged once, when all twenty have run, by the same rule and the same 0.025. (This order was written down after the first four sentences were judged and before the first run of the next.) Since Holm's correction counts all rivals from the start, a verdict that is reached stays: more small p-values can only lower the others.
 #
-# And what is undecided when all sentences have been judged is to train longer: the recipe's twelve epochs, ten seeds of each such row and of its control, at the rates that were chosen at four. That is another question, so it gets five percent of its own: p below 0.05 after Holm's correction over the rows that take part, by [Wilcoxon's signed ranks](glossary.md#term-Wilcoxon-signed-rank-test) (which count on which side of its pair each seed lies, and in which order of distance, so that a run that fails altogether weighs no more than its rank), and 95 % intervals for *no difference*. Pairs that do not differ are left out, and p is exact: the share of all ways to set the signs that make the ranks as one-sided as they are, or more. (Written down before the first of these runs; the ranks after the eighth sentence, which shows why; the line on pairs that do not differ as they began.)
+# And what is undecided when all sentences have been judged is to train longer: the recipe's twelve epochs, ten seeds of each such row and of its control, at the rates that were chosen at four. That is another question, so it gets five percent of its own: p below 0.05 after Holm's correction over the rows that take part, by [Wilcoxon's signed ranks](glossary.md#term-Wilcoxon-signed-rank-test) (which count on which side of its pair each seed lies, and in which order of distance, so that a run that fails altogether weighs no more than its rank), and 95 % intervals for *no difference*. Pairs that do not differ are left out, and p is exact: the share of all ways to set the signs that make the ranks as one-sided as they are, or more. Equal distances share their rank, and the side is that of the mean difference. (Written down before the first of these runs; the ranks after the eighth sentence, which shows why; the line on pairs that do not differ as they began; the one on equal distances and on the side when they were known, and no verdict depends on it.)
 #
 # Can twenty seeds show "no difference" at all? With the spread of this study's groups:
 
@@ -678,7 +678,7 @@ def judge(column="unseen", seeds=slice(None), sentences=first_four):
 
 def verdicts(looked):
     say = lambda p: f"{p:.3f}" if p >= 0.001 else "< 0.001"  # a p is never 0
-    points = looked["difference"].astype(float).round(2)
+    points = looked["difference"].astype(float).round(2) + 0.0  # no −0
     p = looked["p"].map(say)
     return looked[["verdict", "expected"]].assign(points=points, p=p)
 
@@ -1030,7 +1030,7 @@ print("have the base as control:", len(with_base), "of", len(pairs))
 # %% [markdown]
 # Two of the four rates are edges, so luck alone would end about half of the thirty searches there, and about half of them did. But seven ended at the upper edge, where a still higher rate might be better; and the base, the control of most rows, for which 0.05 and 0.1 were equal, got the lower. So these rows are not independent findings. Three of the five *better* are among them, and twenty seeds of the base at 0.1 would tell how much of their lead is its rate; they have not been run.
 #
-# Third, on the way of testing. The *t*-test has failed us in one row. What would ranks have said, which we shall use for the longer runs?
+# Third, on the way of testing. The *t*-test has failed us in one row. What would ranks have said, which we use for the longer runs?
 
 # %% tags=["core"]
 def signed_ranks(ours, base):
@@ -1084,7 +1084,7 @@ print(f"{unsure.sum()} undecided")
 #
 # ## After twelve epochs
 #
-# By the rule the seven undecided rows and their control, the base, trained for twelve epochs, with ten seeds (`cellgrad trials sentences-longer`), at the rates that were chosen at four. (The runs began before the last four rivals were complete. These could not have changed the seven: the smallest p of these, 0.040 in Table 11.23, has been multiplied by twelve there, and with all four certain it would still have been by eleven.)
+# By the rule the seven undecided rows and their control, the base, trained for twelve epochs, with ten seeds (`cellgrad trials sentences-longer`), at the rates that were chosen at four. (The runs began before the last four rivals were complete. Those four could not have changed the seven: the smallest p of the seven, 0.040 in Table 11.23, has been multiplied by twelve there, and with all four certain it would still have been by eleven.)
 
 # %% tags=["core"]
 def in_pairs(records, digits=("test_accuracy", "validation_accuracy")):
@@ -1115,12 +1115,13 @@ print(f"{len(longer)} runs, {len(runs_12)} seeds of each;", end=" ")
 print(f"the base: {mean['base']:.2f} % after four epochs,", end=" ")
 print(f"{100 * runs_12['base'].mean():.2f} % after twelve")
 
-# %% mystnb={"image": {"alt": "Eight rows of ten dots. Seven of them over nearly the same range: the base from 99.38 to 99.45 percent, the others from 99.33 to 99.50. No batch norm lies wholly to their left, from 98.78 to 99.23."}}
-plotting.plot_seeds(longer, "unseen", digits="unseen digits", base="base")
+# %% mystnb={"image": {"alt": "Seven rows of ten dots, and an arrow. The base from 99.38 to 99.45 percent, the most closely packed; the others from 99.33 to 99.50, overlapping with it. For no batch norm only an arrow at the left edge, from 98.8 to 99.2."}}
+plotting.plot_seeds(longer, "unseen", digits="unseen digits", base="base",
+                     least=99.3)
 plt.show()
 
 # %% [markdown]
-# *Figure 11.22. What four epochs left undecided, after twelve, each at the rate chosen for four. The first row is the base.*
+# *Figure 11.22. What four epochs left undecided, after twelve, each at the rate chosen for four. The first row is the base; the arrow stands for all ten seeds of its row.*
 
 # %%
 after_12["expected"] = judged["expected"]
@@ -1142,43 +1143,50 @@ for name, (_, part) in parts.items():
     other = part["verdict"][part["verdict"] != after_12["verdict"]]
     print(f"{name}, otherwise:")
     print("\n".join(f"  {row}: {word}" for row, word in other.items()) or "  none")
+by_t = pd.Series({name: stats.ttest_rel(runs_12[name], runs_12["base"]).pvalue
+                  for name in after_12.index})
+by_t = in_words(after_12.assign(p=holm(by_t)), below=0.05)["verdict"]
+print("the same by t-tests:", by_t.equals(after_12["verdict"]))
 half = (after_12["high"] - after_12["low"]).median() / 2
 print(f"half an interval, in the middle: {half:.3f} points")
 
 # %% [markdown]
 # One row is worse, three make no difference of 0.05 points, and three are undecided still. Of our seven bets on these rows four came true, and none was wrong.
 #
-# - **No batch norm**, with PyTorch's first weights, is worse, and on either half of the digits, too. All ten seeds have learned now, among them seed 0, which had learned nothing in four epochs. So twelve are enough for such a network to begin, but not to catch up.
-# - **No difference**: a field of 9 before the pool, two more convolutions and then 62 units, and He's first weights. As before these are narrow: no interval is corrected, and on the test digits alone one of the three is undecided, on the held-out digits alone all three.
-# - **Undecided**: an average of 3 × 3 places, a field of 5 before the pool, batch norm before the ReLU. Each reads a little better than the base, as after four epochs, and each interval still holds zero and goes beyond 0.05.
+# - **No batch norm**, with PyTorch's first weights, is worse, and on either half of the digits, too. All ten seeds have learned now, among them seed 0, which had learned nothing in four epochs. So all ten begin in twelve epochs, at a rate that was chosen blindly, and none catches up; seed 19, the other that had failed, was not among them. (The ranks were brought in because of this row. They decide nothing here, as the print says.)
+# - **No difference**: a field of 9 before the pool, two more convolutions and then 62 units, and He's first weights. No interval is corrected. That of the 62 units is as narrow a case as can be: it leaves zero out, and ends just below the limit, so this row says *if it is better, then by less than 0.05*. It is undecided on either half of the digits alone; the other two are undecided on the held-out digits alone.
+# - **Undecided**: an average of 3 × 3 places, a field of 5 before the pool, batch norm before the ReLU. Each reads a little better than the base, as after four epochs, and each interval goes beyond 0.05. That of the field of 5, by itself, still leaves zero out; after the correction for the seven it decides nothing. The other two hold zero.
 #
-# What changes from four epochs to twelve is the level, by more than any of these rivals but one is away from the base; and all seven differences are smaller than before, if some only by a little. But the rates were chosen for four epochs, and a rate for twelve might move these rows to either side.
+# The level rises, for the base by more than any of these rivals but one is away from it. All seven differences are smaller than before, some only by a little; but there ten seeds stand against twenty, and whether longer training shrinks them was not tested. And the rates were chosen for four epochs; a rate for twelve might move these rows to either side.
 #
 # ## With the tricks of `best`
 #
-# How far do the verdicts reach? All networks of this chapter were trained as the recipe `book` trains. The recipe [`best`](12-how-small-how-fast.ipynb) has three tricks more: [Nesterov's momentum](glossary.md#term-Nesterov-momentum), [smoothed labels](glossary.md#term-label-smoothing), and digits that are turned, scaled and moved a little in place of shifted. So what the verdicts have decided about the network (the eight rivals of the base that are *better* or *worse* and have other layers than it) trains once more with all three, and so does the base: four epochs, ten seeds, the rates of before, each digit read once (`cellgrad trials sentences-tricks`). The rule, written down before the first of these runs:
+# How far do the verdicts reach? All networks of this chapter were trained as the recipe `book` trains. The recipe [`best`](12-how-small-how-fast.ipynb) has three tricks more: [Nesterov's momentum](glossary.md#term-Nesterov-momentum), [smoothed labels](glossary.md#term-label-smoothing), and digits that are turned, scaled and moved a little in place of shifted. (What else it has, another network, sixty epochs, larger batches and nine readings of each digit, stays aside.) So what the verdicts have decided about the network (the eight rivals of the base that are *better* or *worse* and have other layers than it) trains once more with all three, and so does the base: four epochs, ten seeds, the rates of before (so a change may come from any of the three, or from a rate that no longer suits), each digit read once (`cellgrad trials sentences-tricks`). The rule, written down before the first of these runs:
 #
-# - The verdicts: as for the longer runs, by signed ranks, with p below 0.05 after Holm's correction over the eight, and 95 % intervals for *no difference*.
-# - A row *changes* where the two differences from the base, with the tricks and without, differ from each other, seed by seed, on the same ten seeds: by signed ranks, with p below 0.05 after Holm's correction over the eight.
-# - The base with the tricks against the base without, in the same way, is a comparison of its own, with nothing to correct for.
+# - The verdicts: as for the longer runs, by signed ranks, with p below 0.05 after Holm's correction over the eight, and 95 % intervals for *no difference*. They are compared with the words of Table 11.23: the same word *stays*; the opposite, or *no difference*, does not; *undecided* neither confirms nor refutes, since ten seeds carry less than twenty. Only the next line, not a lost verdict, says that the tricks change something.
+# - A row *changes* where the two differences from the base, with the tricks and without, differ from each other, seed by seed, on the seeds 0 to 9 of both: by signed ranks, with p below 0.05 after Holm's correction over the eight. It does *not change* where the 95 % interval of this difference between differences, uncorrected, lies within 0.05 points. Everything else is *undecided*, and neither confirms nor refutes our bet.
+# - The base with the tricks against the base without is a comparison of its own: by signed ranks, p below 0.05, and the 95 % interval for *no difference*. So the verdicts, the changes and this one have five percent each.
+# - A run whose loss becomes no number has no record; it counts as one that reads a tenth of the digits. No seed is left out or run again.
+#
+# (What stays, what does not change and what a run without a record counts for was written down while the first runs were being made, before anybody had looked at one.)
 #
 # We bet that all eight verdicts stay, that no row changes, and that the base is *worse* with the tricks: four passes are few for digits that never look the same twice.
 #
 # ## Recap
 #
-# - Is the advice true, for networks of this size after four epochs (and, where these left it undecided, after twelve)? By the second study, with twenty seeds, on the held-out and the test digits together (the sentences as in Table 11.7): for batch norm with first weights made for doing without, for convolutions against dense layers only and two of three dense heads, and for eight channels against four, the source's choice did better. For the 1 × 1, the five layers, a single layer's field of 28, the source's moved digits and a constant rate, something else did. The rest made no difference, or is undecided.
+# - Is the advice true, for networks of this size after four epochs (and, where these left it undecided, after twelve)? By the second study, with twenty seeds (ten for the twelve epochs), on the held-out and the test digits together (the sentences as in Table 11.7): for batch norm against none (with PyTorch's own first weights only after twelve epochs), for convolutions against dense layers only and two of three dense heads, and for eight channels against four, the source's choice did better. For the 1 × 1, the five layers, a single layer's field of 28, the source's moved digits and a constant rate, something else did. The rest made no difference, or is undecided.
 #   - *A 1 × 1 at the end*: two networks without it, with fewer and wider layers and higher rates, were better; on the test digits alone the one with a dense layer is undecided.
 #   - *28 × 28 at the end, more is not needed*: with a single, dilated layer behind the pool a field of 20 was better than one of 28; 12 and 36 were worse. That may be the field, or the weights that look at padding.
 #   - *Layer by layer*: at a field of 28 one layer behind the pool was worse than five, two made no difference of 0.05 points, and three were better.
 #   - *Nothing is averaged*: undecided, after twelve epochs, too.
-#   - *7 × 7 before the pool*: pooling after the first convolution made no difference of 0.05 points; after four, none after twelve epochs; after two, undecided, after twelve epochs, too.
+#   - *7 × 7 before the pool*: pooling behind the first convolution made no difference of 0.05 points; nor did pooling behind the fourth, in twelve epochs (in four it was undecided); pooling behind the second is undecided in four epochs and in twelve.
 #   - *Eight channels up front*: four were worse; sixteen made no difference of 0.05 points, at three times the work.
-#   - *Convolutions only*: dense layers only were far worse, and two dense heads directly behind the first convolutions and their pools worse (the one with 62 units undecided on the test digits alone); a head behind two more convolutions made no difference of 0.05 points after twelve epochs.
+#   - *Convolutions only*: dense layers only were far worse, and two dense heads directly behind the first convolutions and their pools worse (the one with 62 units undecided on the test digits alone); a head behind two more convolutions made no difference of 0.05 points after twelve epochs, only just, and is undecided on either half of the digits.
 #   - *Batch norm behind the ReLU*: before it, undecided, after twelve epochs, too; with He's first weights no difference of 0.05 points after twelve. Without it, worse: with first weights made for that after four epochs, with PyTorch's own after twelve (after four undecided by our rule, though all twenty seeds lie below their pairs).
 #   - *Dropout*: no difference of 0.05 points.
 #   - *Digits turned, scaled and moved*, as the source does: worse, in so few epochs, than shifted by up to two pixels. Not moved: no difference of 0.05 points. Shifted by up to one: better, at another rate, and undecided on the test digits alone.
 #   - *The rate stays*: at 0.05 worse than one cycle. The source's 0.01 was not tried in this study.
-#   - Each *no difference* is by an interval that is not corrected, and most of them are undecided on one half of the unseen digits or on both. Each rate is the best of four, by one run each, of four epochs.
+#   - Each *no difference* is by an interval that is not corrected, and each of the eight is undecided on one half of the unseen digits or on both. Each rate is the best of four, by one run each, of four epochs (without batch norm and with PyTorch's first weights all four learned nothing, and the lowest was taken).
 # - Advice that works in one network has not been tested. Change one thing, give every rival the same chance, look at the interval.
 # - "No difference we could measure" comes with a number: how large a difference could have hidden.
 # - With many comparisons, some look real by chance. Only a *better* or *worse* that survives a correction for all of them is a finding.
