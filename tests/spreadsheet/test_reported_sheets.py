@@ -117,6 +117,19 @@ def test_new_weights_that_no_row_takes_over_are_steps_too(step, right, tmp_path)
     assert bool(findings(longer, tmp_path)) != right
 
 
+@pytest.mark.parametrize(("rate", "says"), [(0, "holds 0"), (None, "is empty")])
+@pytest.mark.parametrize("rows", [1, 6])
+def test_a_step_by_hand_with_no_rate_goes_nowhere_and_not_uphill(rate, says, rows, tmp_path):
+    """The cell of the rate is to blame, in the table's own words where its rows read that cell, too."""
+    sheet = ToySheet(ToyNetwork(), rows=rows, rate=rate)
+    for at in range(3, 3 + rows):
+        sheet.extra |= {f"AG{at}": f"=E{at}-$C$1*X{at}", f"AH{at}": f"=F{at}-$C$1*Y{at}"}
+    (found,) = findings(sheet, tmp_path)
+    assert (found.cells, found.expected, found.found) == ("C1", "a number above 0", "" if rate is None else "0")
+    assert "so that nothing changes" in found.message
+    assert rows > 1 or (says in found.message and found.message.endswith("it spoils w1, w2"))
+
+
 @pytest.mark.parametrize("between", [None, "epoch 2"])
 def test_what_goes_on_below_a_gap_is_said_to_be_unread(between, tmp_path):
     path = ToySheet(ToyNetwork(), rows=8).save(tmp_path / "sheet.xlsx")

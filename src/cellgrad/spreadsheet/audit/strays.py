@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from cellgrad.spreadsheet.audit.cells import Pattern
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding
+from cellgrad.spreadsheet.audit.reading import outside_cell
 from cellgrad.spreadsheet.audit.tables import WEIGHT
-from cellgrad.spreadsheet.audit.updates import Update, update_of
+from cellgrad.spreadsheet.audit.updates import Update, cells_of_zero, update_of
 from cellgrad.spreadsheet.parser import FormulaError
 
 MOST_LOOKED_AT = 5_000  # formulas outside the table
@@ -18,6 +19,7 @@ MOST_LOOKED_AT = 5_000  # formulas outside the table
 def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
     """Findings on formulas outside the table that take a weight and its derivative from one row and are no step."""
     layout = context.layout
+    still: dict[str, list[str]] = {}  # of each cell that holds no learning rate: the weights that it leaves unchanged
     for row, column, pattern in _outside(context):
         cells = [(layout.names.get(there), place) for place, there in pattern.mentioned(row, column)]
         read = {name: place for name, place in cells if name in WEIGHT or (name or "").startswith("dE_d")}
@@ -33,6 +35,10 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
         except FormulaError:
             continue
         rate = usual.rate if usual else None
+        if found == 0 and usual is None:  # no row has said so of the same cell
+            for cell in cells_of_zero(context, pattern.text(row, column), above + 1):
+                still.setdefault(cell, []).append(weight)
+            continue
         if isinstance(found, float):
             if rate is None or math.isclose(found, rate, rel_tol=1e-12):
                 continue
@@ -42,6 +48,10 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
         right = f"={right}*{layout.address(f'dE_d{weight}', above)}" if f"dE_d{weight}" in layout.columns else ""
         typed = str(layout.sheet.typed(row, column))
         yield Finding(weight, layout.sheet.address(row, column), "error", right, typed, f"a step by hand: {found}")
+    for cell, weights in still.items():
+        holds = "is empty" if outside_cell(cell) in context.reader.empty else "holds 0"
+        words = f"the learning rate's cell {cell} {holds}, so that nothing changes; it spoils {', '.join(weights)}"
+        yield Finding(cell, cell, "error", "a number above 0", "" if holds == "is empty" else "0", words)
 
 
 def _outside(context: Context) -> Iterator[tuple[int, int, Pattern]]:

@@ -183,7 +183,14 @@ def update_of(context: Context, name: str, text: str, row: int) -> float | str:
     rate = _rate(context, expression, name, f"dE_d{name}")
     if rate is None:
         return _mistake(context, name, expression)
-    return rate if rate > 0 else "it goes uphill: the sign before the learning rate is the wrong way round"
+    return rate if rate >= 0 else "it goes uphill: the sign before the learning rate is the wrong way round"
+
+
+def cells_of_zero(context: Context, text: str, row: int) -> list[str]:
+    """The cells outside the table that such a formula takes a zero, or nothing, from."""
+    reader = context.reader
+    taken = reader.outside(context.in_table(reader.parsed_with(text, row, {})))
+    return sorted(str(cell) for cell in taken if reader.values[cell] == 0)
 
 
 def _shared(name: str, words: str) -> str | None:
