@@ -95,6 +95,14 @@ def test_a_mistake_among_derivatives_of_the_other_sign_is_the_only_one(tmp_path)
     assert audited(sheet, tmp_path)[0].all_right
 
 
+def test_of_minus_a_derivative_the_place_of_another_is_named(tmp_path):
+    sheet = turned()
+    sheet.plant("dE_dw6", f"-({RIGHT['dE_dw7']})")
+    _, found = audited(sheet, tmp_path)
+    (error,) = (one for one in found if one.severity == "error")
+    assert (error.column, error.message) == ("dE_dw6", "it is the formula of dE_dw7")
+
+
 def test_a_wrong_update_among_those_that_add_is_mended_by_adding(tmp_path):
     sheet = turned()
     sheet.plant("w6", "w6[-1] + RATE * dE_dw5[-1]")

@@ -83,6 +83,13 @@ def test_a_helper_that_other_columns_use_rightly_is_not_to_blame(wrong, tmp_path
     assert all("AG" not in one.message and one.expected for one in found)
 
 
+def test_a_delta_without_the_slope_of_its_activation_is_called_so(tmp_path):
+    sheet = with_deltas()
+    sheet.extra |= {f"AG{at}": f"=R{at}-A{at}" for at in range(3, 9)}
+    (found,) = findings(sheet, tmp_path)
+    assert found.cells == "AG3:AG8" and "the slope of the activation, a_o1*(1 - a_o1), is missing" in found.message
+
+
 @pytest.mark.parametrize("cell", ["=(R5-B5)*R5*(1-R5)", 0.1])
 def test_of_a_helper_only_the_wrong_row_is_to_blame(cell, tmp_path):
     sheet = with_deltas()

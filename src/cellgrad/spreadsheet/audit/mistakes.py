@@ -141,6 +141,36 @@ def _mistaken(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
                     words += ": an activation in the place of a weight"
                 yield words, right.xreplace({symbol: other})
     yield from _swapped(right, own)
+    yield from _without_slopes(right)
+    yield from _of_others(right)
+
+
+def _without_slopes(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+    """Leave out the slopes a*(1 - a) of some of the activations."""
+    slopes = [SYMBOLS[name] for name in ("a_h1", "a_h2", "a_o1", "a_o2") if SYMBOLS[name] in right.free_symbols]
+    for count in range(1, len(slopes) + 1):
+        for left_out in itertools.combinations(slopes, count):
+            said = " and ".join(_spelled(a * (1 - a)) for a in left_out)
+            many = "the slopes of the activations, {}, are" if count > 1 else "the slope of the activation, {}, is"
+            if (rest := _without(right, left_out)) != right:
+                yield f"{many.format(said)} missing", rest
+
+
+def _without(expression: sp.Expr, activations: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """An expression without the slopes of these activations, wherever they stand in it."""
+    for a in activations if expression.is_Mul else ():
+        if {a, 1 - a} <= {*expression.args}:
+            expression = expression / (a * (1 - a))
+    arguments = [_without(argument, activations) for argument in expression.args]
+    return expression.func(*arguments) if arguments else expression
+
+
+def _of_others(right: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+    """In the place of a derivative, the others, with the sign that it has itself."""
+    slopes = derivatives()
+    for sign in (1, -1):
+        if sign * right in slopes.values():
+            yield from ((f"it is the formula of {name}", sign * slope) for name, slope in slopes.items())
 
 
 def _damaged(expression: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
