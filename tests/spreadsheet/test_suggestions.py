@@ -82,6 +82,42 @@ def test_what_is_suggested_names_no_column_that_is_not_there(tmp_path, names, in
     assert not [found for found in after if found.severity == "error"], after
 
 
+WRITTEN_OUT = [["h1", "h2"], ["h2"], ["o1", "o2"], ["E1", "E2"], ["h1", "h2", "o1", "o2", "E1", "E2"]]
+
+
+@pytest.mark.parametrize("names", WRITTEN_OUT)
+def test_a_sum_or_an_error_that_has_no_column_of_its_own_is_not_missed(tmp_path, names):
+    """It is the book's network all the same, and a mistake in another column is the only one."""
+    sheet = without(ToySheet(NETWORK), names, written_out)
+    report = audit(sheet.save(tmp_path / "right.xlsx"))
+    assert report.all_right and not report.tables[0].findings
+    for name, formula in (("w3", "w3[-1]+RATE*dE_dw3[-1]"), ("dE_dw3", RULE["dE_dw1"]), ("a_h2", 0.5)):
+        sheet = without(ToySheet(NETWORK), names, written_out)
+        place = sheet.plant(name, formula, [2] if name == "a_h2" else None)
+        before, after = repaired(sheet.save(tmp_path / "wrong.xlsx"))
+        assert [(found.column, found.cells, found.severity) for found in before] == [(name, place, "error")]
+        assert not after
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        (["h1", "h2"], {"a_h1": "1/(1+EXP(-(w1*i1+w2*i1)))"}),
+        (["E1", "E2"], {"E_total": "((t1-a_o1)^2+(t2-a_o2)^2)/3"}),
+        (["a_h1", "a_h2"], {}),
+        (["h2", "a_h2"], {}),
+    ],
+)
+def test_what_nothing_right_is_computed_from_is_missed(tmp_path, names, wrong):
+    sheet = without(ToySheet(NETWORK), names, written_out)
+    for name, formula in wrong.items():
+        sheet.plant(name, formula)
+    report = audit(sheet.save(tmp_path / "sheet.xlsx"))
+    assert not report.all_right and "2-0-2" not in str(report)
+    unchecked = [f"{one.column} {one.message}" for one in report.tables[0].findings if one.severity == "not checked"]
+    assert any(name in said for name in names for said in unchecked)
+
+
 def test_a_sheet_of_all_columns_has_its_suggestions_in_cells(tmp_path):
     for name in ("w3", "h2", "a_o1", "E_total", "dE_dw3"):
         sheet = ToySheet(NETWORK)

@@ -15,7 +15,7 @@ from cellgrad.spreadsheet.audit.meaning import Recognised
 from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
 from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
 from cellgrad.spreadsheet.audit.rates import Rates, check_rates
-from cellgrad.spreadsheet.audit.reading import UNCHECKED, WARNING, Judgement, Reader
+from cellgrad.spreadsheet.audit.reading import UNCHECKED, WARNING, Formula, Judgement, Reader
 from cellgrad.spreadsheet.audit.signs import SLOPES, check_signs, opposite_slopes
 from cellgrad.spreadsheet.audit.simulate import (
     NotComputed,
@@ -28,6 +28,9 @@ from cellgrad.spreadsheet.audit.simulate import (
 from cellgrad.spreadsheet.audit.strays import check_strays
 from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
 from cellgrad.spreadsheet.audit.updates import read_updates
+
+# What has a column of its own in most tables, and the only column that is computed from it.
+_WRITTEN_OUT_IN = {"h1": "a_h1", "h2": "a_h2", "o1": "a_o1", "o2": "a_o2", "E1": "E_total", "E2": "E_total"}
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
     table = _computed(context)
     context, numbers = _numbers(context, rates, table.values)
     judgements += check_signs(context)
-    missing = list(_missing(recognised))
+    lacking = _lacking(recognised, reader, computed)
+    missing = list(_missing(layout, lacking))
     wrong_formulas = any(judgement.severity != WARNING for judgement in computed)
-    words = other_network(context, numbers.rate, trained) if wrong_formulas or missing or trained else None
+    words = other_network(context, numbers.rate, trained, lacking) if wrong_formulas or missing or trained else None
     if words:
         computed, missing = [], [Finding("", layout.range, UNCHECKED, "", "", words)]
     judgements += computed + numbers.judgements
@@ -176,8 +180,22 @@ def _unread(layout: Layout) -> Iterator[Finding]:
         yield Finding("", cells, UNCHECKED, "", "", f"{words}; close the gap, or give it headings of its own")
 
 
-def _missing(table: Recognised) -> Iterator[Finding]:
-    place = table.layout.range.split(":")[0]
+def _lacking(table: Recognised, reader: Reader, computed: list[Judgement]) -> list[str]:
+    """The missing columns that a table cannot do without.
+
+    A sum or a unit's error need not stand in a column of its own where what is computed from it has right formulas.
+    """
+    doubted = {judgement.column for judgement in computed if judgement.severity != WARNING}
+    right = {
+        name
+        for name in {*_WRITTEN_OUT_IN.values()} & table.layout.columns.keys() - doubted
+        if any(isinstance(content, Formula) for _, content in reader.runs(name))
+    }
+    return [name for name in table.missing if _WRITTEN_OUT_IN.get(name) not in right]
+
+
+def _missing(layout: Layout, lacking: list[str]) -> Iterator[Finding]:
+    place = layout.range.split(":")[0]
     words = "no column is headed so, or not in a way that was recognised"
-    for name in table.missing:
+    for name in lacking:
         yield Finding(name, place, UNCHECKED, f"a column {name}", "", words)

@@ -12,6 +12,11 @@ from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate
 from cellgrad.toynet import COLUMNS, FORWARD
 
 FEWEST_SLOPES = 4
+_LAYERS = (  # of each unit, the columns of which one is enough to tell that it is there
+    (("i1",), ("i2",)),
+    (("h1", "a_h1"), ("h2", "a_h2")),
+    (("o1", "a_o1"), ("o2", "a_o2")),
+)
 _CLOSE = 1e-12  # of learning rates
 
 
@@ -24,10 +29,10 @@ def trained_biases(context_columns: dict[str, object]) -> frozenset[str]:
     )
 
 
-def other_network(context: Context, rate: float | None, trained: frozenset[str]) -> str | None:
+def other_network(context: Context, rate: float | None, trained: frozenset[str], lacking: list[str]) -> str | None:
     """One sentence about a network that differs from the book's but whose derivatives are those of its own loss.
 
-    None where the derivatives are not, or where the network is the book's.
+    None where the derivatives are not, or where the network is the book's. `lacking` are the columns that it has not.
     """
     defined = _definitions(context)
     slopes = [name for name in WEIGHT if f"dE_d{name}" in defined and name in context.layout.columns]
@@ -53,7 +58,7 @@ def other_network(context: Context, rate: float | None, trained: frozenset[str])
             return None
     except (FormulaError, KeyError):
         return None
-    return _said(context, defined, trained)
+    return _said(context, defined, trained, lacking)
 
 
 def _changes(context: Context, name: str) -> bool:
@@ -110,17 +115,15 @@ def _biases_descend(context: Context, loss: sp.Expr, at: list, rate: float | Non
     return True
 
 
-def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str]) -> str | None:
+def _said(context: Context, defined: dict[str, sp.Expr], trained: frozenset[str], lacking: list[str]) -> str | None:
     differ = [str(name) for name in FORWARD if str(name) in defined and _differs(context, str(name), defined)]
     slopes = [name for name in defined if name.startswith("dE_") and _differs(context, name, defined)]
-    missing = [name for name in COLUMNS if not context.holds(name)]
-    if not slopes and not missing and not trained:
+    if not slopes and not lacking and not trained:
         return None
     parts = [f"{name} is {_text(context, name)}" for name in differ]
-    if missing:
-        units = (("i1", "i2"), ("h1", "h2"), ("o1", "o2"))
-        shape = "-".join(str(sum(name not in missing for name in layer)) for layer in units)
-        parts.append(f"it is {shape}, without {', '.join(missing)}")
+    if lacking:
+        shape = "-".join(str(sum(not {*unit} <= {*lacking} for unit in layer)) for layer in _LAYERS)
+        parts.append(f"it is {shape}, without {', '.join(lacking)}")
     if trained:
         what = "its biases" if trained <= {"b1", "b2"} else "the columns"
         parts.append(f"{what} {' and '.join(sorted(trained))} are trained too")

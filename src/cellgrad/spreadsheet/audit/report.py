@@ -8,6 +8,7 @@ is computed as a spreadsheet program does it, and compared with the descent.
 What a user may do and still be right: put the table anywhere, several to a sheet, or lay it on its side; head the
 columns as they like, as long as the formulas tell what is meant; keep the learning rate in a cell, in a column of its
 own, or typed into the formulas; compute a column from others than we do, or from helper cells, which are followed;
+write the sum of a unit, or its error, out in the column that is computed from it, without a column for it;
 fill inputs, targets and first weights from cells elsewhere; hold minus the derivatives, as long as the updates add
 them, which is a warning; add a fixed bias (the same term in every row, to both units
 of a layer or to neither), which is reported.
