@@ -341,7 +341,11 @@ IN_SOME_ROWS = [
     ("o2", None, [1], "empty"),
     ("a_o2", "1/(1+EXP(-o2*1.0000001))", [0], "differs"),
     ("dE_dw8", f"{D2}*a_h1", [5], "a_h1 stands where a_h2 belongs"),
-    ("w4", "w4[-1]-RATE*dE_dw4[-2]", [3], "is not the weight minus"),
+    ("w4", "w4[-1]-RATE*dE_dw4[-2]", [3], "takes dE_dw4 from 2 rows above and not from the row above"),
+    ("w4", "w4[-2]-RATE*dE_dw4[-2]", [2, 3], "takes dE_dw4, w4 from 2 rows above"),
+    ("w4", "w4[-3]-RATE*dE_dw4[-2]", [4], "takes dE_dw4, w4 from other rows"),
+    ("w4", "w4[-1]-RATE*dE_dw4[+1]", [2], "takes dE_dw4 from the row below"),
+    ("w4", "w4[-2]-RATE*dE_dw3[-2]", [3], "is not the weight minus"),
     ("h1", "h1", [2], "in a circle"),
     ("h1", "-LN(1/a_h1-1)", [2], "circular"),
 ]

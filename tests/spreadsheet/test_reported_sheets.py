@@ -219,6 +219,24 @@ def test_a_cell_that_a_dollar_holds_is_named_and_no_distance(tmp_path):
     assert "above" not in found.message and "away" not in found.message
 
 
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("M$3-$C$1*AB{above}", "takes w5 from M$3,"),
+        ("$M{above}-$C$1*$AB$3", "takes dE_dw5 from $AB$3,"),
+        ("M$3-$C$1*AB$3", "takes dE_dw5, w5 from M$3, AB$3,"),
+    ],
+)
+def test_of_an_update_too_a_cell_that_a_dollar_holds_is_named(formula, says, tmp_path):
+    """The second row, for which it was typed, is right."""
+    sheet = ToySheet(ToyNetwork())
+    for row in range(1, sheet.rows):
+        sheet.plant("w5", formula.format(above=2 + row), [row])
+    (found,) = findings(sheet, tmp_path)
+    assert (found.column, found.cells) == ("w5", "M5:M8") and found.expected.startswith("=M4-$C$1*AB4")
+    assert found.message == f"{says} where a $ holds the row, and not from the row above"
+
+
 def with_distinct_deltas(rows):
     """A sheet in which AG, a wrong delta, has another formula in each row, and two slopes read it."""
     sheet = ToySheet(ToyNetwork(), rows=rows)

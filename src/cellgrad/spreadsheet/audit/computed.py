@@ -27,7 +27,7 @@ from cellgrad.spreadsheet.audit.mistakes import (
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.audit.updates import step
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, read_reference, tokenize
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, tokenize
 from cellgrad.toynet import COLUMNS
 
 COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
@@ -298,22 +298,12 @@ def _elsewhere(context: Context, expression: sp.Expr, name: str, row: int, at: t
     where = {-1: "the row above", 1: "the row below"}.get(min(offsets), f"{abs(min(offsets))} rows away")
     if len(offsets) > 1:
         where = "other rows"
-    elif fixed := _fixed(context, name, row):
+    elif fixed := context.reader.held_fast(name, row, row):
         where = f"{fixed}, where a $ holds the row,"
     here = expression.xreplace({symbol: column_symbol(match[1]) for symbol, match in moved.items()})
     names = ", ".join(sorted({match[1] for match in moved.values()}))
     beyond = "" if agrees(here, name, at) else ", and is not right otherwise either"
     return f"takes {names} from {where} and not from its own{beyond}"
-
-
-def _fixed(context: Context, name: str, row: int) -> str:
-    """The cells of other rows that a formula holds fast with a $, as they are typed."""
-    layout = context.layout
-    tokens = tokenize(str(layout.value(name, row)))
-    cells = [read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell"]
-    columns = {layout.columns[other] for other in layout.columns if other not in CONSTANT}
-    held = [cell for cell in cells if cell.row_fixed and cell.row != row and cell.column in columns]
-    return ", ".join(dict.fromkeys(context.reader.spelled(cell) for cell in held))
 
 
 def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> str | None:

@@ -430,6 +430,14 @@ class Reader:
             return str(Reference(cell.column, cell.row, cell.column_fixed, cell.row_fixed, cell.sheet))
         return str(cell)
 
+    def held_fast(self, name: str, row: int, right_row: int) -> str:
+        """The cells of other rows than the right one that a formula holds fast with a $, as they are typed."""
+        tokens = tokenize(str(self.layout.value(name, row)))
+        cells = [read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell"]
+        columns = {self.layout.columns[other] for other in self.layout.columns if other not in CONSTANT}
+        held = [cell for cell in cells if cell.row_fixed and cell.row != right_row and cell.column in columns]
+        return ", ".join(dict.fromkeys(self.spelled(cell) for cell in held))
+
 
 def _number_in(text: str) -> sp.Rational | None:
     """The number that a text reads as, in the way of a spreadsheet program."""

@@ -154,7 +154,7 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
     elif stray := _with_stray_rate(context, name, row):
         return stray
     else:
-        words = _mistake(context, name, expression)
+        words = _from_afar(context, name, row, expression) or _mistake(context, name, expression)
     found = context.found(name, row, reading)
     return Judgement(
         name, range(row, row + 1), ("update", reading.pattern), words, right, found, cause=_shared(name, words)
@@ -276,6 +276,24 @@ def _with_stray_rate(context: Context, name: str, row: int) -> Update | None:
         if _rate(context, tried, name, f"dE_d{name}") == 17 / 11:
             return Update(None, (cell,), row, on_side=context.layout.on_side)
     return None
+
+
+def _from_afar(context: Context, name: str, row: int, expression: sp.Expr) -> str | None:
+    """Words for an update that is right but for the rows that it looks into, as seen from the row above."""
+    places = {symbol: column_and_offset(symbol) for symbol in expression.free_symbols}
+    moved = {symbol: (other, offset) for symbol, (other, offset) in places.items() if offset and other in SYMBOLS}
+    near = expression.xreplace({symbol: SYMBOLS[other] for symbol, (other, _) in moved.items()})
+    if not moved or _rate(context, near, name, f"dE_d{name}") is None:
+        return None
+    names, offsets = sorted({other for other, _ in moved.values()}), {offset for _, offset in moved.values()}
+    if fixed := context.reader.held_fast(name, row, row - 1):
+        where = f"{fixed}, where a $ holds the row,"
+    elif len(offsets) > 1:
+        where = "other rows"
+    else:
+        (offset,) = offsets
+        where = "the row below" if offset == 1 else f"{abs(offset)} rows {'above' if offset < 0 else 'below'}"
+    return f"takes {', '.join(names)} from {where} and not from the row above"
 
 
 def _mistake(context: Context, name: str, expression: sp.Expr) -> str:
