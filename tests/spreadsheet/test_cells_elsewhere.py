@@ -4,7 +4,7 @@ import re
 
 import openpyxl
 import pytest
-from toy_sheets import CONSTANTS, WEIGHTS, ToySheet
+from toy_sheets import COLUMNS, CONSTANTS, WEIGHTS, ToySheet
 
 from cellgrad.spreadsheet.audit import audit
 from cellgrad.toynet import ToyNetwork
@@ -125,6 +125,83 @@ def test_a_cell_elsewhere_that_other_columns_use_rightly_is_not_to_blame(tmp_pat
             book.active[f"{column}{row}"] = f"2*{book.active[f'{column}{row}'].value[1:]}".join(["=", ""])
     _, found = audited(book, tmp_path / "sheet.xlsx")
     assert [one.column for one in found] == ["dE_dw5", "dE_dw6"]
+
+
+# What the cells are called
+
+
+NAMES = {f"A{PLACES[name][1:]}": name for name in (*CONSTANTS, *WEIGHTS)}
+
+
+def said_of(found):
+    assert {one.severity for one in found} <= {"warning"}
+    return {one.cells: one.message for one in found}
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize(("one", "other"), [("t1", "t2"), ("i1", "i2"), ("w3", "w4"), ("w1", "w8")])
+def test_cells_that_are_called_like_one_another_are_a_warning(tmp_path, home, one, other):
+    cells = [f"A{PLACES[name][1:]}" for name in (one, other)]
+    report, found = audited(linked(home, **NAMES), tmp_path / "sheet.xlsx")
+    assert report.all_right and not found
+    swapped = NAMES | {cells[0]: f"{other.upper()} =", cells[1]: f"{one} (first)"}
+    report, found = audited(linked(home, **swapped), tmp_path / "sheet.xlsx")
+    prefix = {"Sheet": "", "Inputs": "Inputs!", "My numbers": "'My numbers'!"}[home]
+    assert report.all_right and said_of(found) == {
+        f"{prefix}{PLACES[one]}": f"{prefix}{cells[0]} calls it {other}, but it is read as {one}",
+        f"{prefix}{PLACES[other]}": f"{prefix}{cells[1]} calls it {one}, but it is read as {other}",
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {place: f"{name[0]}{int(name[1]) - 1}" for place, name in NAMES.items()},  # counted from 0
+        {f"A{int(place[1:]) + 1}": name for place, name in NAMES.items()},  # below their numbers
+        {place: "t1" for place in NAMES},
+        {place: f"{name} or w1" for place, name in NAMES.items()},
+    ],
+)
+def test_what_cells_are_called_that_may_be_meant_otherwise_is_none(tmp_path, names):
+    report, found = audited(linked("Inputs", **names), tmp_path / "sheet.xlsx")
+    assert report.all_right and not found
+
+
+def without_constants(instead):
+    """A sheet that takes targets and inputs from cells beside their names; in some columns, `instead` is read."""
+    sheet = ToySheet(NETWORK, headings=dict(zip(COLUMNS, COLUMNS, strict=True)) | dict.fromkeys(CONSTANTS))
+    for (name, row), value in sheet.cells.items():
+        if isinstance(value, str):
+            read = {one: PLACES[instead.get(name, {}).get(one, one)] for one in CONSTANTS}
+            typed = re.sub(r"\b[ti][12]\b", lambda match, read=read: f"$B${read[match[0]][1:]}", value)
+            sheet.cells[name, row] = typed
+    for place, name in NAMES.items():
+        if name in CONSTANTS:
+            sheet.plant(name, None, range(sheet.rows))
+            sheet.extra |= {place: name, PLACES[name]: NETWORK.parameters[CONSTANTS.index(name)]}
+    return sheet
+
+
+CROSSED = {"t1": "t2", "t2": "t1", "i1": "i2", "i2": "i1"}
+
+
+def test_a_table_that_reads_all_its_cells_crossed_is_warned(tmp_path):
+    sheet = without_constants({})
+    assert not audit(sheet.save(tmp_path / "sheet.xlsx")).tables[0].findings
+    (table,) = audit(without_constants(dict.fromkeys(COLUMNS, CROSSED)).save(tmp_path / "sheet.xlsx")).tables
+    assert table.all_right and said_of(table.findings) == {
+        PLACES[name]: f"{place} calls it {name}, but it is read as {CROSSED[name]}"
+        for place, name in NAMES.items()
+        if name in CONSTANTS
+    }
+
+
+def test_where_as_many_formulas_say_one_thing_as_the_other_the_names_decide(tmp_path):
+    """Two hidden units read the inputs crossed; two derivatives of each input, which are right, read them as named."""
+    sheet = without_constants(dict.fromkeys(["h1", "h2"], CROSSED))
+    (table,) = audit(sheet.save(tmp_path / "sheet.xlsx")).tables
+    assert [one.column for one in table.findings] == ["h1", "h2"]
+    assert all("i1 and i2 have changed places" in one.message for one in table.findings)
 
 
 def with_rates(rates, offset=0):

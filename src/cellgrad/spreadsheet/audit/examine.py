@@ -11,6 +11,7 @@ from cellgrad.spreadsheet.audit.computed import Computed
 from cellgrad.spreadsheet.audit.constants import check_constants
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding, Table
+from cellgrad.spreadsheet.audit.labels import check_labels
 from cellgrad.spreadsheet.audit.meaning import Recognised
 from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
 from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
@@ -87,7 +88,13 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
         rows=len(layout.rows()),
         learning_rate=_first_rate(rates, descended.rates, numbers),
         learning_rate_source=rates.usual and rates.usual.source,
-        findings=(*_grouped(layout, judgements), *check_strays(context, rates.usual), *missing, *_unread(layout)),
+        findings=(
+            *_grouped(layout, judgements),
+            *check_strays(context, rates.usual),
+            *check_labels(context),
+            *missing,
+            *_unread(layout),
+        ),
         biases={unit: str(context.bias_terms[unit]) for unit in context.bias},
         recomputed=numbers.recomputed,
         losses=tuple(loss for loss in table.values.get("E_total", ()) if not math.isnan(loss)),

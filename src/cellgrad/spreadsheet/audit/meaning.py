@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import sympy as sp
 
 from cellgrad.spreadsheet.audit.cells import Book
+from cellgrad.spreadsheet.audit.labels import label_of
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS, agrees, definition, points
 from cellgrad.spreadsheet.audit.reading import Formula, Reader, in_row, to_mpf
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout
@@ -45,7 +47,9 @@ def recognise(book: Book, layout: Layout) -> Recognised:
         if columns:
             table = replace(table, layout=table.layout.renamed(columns))
             continue
-        cells = _usual(_used(reader, table.missing, table.stand_ins))
+        found = list(_used(reader, table.missing, table.stand_ins))
+        labels = {cell: label_of(book, layout, cell) for one in found for cell in one if cell in reader.values}
+        cells = _usual(found, {cell: SYMBOLS[label[1]] for cell, label in labels.items() if label})
         if cells:
             elsewhere = {cell: symbol for cell, symbol in cells.items() if str(cell) not in table.layout.beside}
             beside = {str(cell): str(symbol) for cell, symbol in cells.items() if cell not in elsewhere}
@@ -58,11 +62,14 @@ def recognise(book: Book, layout: Layout) -> Recognised:
     return table
 
 
-def _usual(found: Iterable[dict]) -> dict:
-    """Of what the formulas of several columns say, what most of them do: one of them may be wrong."""
+def _usual(found: Iterable[dict], labels: Mapping = MappingProxyType({})) -> dict:
+    """Of what the formulas of several columns say, what most of them do: one of them may be wrong.
+
+    Of what as many say as say otherwise, what is in `labels`.
+    """
     said = Counter(pair for one in found for pair in one.items())
     taken: dict = {}
-    for (key, meant), _ in said.most_common():
+    for key, meant in sorted(said, key=lambda pair: (said[pair], labels.get(pair[0]) == pair[1]), reverse=True):
         if key not in taken and not (isinstance(meant, sp.Symbol) and meant in taken.values()):
             taken[key] = meant
     return taken

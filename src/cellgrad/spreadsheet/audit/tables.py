@@ -52,7 +52,7 @@ def plain(heading: str) -> str:
     return re.sub(r"[^\w/]|_", "", text).translate(_LOOK_ALIKE)
 
 
-def _column_name(value: Value, from_0: frozenset[str] = frozenset()) -> str | None:
+def column_name(value: Value, from_0: frozenset[str] = frozenset()) -> str | None:
     """Which of the columns a heading names, or None; what is called like `from_0` counts from 0."""
     if not is_text(value) or len(value) > LONGEST_HEADING:
         return None
@@ -280,7 +280,7 @@ def _heads(cells: list[Cell], from_0: frozenset[str]) -> list[dict[str, int]]:
     """The tables whose headings stand side by side in one row: a new one begins where most headings come again."""
     tables: list[dict[str, int]] = [{}]
     for column, value in enumerate(cells, start=1):
-        name = _column_name(value, from_0)
+        name = column_name(value, from_0)
         if name in tables[-1]:
             tables.append({})
         if name:
@@ -309,9 +309,9 @@ def nearest_headings(sheet: Sheet) -> tuple[int, int, list[str]]:
     best = 0, 0, []
     for row, cells in enumerate(sheet.rows, start=1):
         texts = [cell for cell in cells if is_text(cell)]
-        known = {name for text in texts if (name := _column_name(text))}
+        known = {name for text in texts if (name := column_name(text))}
         if len(known & {*COLUMNS}) > best[0]:
-            best = len(known), row, [text[1:41] for text in texts if not _column_name(text)]
+            best = len(known), row, [text[1:41] for text in texts if not column_name(text)]
     return best
 
 
