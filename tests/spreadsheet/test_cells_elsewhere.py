@@ -204,6 +204,52 @@ def test_where_as_many_formulas_say_one_thing_as_the_other_the_names_decide(tmp_
     assert all("i1 and i2 have changed places" in one.message for one in table.findings)
 
 
+UNREAD = [  # what stands where; the cell that is called the learning rate, and what calls it so
+    ({"A1": "learning rate", "B1": 0.25}, "B1", "A1"),
+    ({"A41": "Learning rate η:", "A42": 0.25}, "A42", "A41"),
+    ({"B45": "lr =", "C45": 0.25, "D45": "per step"}, "C45", "B45"),
+]
+MEANT = [  # what else a sheet of typed rates may hold
+    {"A1": "learning rate", "B1": 0.5},
+    {"A1": "learning rate", "B1": "=0.25*2"},
+    {"A41": "learning rate", "A42": 0.1, "A43": 0.2, "A44": 0.5},
+    {"A41": "learning rate", "B41": 0.1, "C41": 0.2},
+    {"A41": "η of the other run", "B41": 0.25},
+    {"A41": "η", "B41": 0.25, "D41": "=$B$41*2"},
+]
+
+
+@pytest.mark.parametrize(("cells", "place", "label"), UNREAD)
+def test_a_rate_that_is_called_so_and_not_read_is_a_warning(tmp_path, cells, place, label):
+    sheet = ToySheet(NETWORK)
+    for weight in WEIGHTS:
+        sheet.plant(weight, f"{weight}[-1]-0.5*dE_d{weight}[-1]")
+    sheet.extra = cells
+    (table,) = audit(sheet.save(tmp_path / "sheet.xlsx")).tables
+    said = f"{label} calls it the learning rate, but the updates have 0.5"
+    assert table.all_right and said_of(table.findings) == {place: said}
+
+
+@pytest.mark.parametrize("cells", MEANT)
+def test_another_number_that_may_be_meant_so_is_none(tmp_path, cells):
+    sheet = ToySheet(NETWORK)
+    for weight in WEIGHTS:
+        sheet.plant(weight, f"{weight}[-1]-0.5*dE_d{weight}[-1]")
+    sheet.extra |= cells
+    assert not audit(sheet.save(tmp_path / "sheet.xlsx")).tables[0].findings
+
+
+def test_the_rate_of_another_table_is_none_of_this_one(tmp_path):
+    typed, other, book = ToySheet(NETWORK), ToySheet(NETWORK, top=20, rate=0.25), openpyxl.Workbook()
+    for weight in WEIGHTS:
+        typed.plant(weight, f"{weight}[-1]-0.5*dE_d{weight}[-1]")
+    other.extra["B19"] = "learning rate"
+    typed.fill(book.active)
+    other.fill(book.active)
+    report, found = audited(book, tmp_path / "sheet.xlsx")
+    assert not found and [table.learning_rate for table in report.tables] == [0.5, 0.25] and report.all_right
+
+
 def with_rates(rates, offset=0):
     """A sheet with the learning rate in a column of its own, AG."""
     sheet = ToySheet(NETWORK)

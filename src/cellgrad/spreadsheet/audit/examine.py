@@ -11,7 +11,7 @@ from cellgrad.spreadsheet.audit.computed import Computed
 from cellgrad.spreadsheet.audit.constants import check_constants
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding, Table
-from cellgrad.spreadsheet.audit.labels import check_labels
+from cellgrad.spreadsheet.audit.labels import check_labels, check_rate_labels
 from cellgrad.spreadsheet.audit.meaning import Recognised
 from cellgrad.spreadsheet.audit.networks import other_network, trained_biases
 from cellgrad.spreadsheet.audit.numbers import Numbers, check_numbers
@@ -92,6 +92,7 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
             *_grouped(layout, judgements),
             *check_strays(context, rates.usual),
             *check_labels(context),
+            *check_rate_labels(context, updates),
             *missing,
             *_unread(layout),
         ),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 
 import sympy as sp
 
-from cellgrad.spreadsheet.audit.cells import Book
+from cellgrad.spreadsheet.audit.cells import Book, Pattern, Sheet
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.findings import Finding
 from cellgrad.spreadsheet.audit.reading import WARNING, Formula
-from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout, column_name
+from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT, Layout, column_name, is_text, plain
+from cellgrad.spreadsheet.audit.updates import Updates
 from cellgrad.spreadsheet.parser import Reference, read_reference
+
+LEARNING_RATE = re.compile("(?:learningrate|lernrate)(?:η|eta|lr)?|η|eta|lr")  # as `plain` writes it
+LONGEST = 40  # characters of such a label
 
 Label = tuple[str, str]  # where it stands, and the column that it names
 
@@ -65,3 +71,42 @@ def _leads_back(name: str, labels: dict[str, Label]) -> bool:
         if called == name:
             return True
     return False
+
+
+def check_rate_labels(context: Context, updates: Updates) -> Iterator[Finding]:
+    """Warnings on a cell that is called the learning rate and that no formula reads, where another one is typed in."""
+    sheet = context.layout.sheet
+    found = [update for column in updates.values() for _, update in column]
+    typed = [update.rate for update in found if update.rate is not None]
+    if not typed or any(update.cells or update.schedule is not None for update in found):
+        return
+    called = _called_rates(sheet)
+    for row, column in called.keys() - _read(sheet) if called else ():
+        number = sheet.value(row, column)
+        if not any(math.isclose(number, rate, rel_tol=1e-12) for rate in typed):
+            place, label = sheet.address(row, column), sheet.address(*called[row, column])
+            words = f"{label} calls it the learning rate, but the updates have {typed[0]:g}"
+            yield Finding(place, place, WARNING, "", f"{number:g}", words)
+
+
+def _called_rates(sheet: Sheet) -> dict[tuple[int, int], tuple[int, int]]:
+    """The rows and columns of single numbers right of or below a text that says learning rate, and of these texts."""
+    found = {}
+    for row, cells in enumerate(sheet.rows, start=1):
+        for column, cell in enumerate(cells, start=1):
+            if is_text(cell) and len(cell) <= LONGEST and LEARNING_RATE.fullmatch(plain(cell)):
+                for down, right in ((0, 1), (1, 0)):
+                    next_to, beyond = (sheet.cell(row + n * down, column + n * right) for n in (1, 2))
+                    if isinstance(next_to, float) and not isinstance(beyond, float | Pattern):  # else one of many
+                        found[row + down, column + right] = row, column
+    return found
+
+
+def _read(sheet: Sheet) -> set[tuple[int, int]]:
+    """The rows and columns of the cells that the formulas of a sheet read, each as it stands in its first cell."""
+    first: dict[Pattern, tuple[int, int]] = {}
+    for row, cells in enumerate(sheet.rows, start=1):
+        for column, cell in enumerate(cells, start=1):
+            if isinstance(cell, Pattern):
+                first.setdefault(cell, (row, column))
+    return {place for pattern, at in first.items() for place in pattern.mentioned(*at)}
