@@ -204,6 +204,60 @@ def test_where_as_many_formulas_say_one_thing_as_the_other_the_names_decide(tmp_
     assert all("i1 and i2 have changed places" in one.message for one in table.findings)
 
 
+SLIDING = [  # formulas of the rows, which count from 0; where these are wrong; what is said
+    (
+        {"E1": "(B{0}-a_o1)^2/2"},
+        "U4:U8",
+        "B41 is not fixed and slides: filled down or across, U4 reads B42, U5 reads B43, …",
+    ),
+    (
+        {"h1": "w1*B{2}+w2*B{3}"},
+        "I4:I8",
+        "B43 and B44 are not fixed and slide: filled down or across, I4 reads B44 and B45",
+    ),
+    (
+        {"h1": "w1*$B{2}+w2*$B$44"},
+        "I4:I8",
+        "$B43 is not fixed and slides: filled down or across, I4 reads $B44, I5 reads $B45",
+    ),
+    ({"E1": "(B{0}-a_o1)^2/2", "dE_dw5": "(a_o1-B{0})*a_o1*(1-a_o1)*a_h1"}, "U4:U8,AB4:AB8", "write $B$41"),
+]
+
+
+@pytest.mark.parametrize(("formulas", "where", "says"), SLIDING)
+@pytest.mark.parametrize("below", [None, "a text", 0.3])
+def test_a_constant_that_slides_is_one_mistake_in_all_rows(tmp_path, formulas, where, says, below):
+    sheet = without_constants({})
+    for name, formula in formulas.items():
+        for row in range(sheet.rows):
+            sheet.plant(name, formula.format(*range(41 + row, 45 + row)), [row])
+    sheet.extra["B46"] = below
+    (table,) = audit(sheet.save(tmp_path / "sheet.xlsx")).tables
+    (found,) = table.findings
+    assert (found.column, found.cells, found.severity) == (
+        ", ".join(formulas),
+        where,
+        "error",
+    ) and says in found.message
+    assert "$B$4" in found.expected and "write $B$4" in found.message
+
+
+def test_a_constant_that_slides_on_a_sheet_on_its_side_is_called_what_it_is_there(tmp_path):
+    sheet = without_constants({})
+    for row in range(sheet.rows):
+        sheet.plant("E1", f"(B{41 + row}-a_o1)^2/2", [row])
+    _, (found,) = audited(sheet.on_its_side(), tmp_path / "sheet.xlsx")
+    assert found.cells == "D21:H21" and "AO2 is not fixed" in found.message and "D21 reads AP2" in found.message
+
+
+def test_a_formula_that_is_wrong_in_its_first_row_too_does_not_slide(tmp_path):
+    sheet = without_constants({})
+    for row in range(sheet.rows):
+        sheet.plant("E1", f"(B{41 + row}-a_o1)^2", [row])
+    found = audit(sheet.save(tmp_path / "sheet.xlsx")).tables[0].findings
+    assert found[0].cells.startswith("U3") and not any("slide" in one.message for one in found)
+
+
 UNREAD = [  # what stands where; the cell that is called the learning rate, and what calls it so
     ({"A1": "learning rate", "B1": 0.25}, "B1", "A1"),
     ({"A41": "Learning rate η:", "A42": 0.25}, "A42", "A41"),

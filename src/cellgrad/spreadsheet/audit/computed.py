@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,12 +27,13 @@ from cellgrad.spreadsheet.audit.mistakes import (
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.audit.updates import step
-from cellgrad.spreadsheet.parser import PRECISE, FormulaError, evaluate, tokenize
+from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, evaluate, read_reference, tokenize
 from cellgrad.toynet import COLUMNS
 
 COMPUTED = tuple(name for name in COLUMNS if name not in (*CONSTANT, *WEIGHT))
 _SLOPES = frozenset(f"dE_d{name}" for name in WEIGHT)
 _TYPED = "a number typed for a column"  # the cause of several warnings
+_SLIDES = "a constant slides"  # the kind of judgements that no helper column and no cell elsewhere explains
 MOST_TRIED = 500  # ways to read the numbers of one formula as columns
 MOST_EXPLAINED = 60  # distinct wrong formulas for which the mistake is searched; the rest is reported without words
 
@@ -76,9 +77,9 @@ class Computed:
                     judged[key] = self._judge(name, rows.start, content, expression)
                 if judgement := judged[key]:
                     judgement = replace(judgement, rows=rows)
-                    if judgement.severity == WARNING:  # else it waits for what the helper columns explain
+                    if judgement.severity == WARNING or judgement.kind == _SLIDES:
                         yield judgement
-                    else:
+                    else:  # it waits for what the helper columns explain
                         self.wrong.append((judgement, content))
 
     def _judge(self, name: str, row: int, reading: Formula, expression: sp.Expr) -> Judgement | None:
@@ -94,8 +95,10 @@ class Computed:
         at = context.points_with(outside)
         severity, cause = "error", None
         if text_cells - reader.values.keys():
-            return reader.fault(name, here, reading)
+            return _slides(context, name, row, reading) or reader.fault(name, here, reading)
         elif SYMBOLS[name] in expression.free_symbols:
+            if slides := _slides(context, name, row, reading):
+                return slides
             words = f"{name} is computed from itself, in a circle"
         elif agrees(expression, name, at):
             numbers = outside - context.bias_cells
@@ -107,6 +110,8 @@ class Computed:
             expected, severity = "", WARNING
         elif words := _typed_in(context, name, row, at):
             expected, severity, cause = "", WARNING, _TYPED
+        elif slides := _slides(context, name, row, reading):
+            return slides
         else:
             cause = self._words(name, row, expression, right, at)
             words = cause + _numbers_shown(context, name, row, right)
@@ -304,6 +309,37 @@ def _elsewhere(context: Context, expression: sp.Expr, name: str, row: int, at: t
     names = ", ".join(sorted({match[1] for match in moved.values()}))
     beyond = "" if agrees(here, name, at) else ", and is not right otherwise either"
     return f"takes {names} from {where} and not from its own{beyond}"
+
+
+def _slides(context: Context, name: str, row: int, reading: Formula) -> Judgement | None:
+    """The judgement on a formula that is right in the first row, but takes a constant from further down in this one."""
+    layout, reader, first = context.layout, context.reader, context.reader.first(name)
+    if row == layout.first or not isinstance(first, Formula) or first.pattern != reading.pattern:
+        return None
+    known = context.aliases.keys() | context.bias_cells
+    tokens = tokenize(layout.value(name, layout.first))
+    cells = dict.fromkeys(read_reference(token.text, token.sheet) for token in tokens if token.kind == "cell")
+    loose = [cell for cell in cells if not cell.row_fixed and reader.meaning(cell, layout.first) in known]
+    loose.sort(key=str)
+    _, right = next(context.expanded(range(layout.first, layout.first + 1), first))
+    if not loose or isinstance(right, FormulaError):
+        return None
+    if not agrees(right, name, context.points_with(reader.outside(right))):
+        return None
+
+    def listed(cells: Iterable[Reference]) -> str:
+        return " and ".join(reader.spelled(cell) for cell in cells)
+
+    below = range(row, layout.rows(name).stop)
+    reads = [
+        f"{layout.address(name, place)} reads {listed(cell.moved(place - layout.first, 0) for cell in loose)}"
+        for place in below[:2]
+    ] + ["…"] * (len(below) > 2)
+    write = listed(replace(cell, row_fixed=True, column_fixed=True) for cell in loose)
+    verbs = "is not fixed and slides" if len(loose) == 1 else "are not fixed and slide"
+    words = f"{listed(loose)} {verbs}: filled down or across, {', '.join(reads)}; write {write}"
+    expected, found = context.in_cells(context.definition(name), row), context.found(name, row, reading)
+    return Judgement(name, range(row, row + 1), _SLIDES, words, expected, found, cause=(_SLIDES, write))
 
 
 def _brackets(context: Context, name: str, row: int, at: tuple[Point, ...]) -> str | None:
