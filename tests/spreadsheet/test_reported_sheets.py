@@ -4,7 +4,7 @@ from collections import Counter
 
 import openpyxl
 import pytest
-from toy_sheets import ToySheet
+from toy_sheets import WEIGHTS, ToySheet
 
 from cellgrad.spreadsheet.audit import audit, computed, reading
 from cellgrad.spreadsheet.audit.mistakes import POINTS
@@ -135,6 +135,75 @@ def test_a_step_by_hand_with_no_rate_goes_nowhere_and_not_uphill(rate, says, row
     assert (found.cells, found.expected, found.found) == ("C1", "a number above 0", "" if rate is None else "0")
     assert "so that nothing changes" in found.message
     assert rows > 1 or (says in found.message and found.message.endswith("it spoils w1, w2"))
+
+
+NEW = dict(zip(WEIGHTS, ["AG", "AH", "AI", "AJ", "AK", "AL", "AM", "AN"], strict=True))
+
+
+def with_new_weights(rows=6, **instead):
+    """A right sheet whose weights copy new weights from the row above, AG to AN; `instead` are other formulas there."""
+    sheet = ToySheet(ToyNetwork(), rows=rows, top=8, rate=0.5)
+    for weight, column in NEW.items():
+        sheet.extra[f"{column}8"] = f"{weight}_new"
+        for row in range(rows):
+            formula = instead.get(weight, f"{weight}-RATE*dE_d{weight}")
+            formula = formula(row) if callable(formula) else formula
+            sheet.extra[f"{column}{9 + row}"] = sheet.typed(formula, row) if isinstance(formula, str) else formula
+            if row:
+                sheet.cells[weight, row] = f"{column}{8 + row}"
+    return sheet
+
+
+def test_new_weights_in_columns_of_their_own_are_right_and_their_rate_is_known(tmp_path):
+    (table,) = audit(with_new_weights().save(tmp_path / "sheet.xlsx")).tables
+    assert table.all_right and not table.findings and table.learning_rate_source == "$C$7"
+
+
+def only_in(row, wrong, right="w3-RATE*dE_dw3"):
+    return lambda at: wrong if at == row else right
+
+
+NEW_WEIGHTS = [  # what stands where w3_new belongs, in which cells it is found, and what is said
+    ("w3-RATE*dE_dw4", "AI9:AI14", "the wrong derivative: dE_dw4"),
+    ("w3+RATE*dE_dw3", "AI9:AI14", "uphill"),
+    ("-RATE*dE_dw3", "AI9:AI14", "w3 is missing"),
+    ("w3-0.4*dE_dw3", "AI9:AI14", "the learning rate 0.4 is typed in, the other updates have C7"),
+    (only_in(2, "w3-RATE*dE_dw4"), "AI11", "the wrong derivative: dE_dw4"),
+    (only_in(4, "w3-RATE*dE_dw4"), "AI13", "the wrong derivative: dE_dw4"),
+    (only_in(5, "w3-RATE*dE_dw4"), "AI14", "the wrong derivative: dE_dw4"),
+    (only_in(2, 0.25), "AI11", "a number typed over the formula"),
+    (lambda row: f"w3-C{7 + row}*dE_dw3" if row else "w3-RATE*dE_dw3", "AI10:AI14", "slides"),
+]
+
+
+@pytest.mark.parametrize(("formula", "cells", "says"), NEW_WEIGHTS)
+def test_a_wrong_new_weight_is_named_and_not_the_cell_that_copies_it(formula, cells, says, tmp_path):
+    (found,) = findings(with_new_weights(w3=formula), tmp_path)
+    assert (found.cells, found.severity) == (cells, "error") and says in found.message
+    row = cells.partition(":")[0].removeprefix("AI")
+    assert found.expected.split(", which is ")[0] == f"=G{row}-$C$7*Z{row}"
+
+
+def test_new_weights_that_all_go_uphill_are_one_mistake(tmp_path):
+    plus = {weight: f"{weight}+RATE*dE_d{weight}" for weight in NEW}
+    (found,) = findings(with_new_weights(**plus), tmp_path)
+    assert found.cells == "AG9:AN14" and found.expected.startswith("=E9-$C$7*X9, which is w1-$C$7*dE_dw1")
+
+
+def test_a_weight_that_copies_the_new_one_of_another_is_itself_to_blame(tmp_path):
+    sheet = with_new_weights()
+    for row in range(1, 6):
+        sheet.cells["w3", row] = f"AJ{8 + row}"
+    (found,) = findings(sheet, tmp_path)
+    assert (found.column, found.cells) == ("w3", "G10:G14")
+
+
+@pytest.mark.parametrize("held", [None, 0])
+def test_behind_new_weights_too_the_cell_of_the_rate_is_named(held, tmp_path):
+    sheet = with_new_weights()
+    sheet.extra["C7"] = held
+    (found,) = findings(sheet, tmp_path)
+    assert found.cells == "C7" and found.message.endswith(f"it spoils {', '.join(WEIGHTS)}")
 
 
 @pytest.mark.parametrize("between", [None, "epoch 2"])

@@ -28,7 +28,7 @@ from cellgrad.spreadsheet.audit.simulate import (
 )
 from cellgrad.spreadsheet.audit.strays import check_strays
 from cellgrad.spreadsheet.audit.tables import CONSTANT, Layout
-from cellgrad.spreadsheet.audit.updates import read_updates
+from cellgrad.spreadsheet.audit.updates import in_their_places, read_updates
 
 # What has a column of its own in most tables, and the only column that is computed from it.
 _WRITTEN_OUT_IN = {"h1": "a_h1", "h2": "a_h2", "o1": "a_o1", "o2": "a_o2", "E1": "E_total", "E2": "E_total"}
@@ -65,9 +65,8 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
     context = replace(context, opposite=opposite_slopes(context))
     computed = Computed(context).judgements()
     updates, wrong = read_updates(context)
-    judgements += wrong
-    rates, wrong = check_rates(context, updates)
-    judgements += wrong
+    rates, wrong_rates = check_rates(context, updates)
+    judgements += in_their_places(context, wrong + wrong_rates)
     table = _computed(context)
     context, numbers = _numbers(context, rates, table.values)
     judgements += check_signs(context)
@@ -82,6 +81,7 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
     serious = bool(missing) or any(judgement.severity != WARNING for judgement in judgements)
     if descended.objection and not serious:
         judgements.append(descended.objection)
+    judged = {(judgement.column, row) for judgement in judgements for row in judgement.rows}
     return Table(
         sheet=layout.sheet.title,
         range=layout.range,
@@ -90,7 +90,7 @@ def examine(book: Book, recognised: Recognised, stored: Callable[[Sheet], Sheet]
         learning_rate_source=rates.usual and rates.usual.source,
         findings=(
             *_grouped(layout, judgements),
-            *check_strays(context, rates.usual),
+            *check_strays(context, rates.usual, judged),
             *check_labels(context),
             *check_rate_labels(context, updates),
             *missing,

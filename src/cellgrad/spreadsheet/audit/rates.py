@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.reading import WARNING, Judgement, column_and_offset, outside_cell
 from cellgrad.spreadsheet.audit.tables import WEIGHT
-from cellgrad.spreadsheet.audit.updates import Update, Updates, right_update, usual_update
+from cellgrad.spreadsheet.audit.updates import Update, Updates, right_update, usual_update, written_at
 from cellgrad.spreadsheet.parser import Reference
 
 Row = dict[str, Update]  # the updates of one row, by weight
@@ -126,7 +126,9 @@ class _Judge:
     def _slides(self, name: str, row: int, slid: list[Reference]) -> str:
         layout, usual = self.context.layout, self.usual
         below = [(place, self.by_place[name, place]) for place in range(row, row + 4) if (name, place) in self.by_place]
-        reads = ", ".join(f"{layout.address(name, place)} reads {other.said}" for place, other in below[:3])
+        reads = ", ".join(
+            f"{layout.address(*written_at(self.context, name, place))} reads {other.said}" for place, other in below[:3]
+        )
         more = ", …" if len(below) > 3 else ""
         loose = self.context.reader.spelled(slid[0])
         return (

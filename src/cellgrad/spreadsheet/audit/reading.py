@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -174,6 +175,12 @@ class Reader:
             return None
         runs = self.runs(name)
         return runs[0][1] if runs else None
+
+    def content(self, name: str, row: int) -> Content | None:
+        """What a column holds in a row; None where it has no such row."""
+        runs = self.runs(name)
+        place = bisect_right(runs, row, key=lambda run: run[0].start) - 1
+        return runs[place][1] if place >= 0 and row in runs[place][0] else None
 
     def unread(self, error: FormulaError, name: str, row: int) -> Judgement:
         """The judgement on a formula that cannot be read."""

@@ -16,8 +16,11 @@ from cellgrad.spreadsheet.parser import FormulaError
 MOST_LOOKED_AT = 5_000  # formulas outside the table
 
 
-def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
-    """Findings on formulas outside the table that take a weight and its derivative from one row and are no step."""
+def check_strays(context: Context, usual: Update | None, judged: set[tuple[str, int]]) -> Iterator[Finding]:
+    """Findings on formulas outside the table that take a weight and its derivative from one row and are no step.
+
+    judged: the columns and rows that have a judgement already.
+    """
     layout = context.layout
     still: dict[str, list[str]] = {}  # of each cell that holds no learning rate: the weights that it leaves unchanged
     for row, column, pattern in _outside(context):
@@ -25,6 +28,8 @@ def check_strays(context: Context, usual: Update | None) -> Iterator[Finding]:
         read = {name: place for name, place in cells if name in WEIGHT or (name or "").startswith("dE_d")}
         weights = [name for name in read if name in WEIGHT]
         above = read.get(weights[0]) if len(weights) == 1 else None
+        if (layout.names.get(column), row) in judged:
+            continue
         if above not in layout.rows() or len(read) != 2 or {*read.values()} != {above}:
             continue
         if column in layout.names and any(name in layout.beside for name, _ in cells):

@@ -10,7 +10,7 @@ import sympy as sp
 
 from cellgrad.spreadsheet.audit.context import Context
 from cellgrad.spreadsheet.audit.mistakes import SYMBOLS
-from cellgrad.spreadsheet.audit.reading import UNCHECKED, Formula, Judgement, column_and_offset, in_row
+from cellgrad.spreadsheet.audit.reading import ERROR, UNCHECKED, Formula, Judgement, column_and_offset, in_row
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, evaluate, read_reference, tokenize
 from cellgrad.spreadsheet.printer import excel_formula
@@ -140,14 +140,16 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
     expression = _seen_from_above(written)
     beside = {symbol for symbol in expression.free_symbols if _column_beside(context, symbol)}
     rate = _rate(context, expression, name, f"dE_d{name}")
+    copied = _copied(context, name, row)
+    cells = copied[1].outside if copied and isinstance(copied[1], Formula) else reading.outside
     if rate is not None and rate >= 0:
-        return Update(rate, reading.outside, row, on_side=context.layout.on_side)
-    if rate is not None and (judgement := _below_zero(context, name, row, reading)):
+        return Update(rate, cells, row, on_side=context.layout.on_side)
+    if rate is not None and (judgement := _below_zero(context, name, row, expression)):
         return judgement
     right = ""
     if rate is not None:
         words = "the update goes uphill: the sign before the learning rate is the wrong way round"
-        descending = Update(-rate, reading.outside, row, on_side=context.layout.on_side)
+        descending = Update(-rate, cells, row, on_side=context.layout.on_side)
         right = right_update(context, name, row, descending)
     elif beside and (schedule := _schedule(context, expression, name, beside)) is not None:
         return Update(None, (), row, schedule)
@@ -161,15 +163,67 @@ def _judge(context: Context, name: str, row: int, reading: Formula, written: sp.
     )
 
 
-def _below_zero(context: Context, name: str, row: int, reading: Formula) -> Judgement | None:
+def _below_zero(context: Context, name: str, row: int, expression: sp.Expr) -> Judgement | None:
     """The judgement on an update that goes uphill because the cell of its learning rate holds a number below zero."""
-    cells = context.reader.outside(reading.exact)
+    cells = context.reader.outside(expression)
     rate = context.reader.values[next(iter(cells))] if len(cells) == 1 else 0
     if rate >= 0:
         return None
     place, words = str(next(iter(cells))), f"the learning rate {float(rate):g} is below zero: the updates go uphill"
     right, found = f"{float(-rate):g}", f"{float(rate):g}"
     return Judgement(name, range(row, row + 1), "below", words, right, found, cause=(place, words), place=place)
+
+
+# New weights in a column beside the table, which the next row does no more than copy
+
+
+def written_at(context: Context, name: str, row: int) -> tuple[str, int]:
+    """The column and the row in which the update of a weight in some row is computed."""
+    copied = _copied(context, name, row)
+    return (copied[0], row - 1) if copied else (name, row)
+
+
+def in_their_places(context: Context, judgements: list[Judgement]) -> list[Judgement]:
+    """The judgements on updates, those on a copy of a new weight in the place of what it copies."""
+    return [_in_its_place(context, judgement) for judgement in judgements]
+
+
+def _in_its_place(context: Context, judgement: Judgement) -> Judgement:
+    name, row, layout = judgement.column, judgement.rows.start, context.layout
+    copied = None if judgement.place or name not in WEIGHT else _copied(context, name, row)
+    words = judgement.message.replace(" of the row above", "")
+    if copied is None or "own row" in words or "row above" in words:  # these are rows as the copy sees them
+        return judgement
+    helper, held = copied
+    rows = range(row - 1, judgement.rows.stop - 1)
+    typed, _, named = judgement.expected.partition(", which is ")
+    expected = ", which is ".join([typed, *([named.replace("[-1]", "")] if named else [])])
+    if isinstance(held, float):
+        words, found = "a number typed over the formula", f"{held:.15g}"
+        return Judgement(helper, rows, "typed over", words, expected, found, cause=words)
+    last = context.reader.content(helper, rows.stop) if rows.stop == layout.rows(name)[-1] else None
+    if judgement.severity == ERROR and isinstance(last, Formula) and last.pattern == held.pattern:
+        rows = range(rows.start, rows.stop + 1)  # filled down to the last row, too, which nothing copies
+    found = context.found(helper, rows.start, held)
+    return replace(judgement, column=helper, rows=rows, message=words, expected=expected, found=found)
+
+
+def _copied(context: Context, name: str, row: int) -> tuple[str, Formula | float] | None:
+    """The column beside the table whose cell of the row above a weight copies, and what that cell holds.
+
+    None where the weight is no copy, or one of what has nothing to do with it.
+    """
+    content = context.reader.content(name, row)
+    if not isinstance(content, Formula) or not content.expression.is_Symbol:
+        return None
+    helper, offset = column_and_offset(content.expression)
+    if offset != -1 or helper not in context.layout.beside:
+        return None
+    held = context.reader.content(helper, row - 1)
+    own = {SYMBOLS[name], SYMBOLS[f"dE_d{name}"]}
+    if isinstance(held, float) or (isinstance(held, Formula) and held.expression.free_symbols & own):
+        return helper, held
+    return None
 
 
 def update_of(context: Context, name: str, text: str, row: int) -> float | str:
@@ -264,15 +318,17 @@ def _schedule(context: Context, expression: sp.Expr, weight: str, beside: set[sp
 
 def _with_stray_rate(context: Context, name: str, row: int) -> Update | None:
     """An update that is right but for one cell of the table, or one text, in the learning rate's place."""
-    text, reader = context.layout.value(name, row), context.reader
+    column, place = written_at(context, name, row)
+    text, reader = str(context.layout.value(column, place)), context.reader
     stranger = sp.Symbol("?", real=True)
     try:
         cells = [read_reference(token.text, token.sheet) for token in tokenize(text) if token.kind == "cell"]
     except FormulaError:
         return None
     for cell in dict.fromkeys(cells):
-        written = context.in_table(reader.parsed_with(text, row, {cell: stranger}))
-        tried = _seen_from_above(written).xreplace({stranger: sp.Rational(17, 11)})
+        written = context.in_table(reader.parsed_with(text, place, {cell: stranger}))
+        seen = written if place < row else _seen_from_above(written)
+        tried = seen.xreplace({stranger: sp.Rational(17, 11)})
         if _rate(context, tried, name, f"dE_d{name}") == 17 / 11:
             return Update(None, (cell,), row, on_side=context.layout.on_side)
     return None
