@@ -4,7 +4,7 @@ from collections import Counter
 
 import openpyxl
 import pytest
-from toy_sheets import WEIGHTS, ToySheet
+from toy_sheets import WEIGHTS, ToySheet, right_formulas
 
 from cellgrad.spreadsheet.audit import audit, computed, reading
 from cellgrad.spreadsheet.audit.mistakes import POINTS
@@ -196,6 +196,18 @@ def test_a_weight_that_copies_the_new_one_of_another_is_itself_to_blame(tmp_path
         sheet.cells["w3", row] = f"AJ{8 + row}"
     (found,) = findings(sheet, tmp_path)
     assert (found.column, found.cells) == ("w3", "G10:G14")
+
+
+def test_new_weights_in_the_backward_pass_are_named(tmp_path):
+    sheet, right = with_new_weights(), right_formulas()["dE_dw1"]
+    for row in range(6):
+        new = {"w5": f"AK{9 + row}", "w7": f"AM{9 + row}"}
+        sheet.cells["dE_dw1", row] = right.replace("w5", new["w5"]).replace("w7", new["w7"])
+    (found,) = findings(sheet, tmp_path)
+    assert (found.column, found.cells) == ("dE_dw1", "X9:X14")
+    assert found.message == "takes w5, w7 after the update (AK, AM) and not before it"
+    sheet.plant("dE_dw1", "a_h1")
+    assert "after the update" not in findings(sheet, tmp_path)[0].message
 
 
 @pytest.mark.parametrize("held", [None, 0])

@@ -26,7 +26,7 @@ from cellgrad.spreadsheet.audit.mistakes import (
 )
 from cellgrad.spreadsheet.audit.reading import ELSEWHERE, WARNING, Formula, Judgement, cause_elsewhere
 from cellgrad.spreadsheet.audit.tables import CONSTANT, WEIGHT
-from cellgrad.spreadsheet.audit.updates import step
+from cellgrad.spreadsheet.audit.updates import step, written_at
 from cellgrad.spreadsheet.parser import PRECISE, FormulaError, Reference, evaluate, read_reference, tokenize
 from cellgrad.toynet import COLUMNS
 
@@ -113,7 +113,7 @@ class Computed:
         elif slides := _slides(context, name, row, reading):
             return slides
         else:
-            cause = self._words(name, row, expression, right, at)
+            cause = _after_the_update(context, reading, name, row, at) or self._words(name, row, expression, right, at)
             words = cause + _numbers_shown(context, name, row, right)
         found = f"={reading.text}" if severity == WARNING else found
         return Judgement(name, here, reading.pattern, words, expected, found, severity, cause)
@@ -309,6 +309,21 @@ def _elsewhere(context: Context, expression: sp.Expr, name: str, row: int, at: t
     names = ", ".join(sorted({match[1] for match in moved.values()}))
     beyond = "" if agrees(here, name, at) else ", and is not right otherwise either"
     return f"takes {names} from {where} and not from its own{beyond}"
+
+
+def _after_the_update(context: Context, reading: Formula, name: str, row: int, at: tuple[Point, ...]) -> str | None:
+    """Words for a formula that is right but for weights that it takes from the columns of the new ones."""
+    second = context.layout.first + 1
+    weights = [
+        weight for weight in WEIGHT if weight in context.layout.columns and second in context.layout.rows(weight)
+    ]
+    new = {weight: written_at(context, weight, second)[0] for weight in weights}
+    taken = {weight: helper for weight, helper in new.items() if helper in reading.same_row - {weight}}
+    before = {column_symbol(helper): SYMBOLS[weight] for weight, helper in taken.items()}
+    with suppress(FormulaError):
+        if taken and agrees(context.with_helper(reading.expression.xreplace(before), row, ""), name, at):
+            return f"takes {', '.join(taken)} after the update ({', '.join(taken.values())}) and not before it"
+    return None
 
 
 def _slides(context: Context, name: str, row: int, reading: Formula) -> Judgement | None:
