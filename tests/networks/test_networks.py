@@ -83,6 +83,35 @@ def test_a_network_that_is_right_only_in_company_is_found_out(tmp_path, capsys):
     assert code == 1 and "dim=1" in out.splitlines()[0]
 
 
+ONLY_IN_COMPANY = {
+    "squeezed": ("pass", "return F.log_softmax(F.adaptive_avg_pool2d(self.deep(x), 1).squeeze(), dim=1)"),
+    "statistics of the batch": (
+        "self.norm = nn.BatchNorm1d(8, track_running_stats=False)",
+        "return nn.functional.linear(self.norm(self.deep(x)[:, :8, 0, 0]), self.last)",
+    ),
+    "norms that go on training": ("self.norm = nn.BatchNorm1d(10)", "return self.norm(self.deep(x).mean((2, 3)))"),
+}
+
+
+@pytest.mark.parametrize("way", ONLY_IN_COMPANY)
+def test_a_network_that_runs_only_in_company_is_described_all_the_same(way, tmp_path, capsys):
+    made, returned = ONLY_IN_COMPANY[way]
+    made = f"self.deep = nn.Conv2d(1, 10, 3); self.last = nn.Parameter(torch.rand(10, 8)); {made}"
+    stays = "\n    def train(self, mode=True):\n        return super().train(True)\n"
+    source = HEAD + LEARNER.format(made=made, returned=returned) + (stays if way == "norms that go on training" else "")
+    (tmp_path / "mine.py").write_text(source)
+    code, out, err = command(capsys, "network", "mine.py:Net", "--json")
+    assert code == 1, err
+    found = json.loads(out)
+    own = 80 if way == "statistics of the batch" else 0
+    assert found["alone_as_together"] is False and found["parameters"] >= 7850 + 100 + 80
+    assert found["multiply_adds"] == 26 * 26 * 90 + own
+    assert any(remark.startswith("One image at a time it fails (Net: ") for remark in found["remarks"])
+    code, out, err = command(capsys, "train", "--network", "mine.py:Net", *QUICK)
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1 and "Net: given 1 images" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
+
+
 def test_without_a_name_what_there_is_is_listed(tmp_path, capsys):
     (tmp_path / "two.py").write_text(LOG_SOFTMAX + LOG_SOFTMAX.replace("Net", "Other") + "model = Other()\n")
     code, out, _ = command(capsys, "network", "two.py")

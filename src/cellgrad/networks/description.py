@@ -103,7 +103,7 @@ def describe(module: nn.Module, input_size: Sequence[int] = DIGIT, name: str = "
     input_size = image_size(input_size)
     module = ready(module, input_size, name)
     found = examine(module, input_size, name)
-    costs = costs_by_call(module, input_size)
+    costs = costs_by_call(module, input_size, name)
     try:
         with quietly():
             table, untraced, seen = receptive_field(module, input_size), "", boxes(module, input_size)

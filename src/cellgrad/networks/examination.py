@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -107,7 +107,7 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
             "It ends in probabilities; cross-entropy wants their logarithms, or the scores before the softmax."
         )
     parameters = list(module.named_parameters())
-    unused = _unused(module, images, parameters)
+    unused = _unused(module, images, parameters, name)
     return Examination(
         output=kind,
         output_size=tuple(together.shape[1:]),
@@ -115,7 +115,7 @@ def examine(module: nn.Module, input_size: Sequence[int] = (1, 28, 28), name: st
         parameters=sum(p.numel() for _, p in parameters),
         unused=tuple(n for n, _ in unused),
         unused_parameters=sum(p.numel() for _, p in unused),
-        multiply_adds=_multiply_adds(module, images[:1]),
+        multiply_adds=_multiply_adds(module, images, name),
         remarks=tuple(remarks),
         answer=_which(answer, 2),
     )
@@ -239,10 +239,15 @@ def _which(answer: object, images: int) -> int | None:
     return next(place for place, tensor in enumerate(tensors) if tensor is _fitting(answer, images)[0])
 
 
+def scores_alone(module: nn.Module, images: torch.Tensor, name: str = "it") -> torch.Tensor:
+    """The scores of each of these images, (n, …), when it comes by itself; raises NetworkError where that fails."""
+    return torch.cat([scores_of(_run(module, image[None], name), 1, name)[0] for image in images])
+
+
 def _alone(module: nn.Module, images: torch.Tensor, together: torch.Tensor, name: str) -> tuple[list[str], bool]:
     """Whether each image alone gets the same scores, and what to say where not."""
     try:
-        alone = torch.cat([scores_of(_run(module, image[None], name), 1, name)[0] for image in images])
+        alone = scores_alone(module, images, name)
     except NetworkError as error:
         return [f"One image at a time it fails ({error})."], False
     rounding = _rounding(together)
@@ -281,7 +286,7 @@ def _sums_to_one(values: torch.Tensor, dim: int) -> bool:
 
 
 def _unused(
-    module: nn.Module, images: torch.Tensor, parameters: list[tuple[str, nn.Parameter]]
+    module: nn.Module, images: torch.Tensor, parameters: list[tuple[str, nn.Parameter]], name: str
 ) -> list[tuple[str, nn.Parameter]]:
     """The parameters on which the answer does not depend."""
     frozen = [parameter for _, parameter in parameters if not parameter.requires_grad]
@@ -289,7 +294,7 @@ def _unused(
         for parameter in frozen:
             parameter.requires_grad_(True)
         with torch.enable_grad():
-            scores, _ = scores_of(_run(module, images, "it"), 2)
+            scores, _ = scores_of(_run(module, images, name), 2, name)
             if not scores.requires_grad:  # hidden under no_grad, say: see whether other numbers make a difference
                 return parameters if _same_without(parameters, module, images, scores) else []
             gradients = torch.autograd.grad(scores.sum(), [p for _, p in parameters], allow_unused=True)
@@ -316,11 +321,18 @@ def _same_without(
             parameter.copy_(before)
 
 
-def _multiply_adds(module: nn.Module, image: torch.Tensor) -> int:
+def _multiply_adds(module: nn.Module, images: torch.Tensor, name: str) -> int:
     """Of convolutions, dense layers and attention for one image, as torch counts them."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), _every_step():
-        _run(module, image, "it")
-    return counter.get_total_flops() // 2
+
+    def counted(some: torch.Tensor) -> int:
+        with FlopCounterMode(display=False) as counter, torch.no_grad(), _every_step():
+            _run(module, some, name)
+        return counter.get_total_flops() // 2 // len(some)
+
+    try:
+        return counted(images[:1])
+    except NetworkError:  # it runs only in company
+        return counted(images)
 
 
 @contextlib.contextmanager
@@ -387,22 +399,33 @@ class _Costs(TorchFunctionMode):
         return hook
 
 
-def costs_by_call(module: nn.Module, input_size: Sequence[int]) -> list[Cost]:
-    """What each call costs of a module without children, and of each function that multiplies.
+def costs_by_call(module: nn.Module, input_size: Sequence[int], name: str = "it") -> list[Cost]:
+    """What each call costs of a module without children, and of each function that multiplies, for one image.
 
-    Attention counts as one: it takes its last layer's weights, and does not call it.
+    Attention counts as one: it takes its last layer's weights, and does not call it. Raises NetworkError and ValueError
+    as `examine` does.
     """
-    module, found, handles = ready(module, input_size), _Costs(), []
-    for name, child in module.named_modules():
-        if isinstance(child, torch.jit.ScriptModule) or "parametrizations" in name:  # the first takes no hooks
+    module = ready(module, input_size, name)
+    try:
+        return _costs(module, torch.zeros(1, *input_size), name)
+    except NetworkError:  # it runs only in company
+        costs = _costs(module, torch.zeros(2, *input_size), name)
+        return [replace(cost, multiply_adds=cost.multiply_adds // 2) for cost in costs]
+
+
+def _costs(module: nn.Module, images: torch.Tensor, name: str) -> list[Cost]:
+    """The costs of the calls that these images take, all together."""
+    found, handles = _Costs(), []
+    for path, child in module.named_modules():
+        if isinstance(child, torch.jit.ScriptModule) or "parametrizations" in path:  # the first takes no hooks
             continue
         within = [kind for kind, _ in child.named_children() if kind != "parametrizations"]
         if not within or isinstance(child, nn.MultiheadAttention):
-            before = child.register_forward_pre_hook(found.enter(name))
-            handles += [before, child.register_forward_hook(found.leave(name))]
+            before = child.register_forward_pre_hook(found.enter(path))
+            handles += [before, child.register_forward_hook(found.leave(path))]
     try:
         with found.counter, torch.no_grad(), _every_step(), found:
-            _run(module, torch.zeros(1, *input_size), "it")
+            _run(module, images, name)
     finally:  # what cannot be copied is the reader's own
         for handle in handles:
             handle.remove()

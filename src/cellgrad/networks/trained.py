@@ -15,7 +15,17 @@ from torch import nn
 
 from cellgrad.layers import Layer
 from cellgrad.mnist import Digits, Mnist, normalise
-from cellgrad.networks.examination import LOG_PROBABILITIES, LOGITS, Examination, Scores, examine, rehearse, suited
+from cellgrad.networks.examination import (
+    LOG_PROBABILITIES,
+    LOGITS,
+    Examination,
+    Scores,
+    examine,
+    ready,
+    rehearse,
+    scores_alone,
+    suited,
+)
 from cellgrad.networks.finding import find_network
 from cellgrad.networks.loading import NetworkError, fingerprint, split
 from cellgrad.training.loop import train
@@ -40,7 +50,7 @@ class OwnNetwork:
 
 
 def own_network(what: str, settings: Mapping[str, object], recipe: Recipe) -> OwnNetwork:
-    """Find a network and make sure that it can be trained on digits: ten scores for each.
+    """Find a network and make sure that it can be trained on digits: ten scores for each, and alone if need be.
 
     Raises NetworkError where not, with what to do.
     """
@@ -52,6 +62,8 @@ def own_network(what: str, settings: Mapping[str, object], recipe: Recipe) -> Ow
         raise NetworkError(f"{name}: it gives {size} numbers for each digit; to be trained, it must give ten scores")
     if not examination.parameters:
         raise NetworkError(f"{name}: there is no parameter in it, and so nothing to train")
+    if not examination.alone_as_together:  # the test digits are read one at a time, too
+        scores_alone(ready(network, (1, 28, 28), name), torch.zeros(1, 1, 28, 28), name)
     answer = rehearse(network, name)
     bare = isinstance(answer, torch.Tensor) and answer.shape == (3, 10)
     plain = suited(network, torch.zeros(1)).dtype == torch.float32
