@@ -516,6 +516,42 @@ def test_a_network_in_another_precision_is_trained(tmp_path, capsys):
     assert code == 0 and json.loads(out)["epochs"] == 1, err
 
 
+class Rows(nn.Module):
+    """The rows of a digit read one after the other."""
+
+    def __init__(self, reader, width):
+        super().__init__()
+        self.reader, self.scores = reader, nn.Linear(width, 10)
+
+    def forward(self, x):
+        return self.scores(self.reader(x.flatten(1, 2))[0][:, -1])
+
+
+class Pairs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pairs = nn.Bilinear(4, 5, 10)
+
+    def forward(self, x):
+        return self.pairs(x[:, 0, 0, :4], x[:, 0, 0, :5])
+
+
+@pytest.mark.parametrize(
+    "network, spent",
+    [
+        (Rows(nn.LSTM(28, 64, batch_first=True), 64), [28 * 4 * 64 * (28 + 64), 640]),
+        (Rows(nn.LSTM(28, 8, 2, batch_first=True, bidirectional=True), 16), [28 * 2 * 4 * 8 * (36 + 24), 160]),
+        (Rows(nn.GRU(28, 64, batch_first=True), 64), [28 * 3 * 64 * (28 + 64), 640]),
+        (Pairs(), [4 * 5 * 10]),
+    ],
+)
+@pytest.mark.parametrize("by_onednn", [True, False])
+def test_what_torch_hides_from_its_counter_is_counted(network, spent, by_onednn):
+    with torch.backends.mkldnn.flags(enabled=by_onednn):
+        assert examine(network).multiply_adds == sum(spent)
+        assert [cost for _, _, cost, _ in modules_costs(network, (1, 28, 28))] == spent
+
+
 class Functions(nn.Module):
     """What multiplies is no module of its own."""
 

@@ -322,10 +322,10 @@ def _same_without(
 
 
 def _multiply_adds(module: nn.Module, images: torch.Tensor, name: str) -> int:
-    """Of convolutions, dense layers and attention for one image, as torch counts them."""
+    """Of convolutions, dense and bilinear layers, attention and recurrence for one image, as torch counts them."""
 
     def counted(some: torch.Tensor) -> int:
-        with FlopCounterMode(display=False) as counter, torch.no_grad(), _every_step():
+        with _counter() as counter, torch.no_grad(), _every_step():
             _run(module, some, name)
         return counter.get_total_flops() // 2 // len(some)
 
@@ -333,6 +333,24 @@ def _multiply_adds(module: nn.Module, images: torch.Tensor, name: str) -> int:
         return counted(images[:1])
     except NetworkError:  # it runs only in company
         return counted(images)
+
+
+def _counter() -> FlopCounterMode:
+    """torch's counter, which knows neither bilinear layers nor the one operator that an LSTM is with oneDNN."""
+    aten = torch.ops.aten
+    return FlopCounterMode(
+        display=False, custom_mapping={aten._trilinear: _bilinear_flops, aten.mkldnn_rnn_layer: _lstm_flops}
+    )
+
+
+def _bilinear_flops(first: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
+    """Two for each weight and row: the shapes are (…, a) and (outputs, a, b), as nn.Bilinear has them."""
+    return 2 * prod(first[:-1]) * prod(weight)
+
+
+def _lstm_flops(x: Sequence[int], reading: Sequence[int], going_on: Sequence[int], *_: object, **__: object) -> int:
+    """Two for each weight and step of a layer in one direction: the shapes are (steps, n, features), then weights'."""
+    return 2 * prod(x[:-1]) * (prod(reading) + prod(going_on))
 
 
 @contextlib.contextmanager
@@ -362,7 +380,7 @@ class _Costs(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.counter = FlopCounterMode(display=False)
+        self.counter = _counter()
         self.costs: list[Cost] = []
         self._inside: list[tuple[str, int]] = []
         self._known: set[int] = set()
