@@ -112,6 +112,27 @@ def test_a_network_that_runs_only_in_company_is_described_all_the_same(way, tmp_
     assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]
 
 
+CHANCE = {
+    "noise of one image's size": "return self.head(x + torch.randn(28, 28))",
+    "dropout that goes on": "return self.head(F.dropout(x, 0.5))",
+}
+
+
+@pytest.mark.parametrize("way", CHANCE)
+def test_chance_at_work_while_a_network_evaluates_is_found_out(way, tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(HEAD + LEARNER.format(made="pass", returned=CHANCE[way]))
+    code, out, _ = command(capsys, "network", "mine.py:Net", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["alone_as_together"] is False and found["parameters"] == 7850
+    (remark,) = found["remarks"]
+    assert remark.startswith("Its answer changes from run to run")
+    (tmp_path / "mine.py").write_text(
+        HEAD + LEARNER.format(made="pass", returned="return self.head(F.dropout(x, 0.5, self.training))")
+    )
+    code, out, _ = command(capsys, "network", "mine.py:Net", "--json")
+    assert code == 0 and json.loads(out)["alone_as_together"] and not json.loads(out)["remarks"]
+
+
 def test_without_a_name_what_there_is_is_listed(tmp_path, capsys):
     (tmp_path / "two.py").write_text(LOG_SOFTMAX + LOG_SOFTMAX.replace("Net", "Other") + "model = Other()\n")
     code, out, _ = command(capsys, "network", "two.py")

@@ -152,7 +152,8 @@ def _copied(module: nn.Module) -> nn.Module:
     return module
 
 
-def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
+def _run(module: nn.Module, images: torch.Tensor, name: str, seed: int = 0) -> object:
+    """What a network returns for these images; seed: of what its forward draws. Raises NetworkError where it fails."""
     try:
         parameters = list(inspect.signature(module.forward).parameters.values())
     except ValueError:  # compiled (torch.jit.script)
@@ -167,7 +168,7 @@ def _run(module: nn.Module, images: torch.Tensor, name: str) -> object:
         )
     try:
         with quietly(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             return module(suited(module, images.clone()))  # its forward may change them
     except (Exception, SystemExit) as error:  # whatever somebody's forward raises
         size = " × ".join(map(str, images.shape[1:]))
@@ -246,18 +247,29 @@ def scores_alone(module: nn.Module, images: torch.Tensor, name: str = "it") -> t
 
 def _alone(module: nn.Module, images: torch.Tensor, together: torch.Tensor, name: str) -> tuple[list[str], bool]:
     """Whether each image alone gets the same scores, and what to say where not."""
+    again, _ = scores_of(_run(module, images, name, seed=1), 2, name)
+    if not _same(again, together):
+        return [
+            "Its answer changes from run to run, as with chance at work while it evaluates "
+            "(F.dropout without training=self.training?)."
+        ], False
     try:
         alone = scores_alone(module, images, name)
     except NetworkError as error:
         return [f"One image at a time it fails ({error})."], False
-    rounding = _rounding(together)
-    rtol, atol = max(1e-3, rounding), max(1e-4, rounding)
-    if alone.shape == together.shape and torch.allclose(alone, together, rtol=rtol, atol=atol, equal_nan=True):
+    if _same(alone, together):
         return ["Its answer holds NaN, which is no number."] if together.isnan().any() else [], True
     why = ""
     if together.ndim == 2 and (_sums_to_one(together, 0) or _sums_to_one(together.exp(), 0)):
         why = " Its softmax runs over the batch, not over the classes: give it dim=1."
     return [f"One image at a time it answers something else than in company.{why}"], False
+
+
+def _same(scores: torch.Tensor, others: torch.Tensor) -> bool:
+    """Whether two answers are the same but for rounding."""
+    rounding = _rounding(scores)
+    rtol, atol = max(1e-3, rounding), max(1e-4, rounding)
+    return scores.shape == others.shape and torch.allclose(scores, others, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def output_kind(scores: torch.Tensor) -> str:
