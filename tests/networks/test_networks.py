@@ -160,6 +160,47 @@ def test_neighbours_are_read_for_their_definitions_too(tmp_path, capsys):
     assert not (tmp_path / "ran").exists()
 
 
+TRIED = {
+    "a flag": "try:\n    import absent_one\n    WIDE = True\nexcept ImportError:\n    WIDE = False\n",
+    "a flag set before": "WIDE = False\ntry:\n    import absent_one\n    WIDE = True\nexcept:\n    pass\n",
+    "a flag set where nothing fails": (
+        "try:\n    from absent_one import a\nexcept (OSError, ImportError):\n    WIDE = False\nelse:\n    WIDE = True\n"
+    ),
+    "nothing fails": "try:\n    import json\nexcept ImportError:\n    WIDE = True\nelse:\n    WIDE = False\n",
+    "in the end": "try:\n    import absent_one\nexcept:\n    WIDE = True\nfinally:\n    WIDE = False\n",
+    "another error": (
+        "try:\n    import absent_one\nexcept OSError:\n    WIDE = True\nexcept Exception:\n    WIDE = False\n"
+    ),
+    "a base class": (
+        "try:\n    from absent_one import Base\nexcept ModuleNotFoundError:\n    Base = nn.Module\nWIDE = False\n"
+    ),
+    "an import after it": (
+        "try:\n    import absent_one\n    from torch import nn\nexcept ImportError:\n    pass\nWIDE = False\n"
+    ),
+}
+
+
+TRIED_HEAD = {"an import after it": "import torch\n"}
+
+
+@pytest.mark.parametrize("way", TRIED)
+def test_what_an_import_that_fails_leaves_is_taken(way, tmp_path, capsys):
+    base = "Base" if way == "a base class" else "nn.Module"
+    made = "self.head = nn.Sequential(nn.Flatten(), nn.Linear(784, 20 if WIDE else 10))"
+    network = LEARNER.format(made=made, returned="return self.head(x)").replace("nn.Module", base)
+    (tmp_path / "mine.py").write_text(TRIED_HEAD.get(way, HEAD) + TRIED[way] + network)
+    code, out, err = command(capsys, "network", "mine.py:Net", "--json")
+    assert code == 0, err
+    assert json.loads(out)["parameters"] == 7850 and json.loads(out)["output_size"] == [10]
+
+
+def test_a_missing_package_is_named_where_nothing_takes_its_place(tmp_path, capsys):
+    tried = "try:\n    import absent_one\nexcept ImportError:\n    print('install it')\n"
+    (tmp_path / "mine.py").write_text(HEAD + tried + LEARNER.format(made="absent_one.f()", returned="return x"))
+    code, _, err = command(capsys, "network", "mine.py:Net")
+    assert code == 2 and "it needs absent_one, but absent_one is not installed" in err
+
+
 def test_a_package_and_a_recipe_can_be_named(capsys):
     code, out, _ = command(capsys, "network", "torchvision.models:resnet18", "--input", "3", "64", "64", "--json")
     found = json.loads(out)

@@ -131,8 +131,7 @@ class Definitions:
         elif isinstance(statement, Definition):
             self._define(statement, where)
         elif isinstance(statement, ast.Try):
-            for inner in statement.body:
-                self._take(inner, where)
+            self._try(statement, where)
         elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.If | ast.With):
             for name in _assigned_names(statement):
                 self._assigned[name] = statement, where
@@ -141,8 +140,22 @@ class Definitions:
             if _is_constant(statement):
                 self._run(statement, where)
 
+    def _try(self, statement: ast.Try, where: str) -> None:
+        """Take what Python would run: after an import that fails only more imports, then what is said for this case."""
+        failed = False
+        for inner in statement.body:
+            if isinstance(inner, ast.Import | ast.ImportFrom):
+                self._take(inner, where)
+                failed |= any(name in self.missing for name in _imported_names(inner))
+            elif not failed:
+                self._take(inner, where)
+        handlers = [handler.body for handler in statement.handlers if _is_for_imports(handler)]
+        chosen = (handlers[0] if handlers else []) if failed else statement.orelse
+        for inner in [*chosen, *statement.finalbody]:
+            self._take(inner, where)
+
     def _import(self, statement: ast.Import | ast.ImportFrom, where: str) -> None:
-        names = [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
+        names = _imported_names(statement)
         try:
             with quietly():
                 neighbour = self._neighbour(statement)
@@ -256,6 +269,17 @@ def _prepare_torchvision(statement: ast.Import | ast.ImportFrom) -> None:
     modules = [getattr(statement, "module", None) or "", *(alias.name for alias in statement.names)]
     if any(module.partition(".")[0] == "torchvision" for module in modules):
         import_torchvision()
+
+
+def _imported_names(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    return [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
+
+
+def _is_for_imports(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches an import that fails."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    caught = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in caught) for kind in kinds)
 
 
 def _is_own_network(value: object, base: type, module: str) -> bool:
