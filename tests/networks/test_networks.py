@@ -201,6 +201,139 @@ def test_a_missing_package_is_named_where_nothing_takes_its_place(tmp_path, caps
     assert code == 2 and "it needs absent_one, but absent_one is not installed" in err
 
 
+DENSE = "nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
+WIDTH_NET = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, H), nn.Linear(H, 10))
+
+    def forward(self, x):
+        return self.net(x)
+"""
+WIDE = 785 * 20 + 21 * 10
+# What is changed after it is made, piece by piece: (source, the network's name, its parameters)
+CHANGED = {
+    "append": (
+        "layers = []\nlayers.append(nn.Conv2d(1, 4, 5))\n\nlayers.append(nn.Flatten())\n"
+        "layers.append(nn.Linear(2304, 10))\nmodel = nn.Sequential(*layers)\n",
+        "model",
+        104 + 23050,
+    ),
+    "in a loop": (
+        "layers = [nn.Flatten()]\n\nfor i in range(2):\n    width = 784\n"
+        "    layers.append(nn.Linear(width, 784))\n    layers += [nn.ReLU()]\n\n"
+        "model = nn.Sequential(*layers)\n",
+        "model",
+        2 * 785 * 784,
+    ),
+    "in another cell": (
+        "layers = [nn.Flatten()]\n\nlayers += [nn.Linear(784, 10)]\n\nmodel = nn.Sequential(*layers)\n",
+        "model",
+        7850,
+    ),
+    "add_module": (
+        "net = nn.Sequential()\n\nnet.add_module('f', nn.Flatten())\nnet.add_module('d', nn.Linear(784, 10))\n",
+        "net",
+        7850,
+    ),
+    "a number": (f"H = 16\nH += 4\n{WIDTH_NET}", "Net", WIDE),
+    "a number under a condition": (f"H = 16\nif H > 4:\n    H += 4\n{WIDTH_NET}", "Net", WIDE),
+    "a number after the class": (f"H = 16\n{WIDTH_NET}\nH += 4\n", "Net", WIDE),
+    "a number after the network": (f"H = 20\n{WIDTH_NET}\nmodel = Net()\n\nH += 4\n", "model", WIDE),
+    "an item": (f"net = {DENSE}\nnet[1] = nn.Linear(784, 10, bias=False)\n", "net", 7840),
+    "an attribute": (f"model = {DENSE}\nmodel.fc = nn.Linear(10, 10)\n", "model", 7850 + 110),
+    "of a class of the file": (
+        f"H = 20\n{WIDTH_NET}\nmodel = Net().to('cpu')\n\nmodel.net[2] = nn.Linear(20, 10, bias=False)\n",
+        "model",
+        WIDE - 10,
+    ),
+    "another head": (
+        f"H = 20\n{WIDTH_NET}\nmodel = Net()\nwidth = model.net[2].in_features\n\n"
+        "model.net[2] = nn.Linear(width, 5)\nmodel.optimizer = None\n",
+        "model",
+        785 * 20 + 21 * 5,
+    ),
+    "another head of a class": (
+        f"H = 20\n{WIDTH_NET}\nclass Head(nn.Linear):\n    pass\n\nmodel = Net()\n\nmodel.net[2] = Head(20, 5)\n",
+        "model",
+        785 * 20 + 21 * 5,
+    ),
+    "an item of a dictionary": (f"sizes = {{}}\nsizes['h'] = 20\nH = sizes['h']\n{WIDTH_NET}", "Net", WIDE),
+    "a list in a class": (
+        f"sizes = [4]\nsizes.append(20)\n{WIDTH_NET.replace('H', 'sizes[1]')}\nfor x in data:\n    losses.append(x)\n",
+        "Net",
+        WIDE,
+    ),
+    "after another is made of it": (
+        "layers = [nn.Flatten(), nn.Linear(784, 10)]\n\nmodel = nn.Sequential(*layers)\n\nlayers.append(nn.ReLU())\n",
+        "model",
+        7850,
+    ),
+    "after one of a class is made of it": (
+        f"cfg = {{'h': 20}}\n{WIDTH_NET.replace('H', 'h').replace('(self)', '(self, h)', 1)}\n"
+        "model = Net(cfg['h'])\n\nfor h in load():\n    cfg['h'] = h\n",
+        "model",
+        WIDE,
+    ),
+    "numbers alone": (
+        f"model = {DENSE}\nwith torch.no_grad():\n    model[1].weight[:] = 1\n    model[1].bias.data = load()\n",
+        "model",
+        7850,
+    ),
+    "where it is started": (
+        f"H = 20\n{WIDTH_NET}\nif __name__ == '__main__':\n    H += read()\n",
+        "Net",
+        WIDE,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["py", "ipynb"])
+@pytest.mark.parametrize("way", CHANGED)
+def test_what_is_changed_after_it_is_made_is_taken_as_it_ends(way, kind, tmp_path, capsys):
+    source, name, parameters = CHANGED[way]
+    content = HEAD + source if kind == "py" else as_notebook(source)
+    (tmp_path / f"mine.{kind}").write_text(content, encoding="utf-8")
+    code, out, err = command(capsys, "network", f"mine.{kind}:{name}", "--json")
+    assert code == 0, err
+    assert json.loads(out)["parameters"] == parameters
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ("for size in load():\n    layers.append(nn.ReLU())\n", "line 5 changes it and is not run"),
+        ("while len(layers) < 3:\n    layers.append(nn.ReLU())\n", "line 5 changes it and is not run"),
+        ("layers.append(load())\n", "line 5 changes it and is not run"),
+        ("layers[9] = nn.ReLU()\n", "line 5 changes it and fails (IndexError"),
+    ],
+)
+def test_what_is_changed_by_what_is_not_run_is_refused(changes, says, tmp_path, capsys):
+    source = "layers = [nn.Flatten(), nn.Linear(784, 10)]\n" + changes + "model = nn.Sequential(*layers)\n"
+    (tmp_path / "mine.py").write_text(HEAD + source)
+    code, out, err = command(capsys, "network", "mine.py:model")
+    assert (code, out) == (2, "") and len(err.strip().splitlines()) == 1
+    assert f"it needs layers, but {says}" in err
+
+
+def test_a_network_is_not_trained_for_what_it_is_given(tmp_path, capsys):
+    trains = "def fit(model):\n    open('trained', 'w')\n\nmodel = Net()\nmodel.history = fit(model)\n"
+    (tmp_path / "mine.py").write_text(HEAD + "H = 20\n" + WIDTH_NET + trains)
+    code, _, err = command(capsys, "network", "mine.py:model")
+    assert code == 2 and "model cannot be made: line 17 changes it and is not run" in err
+    assert not (tmp_path / "trained").exists() and command(capsys, "network", "mine.py:Net")[0] == 0
+
+
+def test_a_change_makes_another_fingerprint(tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + "H = 16\nprint(H)\n")
+    before = load_definitions("mine.py").fingerprint
+    (tmp_path / "mine.py").write_text(HEAD + "H = 16\nH += 4\nprint(2 * H)\n")
+    after = load_definitions("mine.py").fingerprint
+    (tmp_path / "mine.py").write_text(HEAD + "H = 16\nprint(2 * H)\n")
+    assert load_definitions("mine.py").fingerprint == before != after
+
+
 def test_a_package_and_a_recipe_can_be_named(capsys):
     code, out, _ = command(capsys, "network", "torchvision.models:resnet18", "--input", "3", "64", "64", "--json")
     found = json.loads(out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import copy
 import hashlib
 import importlib
 import inspect
@@ -18,12 +19,13 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 from cellgrad.torchvision import import_torchvision
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Compound = ast.If | ast.With | ast.For | ast.While
 
 
 class NetworkError(ValueError):
@@ -101,6 +103,9 @@ class Definitions:
         self.missing: dict[str, str] = {}  # name: why it is not to be had
         self.namespace["__missing__"] = self.missing
         self._assigned: dict[str, tuple[ast.stmt, str]] = {}  # name: the statement that would make it, and where
+        self._changes: dict[str, list[tuple[ast.stmt, str]]] = {}  # name: what changes it once it is made
+        self._earlier: dict[str, dict[str, object]] = {}  # name: what others stood for where it is made
+        self._reads: dict[str, list[str]] = {}  # function or class: the names in it
         self._seen = hashlib.sha256()
 
     def read(self, source: str, where: str, strict: bool = True) -> None:
@@ -135,10 +140,64 @@ class Definitions:
         elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.If | ast.With):
             for name in _assigned_names(statement):
                 self._assigned[name] = statement, where
-                self.namespace.pop(name, None)
-                self.missing.pop(name, None)
+                for known in (self.namespace, self.missing, self._changes, self._earlier):
+                    known.pop(name, None)
             if _is_constant(statement):
                 self._run(statement, where)
+        changed = [name for name in _changed_names(statement) if name in self._assigned]
+        if changed:
+            self._change(changed, statement, where)
+
+    def _change(self, names: list[str], statement: ast.stmt, where: str) -> None:
+        """Run what changes these names, where it is harmless, or keep it until the one name is made.
+
+        Where neither can be, they are missing: something else than the file says would be made of them.
+        """
+        self._keep(names)
+        made = [name for name in names if self._needed(name)]
+        self._seen.update(ast.dump(statement).encode() if _is_harmless(statement) else b"")
+        if len(names) == 1 and not made and not isinstance(statement, Compound):
+            self._changes.setdefault(names[0], []).append((statement, where))
+            return
+        problem = self._changed_by(statement, where) if made == names else _not_run(statement)
+        for name in names if problem else []:
+            for known in (self.namespace, self._assigned, self._changes):
+                known.pop(name, None)
+            self.missing[name] = problem
+
+    def _keep(self, names: list[str]) -> None:
+        """Before names are changed: make what is made of them, or keep what they stand for until it is."""
+        for waiting, (statement, _) in list(self._assigned.items()):
+            used = [name for name in names if name in self._read_by(statement)]
+            if waiting in self.namespace or waiting in names or not used or self._needed(waiting):
+                continue
+            for name in used:
+                if name in self.namespace:
+                    with contextlib.suppress(Exception):  # what cannot be copied
+                        kept = copy.deepcopy(self.namespace[name])
+                        self._earlier.setdefault(waiting, {}).setdefault(name, kept)
+
+    def _read_by(self, statement: ast.stmt) -> set[str]:
+        """The names in a statement, and those in the functions and classes that it names, and so on."""
+        found: set[str] = set()
+        waiting = _free_names(statement)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._reads.get(name, [])
+        return found
+
+    def _needed(self, name: str, tried: set[str] | None = None) -> bool:
+        """Whether a variable is made; if need be, and it is harmless, it is made now, after those that it needs."""
+        tried = set() if tried is None else tried
+        waiting = name in self._assigned and name not in self.namespace and name not in tried
+        if waiting and _is_harmless(self._assigned[name][0]):
+            tried.add(name)
+            for other in _free_names(self._assigned[name][0]):
+                self._needed(other, tried)
+            self._make(name)
+        return name in self.namespace
 
     def _try(self, statement: ast.Try, where: str) -> None:
         """Take what Python would run: after an import that fails only more imports, then what is said for this case."""
@@ -213,33 +272,63 @@ class Definitions:
         return module
 
     def _define(self, statement: Definition, where: str) -> None:
-        self._assigned.pop(statement.name, None)
-        self.missing.pop(statement.name, None)
-        self.namespace.pop(statement.name, None)
+        for known in (self._assigned, self.missing, self.namespace):
+            known.pop(statement.name, None)
+        self._reads[statement.name] = _free_names(statement)
         for name in _free_names(statement):
-            if name not in self.namespace and name in self._assigned and _is_harmless(self._assigned[name][0]):
-                self._run(*self._assigned[name])
+            self._needed(name)
         self._run(statement, where)
 
     def _run(self, statement: ast.stmt, where: str) -> None:
         names = _assigned_names(statement) or [getattr(statement, "name", "")]
         try:
-            with quietly():
-                exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
+            self._execute(statement, where)
         except (Exception, SystemExit) as error:  # whatever somebody's code raises
             self.missing |= dict.fromkeys(names, in_a_line(error))
 
+    def _execute(self, statement: ast.stmt, where: str) -> None:
+        with quietly():
+            exec(compile(ast.Module([statement], []), where, "exec"), self.namespace)  # nosec B102
+
+    def _make(self, name: str) -> None:
+        """Run the assignment of a name, whatever it is, with what others stood for there, and then what changes it."""
+        earlier = self._earlier.get(name, {})
+        now = {other: self.namespace.pop(other) for other in earlier if other in self.namespace}
+        self.namespace |= earlier
+        self._run(*self._assigned[name])
+        for other in earlier:
+            del self.namespace[other]
+        self.namespace |= now
+        classes = {own for own in self._reads if isinstance(self.namespace.get(own), type)}
+        for statement, where in self._changes.get(name, []):
+            if name in self.namespace:
+                problem = self._changed_by(statement, where, classes)
+                if problem:
+                    del self.namespace[name]
+                    self.missing[name] = problem
+
+    def _changed_by(self, statement: ast.stmt, where: str, classes: Set[str] = frozenset()) -> str:
+        """Run what changes a variable, where it is harmless; else why not. classes: those that may be called, too."""
+        if not _is_harmless(statement, classes):
+            return _not_run(statement)
+        for name in _free_names(statement):
+            self._needed(name)
+        try:
+            self._execute(statement, where)
+        except (Exception, SystemExit) as error:  # whatever somebody's code raises
+            return f"line {statement.lineno} changes it and fails ({in_a_line(error)})"
+        return ""
+
     def complete(self) -> None:
         """Run the harmless assignments, which functions and classes may need when they are used."""
-        for name, (statement, where) in list(self._assigned.items()):
-            if name not in self.namespace and _is_harmless(statement):
-                self._run(statement, where)
+        for name in list(self._assigned):
+            self._needed(name)
 
     def get(self, name: str) -> object:
         """What a name stands for; a variable is computed now. Raises NetworkError where it is not to be had."""
         self.complete()
         if name not in self.namespace and name in self._assigned:
-            self._run(*self._assigned[name])
+            self._make(name)
         if name in self.namespace:
             return self.namespace[name]
         if name in self.missing:
@@ -286,6 +375,10 @@ def _is_own_network(value: object, base: type, module: str) -> bool:
     return isinstance(value, type) and issubclass(value, base) and value.__module__ == module
 
 
+def _not_run(statement: ast.stmt) -> str:
+    return f"line {statement.lineno} changes it and is not run; put it in a function"
+
+
 def _called(value: ast.expr) -> str:
     """The name at the bottom of a chain of calls: of `Net(3).to(device)`, Net."""
     while isinstance(value, ast.Call | ast.Attribute):
@@ -297,10 +390,45 @@ def _assigned_names(statement: ast.stmt) -> list[str]:
     """The names that a statement gives values to."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return []
-    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    parts = list(ast.walk(statement))
+    changed = [part.target for part in parts if isinstance(part, ast.AugAssign)]
+    return [n.id for n in parts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n not in changed]
 
 
-def _free_names(statement: ast.stmt) -> list[str]:
+def _changed_names(statement: ast.stmt) -> list[str]:
+    """The names whose values a statement changes: by +=, by an item, an attribute, or a method such as append.
+
+    Not of which it changes numbers of a tensor alone, nor what runs only where the file is started itself.
+    """
+    if isinstance(statement, Compound):
+        if isinstance(statement, ast.If) and "__name__" in _free_names(statement.test):
+            return []
+        parts = [*statement.body, *getattr(statement, "orelse", [])]
+        given = set(_assigned_names(statement)) if isinstance(statement, ast.If | ast.With) else set()
+        return [name for name in dict.fromkeys(n for part in parts for n in _changed_names(part)) if name not in given]
+    changed: list[ast.expr] = []
+    if isinstance(statement, ast.AugAssign):
+        changed = [statement.target]
+    elif isinstance(statement, ast.Assign | ast.Delete):
+        changed = [target for target in statement.targets if not isinstance(target, ast.Name)]
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        method = statement.value.func
+        changed = [method.value] if isinstance(method, ast.Attribute) and method.attr in _CHANGING_CALLS else []
+    return [name for name in dict.fromkeys(map(_changed, changed)) if name]
+
+
+def _changed(target: ast.expr) -> str:
+    """The name at the bottom of what is changed; empty where there is none, and for the numbers of a tensor."""
+    item, attributes = isinstance(target, ast.Subscript), set()
+    while isinstance(target, ast.Call | ast.Attribute | ast.Subscript):
+        if isinstance(target, ast.Attribute):
+            attributes.add(target.attr)
+        target = target.func if isinstance(target, ast.Call) else target.value
+    numbers = attributes & {"data", "grad", "requires_grad"} or (item and attributes & {"weight", "bias"})
+    return target.id if isinstance(target, ast.Name) and not numbers else ""
+
+
+def _free_names(statement: ast.AST) -> list[str]:
     return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
 
 
@@ -316,24 +444,31 @@ def _is_constant(statement: ast.stmt) -> bool:
 
 
 # What may be called by the way, when a class needs a variable of its file: nothing here trains or reads anything.
+_CHANGING_CALLS = {"append", "extend", "insert", "update", "add_module", "register_module"}
+_CHANGING_CALLS |= {"register_buffer", "register_parameter"}
 _HARMLESS_CALLS = {"device", "is_available", "int", "float", "len", "max", "min", "tuple", "list", "dict", "range"}
+_HARMLESS_CALLS |= _CHANGING_CALLS
 _HARMLESS = (
     *(ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp),
     *(ast.operator, ast.unaryop, ast.expr_context, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Compare, ast.cmpop),
     *(ast.BoolOp, ast.boolop, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.JoinedStr, ast.FormattedValue),
-    *(ast.Lambda, ast.arguments, ast.arg),
+    *(ast.Lambda, ast.arguments, ast.arg, ast.Starred),
+    *(ast.AugAssign, ast.Delete, ast.Expr, ast.For, ast.Pass),
 )
 
 
-def _is_harmless(statement: ast.stmt) -> bool:
-    """Whether a statement only computes a value from others: settings, devices, layers' classes, layers of torch.nn."""
+def _is_harmless(statement: ast.stmt, classes: Set[str] = frozenset()) -> bool:
+    """Whether a statement only computes a value from others: settings, devices, layers' classes, layers of torch.nn.
+
+    classes: names that may be called besides.
+    """
     for node in ast.walk(statement):
         if not isinstance(node, _HARMLESS):
             return False
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             layer = isinstance(node.func, ast.Attribute) and _called(node.func) == "nn"
-            if name not in _HARMLESS_CALLS and not layer:
+            if name not in _HARMLESS_CALLS | classes and not layer:
                 return False
     return True
 
