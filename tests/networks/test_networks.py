@@ -276,6 +276,17 @@ CHANGED = {
         "model",
         WIDE,
     ),
+    "what only one branch gives": (
+        "if len('ab') > 1:\n    layers = [nn.Flatten()]\nelse:\n    other, layers = 3, []\n\n"
+        "layers.append(nn.Linear(784, 10))\nmodel = nn.Sequential(*layers)\n",
+        "model",
+        7850,
+    ),
+    "a comprehension": (
+        f"sizes = [5 * 2**i for i in range(2)]\n\nsizes.append(20)\n{WIDTH_NET.replace('H', 'sizes[2]')}",
+        "Net",
+        WIDE,
+    ),
     "numbers alone": (
         f"model = {DENSE}\nwith torch.no_grad():\n    model[1].weight[:] = 1\n    model[1].bias.data = load()\n",
         "model",
@@ -298,6 +309,31 @@ def test_what_is_changed_after_it_is_made_is_taken_as_it_ends(way, kind, tmp_pat
     code, out, err = command(capsys, "network", f"mine.{kind}:{name}", "--json")
     assert code == 0, err
     assert json.loads(out)["parameters"] == parameters
+
+
+SETTINGS = {
+    "a namespace": "from types import SimpleNamespace\ncfg = SimpleNamespace(h=20)\n",
+    "a sum": "cfg = {'h': sum(x for x in [9, 11])}\n",
+}
+
+
+@pytest.mark.parametrize("default", [False, True])
+@pytest.mark.parametrize("way", SETTINGS)
+def test_settings_in_an_object_of_the_file_are_made(way, default, tmp_path, capsys):
+    height = "cfg['h']" if way == "a sum" else "cfg.h"
+    network = WIDTH_NET.replace("(self)", f"(self, H={height})", 1) if default else WIDTH_NET.replace("H", height)
+    (tmp_path / "mine.py").write_text(HEAD + SETTINGS[way] + network)
+    code, out, err = command(capsys, "network", "mine.py:Net", "--json")
+    assert code == 0, err
+    assert json.loads(out)["parameters"] == WIDE
+
+
+@pytest.mark.parametrize("network", [WIDTH_NET, WIDTH_NET.replace("(self)", "(self, h=H)", 1)])
+def test_what_a_class_needs_and_is_not_run_is_named(network, tmp_path, capsys):
+    source = "import argparse\nH = argparse.ArgumentParser().parse_args()\n" + network
+    (tmp_path / "mine.py").write_text(HEAD + source)
+    code, _, err = command(capsys, "network", "mine.py:Net")
+    assert code == 2 and "it needs H, but line 5, which makes it, is not run; make it where it is used" in err
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ class Definitions:
         self._changes: dict[str, list[tuple[ast.stmt, str]]] = {}  # name: what changes it once it is made
         self._earlier: dict[str, dict[str, object]] = {}  # name: what others stood for where it is made
         self._reads: dict[str, list[str]] = {}  # function or class: the names in it
+        self._ran: set[ast.stmt] = set()  # assignments that are not to be run again
         self._seen = hashlib.sha256()
 
     def read(self, source: str, where: str, strict: bool = True) -> None:
@@ -144,6 +145,9 @@ class Definitions:
                     known.pop(name, None)
             if _is_constant(statement):
                 self._run(statement, where)
+            elif isinstance(statement, ast.Assign) and not _is_harmless(statement):
+                reason = f"line {statement.lineno}, which makes it, is not run; make it where it is used"
+                self.missing |= dict.fromkeys(_assigned_names(statement), reason)
         changed = [name for name in _changed_names(statement) if name in self._assigned]
         if changed:
             self._change(changed, statement, where)
@@ -191,10 +195,10 @@ class Definitions:
     def _needed(self, name: str, tried: set[str] | None = None) -> bool:
         """Whether a variable is made; if need be, and it is harmless, it is made now, after those that it needs."""
         tried = set() if tried is None else tried
-        waiting = name in self._assigned and name not in self.namespace and name not in tried
-        if waiting and _is_harmless(self._assigned[name][0]):
+        statement = self._assigned[name][0] if name in self._assigned and name not in self.namespace else None
+        if statement and name not in tried and statement not in self._ran and _is_harmless(statement):
             tried.add(name)
-            for other in _free_names(self._assigned[name][0]):
+            for other in _free_names(statement):
                 self._needed(other, tried)
             self._make(name)
         return name in self.namespace
@@ -283,6 +287,7 @@ class Definitions:
         names = _assigned_names(statement) or [getattr(statement, "name", "")]
         try:
             self._execute(statement, where)
+            self._ran.add(statement)
         except (Exception, SystemExit) as error:  # whatever somebody's code raises
             self.missing |= dict.fromkeys(names, in_a_line(error))
 
@@ -391,8 +396,9 @@ def _assigned_names(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return []
     parts = list(ast.walk(statement))
-    changed = [part.target for part in parts if isinstance(part, ast.AugAssign)]
-    return [n.id for n in parts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n not in changed]
+    within = [part.target for part in parts if isinstance(part, ast.AugAssign | ast.comprehension)]
+    others = {part for target in within for part in ast.walk(target)}
+    return [n.id for n in parts if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n not in others]
 
 
 def _changed_names(statement: ast.stmt) -> list[str]:
@@ -447,13 +453,15 @@ def _is_constant(statement: ast.stmt) -> bool:
 _CHANGING_CALLS = {"append", "extend", "insert", "update", "add_module", "register_module"}
 _CHANGING_CALLS |= {"register_buffer", "register_parameter"}
 _HARMLESS_CALLS = {"device", "is_available", "int", "float", "len", "max", "min", "tuple", "list", "dict", "range"}
-_HARMLESS_CALLS |= _CHANGING_CALLS
+_HARMLESS_CALLS |= {"SimpleNamespace", "Namespace", "partial", "namedtuple"}
+_HARMLESS_CALLS |= {"sum", "zip", "enumerate", "reversed", "sorted", *_CHANGING_CALLS}
 _HARMLESS = (
     *(ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp),
     *(ast.operator, ast.unaryop, ast.expr_context, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Compare, ast.cmpop),
     *(ast.BoolOp, ast.boolop, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.JoinedStr, ast.FormattedValue),
     *(ast.Lambda, ast.arguments, ast.arg, ast.Starred),
     *(ast.AugAssign, ast.Delete, ast.Expr, ast.For, ast.Pass),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension),
 )
 
 
