@@ -985,3 +985,17 @@ def test_another_rule_is_what_the_gradient_says(name):
     )
     module.register_buffer("kept", KEPT.clone())
     fields_are_gradients(module, (4, 24, 18))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("target", [{"scale_factor": 2}, {"scale_factor": 1.7}, {"size": (20, 5)}, {"size": (7, 14)}])
+def test_bicubic_upsampling_is_measured(target, align_corners):
+    resize = nn.Upsample(**target, mode="bicubic", align_corners=align_corners)
+    module = nn.Sequential(nn.Conv2d(1, 1, 3), resize).double()
+    pixels = torch.rand(1, 1, 16, 16, dtype=torch.float64, requires_grad=True)
+    scores = module(pixels)
+    centre = tuple(n // 2 for n in scores.shape[2:])
+    (gradient,) = torch.autograd.grad(scores[(0, 0, *centre)], pixels)
+    seen = gradient[0, 0].abs() > 1e-12
+    wanted = tuple((int(along.nonzero().min()), int(along.nonzero().max())) for along in (seen.any(1), seen.any(0)))
+    assert measured_boxes(module, (1, 16, 16))["1"] == wanted == box(module, (1, 16, 16))

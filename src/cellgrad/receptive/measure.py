@@ -124,9 +124,11 @@ class DependenceOperations(Operations):
     def resize(
         self, x: torch.Tensor, outputs: Sequence[int], ratios: Sequence[Fraction], mode: str, align_corners: bool
     ) -> torch.Tensor:
-        """The two neighbours that torch's own interpolation weighs, or the one whose place it hits."""
+        """The neighbours that torch's own interpolation weighs, or the one whose place it hits."""
         if mode == "bicubic":
-            raise ValueError("bicubic interpolation has negative weights; measure it with bilinear")
+            for dim, (m, ratio) in enumerate(zip(outputs, ratios, strict=True), start=2):
+                x = self.reads(x, dim, _cubic_taps(x.shape[dim], m, ratio, align_corners))
+            return x
         for dim, (m, ratio) in enumerate(zip(outputs, ratios, strict=True), start=2):
             n = x.shape[dim]
             # A ramp is turned into the places that are read; in 32 bits, rounding would weigh a neighbour that is not.
@@ -189,6 +191,15 @@ class DependenceOperations(Operations):
     def join(self, values: Sequence[torch.Tensor], dim: int) -> torch.Tensor:
         """torch's own."""
         return _watched(torch.cat(list(values), dim))
+
+
+def _cubic_taps(inputs: int, outputs: int, ratio: Fraction, align_corners: bool) -> list[list[int]]:
+    """The inputs that each output of torch's own cubic interpolation weighs: what it makes of each input by itself."""
+    each = torch.eye(inputs, dtype=torch.float64)[None, :, :, None]
+    known = Fraction(inputs, outputs) == ratio
+    target: dict[str, Any] = {"size": (outputs, 1)} if known else {"scale_factor": (float(1 / ratio), 1.0)}
+    weights = F.interpolate(each, **target, mode="bicubic", align_corners=align_corners)[0, :, :, 0]
+    return [torch.nonzero(row.abs() > _ROUNDING).flatten().tolist() for row in weights.T]
 
 
 Module = Sequence[Layer] | nn.Module
