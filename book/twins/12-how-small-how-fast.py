@@ -208,8 +208,8 @@ print("\n" + both.to_string(float_format="{:+.4f}".format))
 # How many trained networks of this book have read the test digits at all? For its record each of them did so once, after its last epoch. (The cells of this book train a few more, and read some test digits again with the networks that come with it; nothing is chosen by that.) These are recorded; the few runs of which no record was kept, such as the two of `book` with ten epochs, come on top:
 
 # %%
-studies = ["recipes", "source", "advice", "sentences", "sentences-longer", "tricks",
-           "luck", "kinds-of-luck", "frontier", "replaced"]
+studies = ["recipes", "source", "advice", "sentences", "sentences-longer",
+           "sentences-tricks", "tricks", "luck", "kinds-of-luck", "frontier", "replaced"]
 read = pd.concat([shipped_records(study) for study in studies])
 read = read.drop_duplicates("key")  # the first runs of luck are those of fast
 for study, count in read["study"].value_counts().items():
