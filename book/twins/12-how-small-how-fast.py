@@ -209,7 +209,8 @@ print("\n" + both.to_string(float_format="{:+.4f}".format))
 
 # %%
 studies = ["recipes", "source", "advice", "sentences", "sentences-longer",
-           "sentences-tricks", "tricks", "luck", "kinds-of-luck", "frontier", "replaced"]
+           "sentences-tricks", "tricks", "luck", "kinds-of-luck", "frontier",
+           "replaced"]
 read = pd.concat([shipped_records(study) for study in studies])
 read = read.drop_duplicates("key")  # the first runs of luck are those of fast
 for study, count in read["study"].value_counts().items():
