@@ -146,6 +146,23 @@ def test_of_two_runs_of_one_name_at_once_the_second_does_not_replace_the_first(f
     assert saving.load_run(weights).recipe.learning_rate == 0.1
 
 
+def test_what_is_no_run_is_not_replaced_by_a_run_that_was_stopped(few, tmp_path, monkeypatch):
+    options = {"epochs": 2, "validation": 100, "progress": False, "out": tmp_path}
+    with monkeypatch.context() as patch:
+        stop_at_validation(patch, epoch=2)
+        with pytest.raises(KeyboardInterrupt):
+            train("book", few, **options)
+    (checkpoint,) = tmp_path.iterdir()
+    weights = checkpoint.with_suffix(".safetensors")
+    weights.write_text("precious")
+    with pytest.raises(ValueError, match=r"cannot be read .*; move it away, and go on"):
+        train("book", few, **options, resume=True)
+    assert weights.read_text() == "precious" and checkpoint.exists()
+    weights.unlink()
+    train("book", few, **options, resume=True)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
+
+
 class Remembers(torch.nn.Module):
     """What it has seen so far is no part of its state_dict, grows, and decides what it answers."""
 

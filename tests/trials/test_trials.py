@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import math
 import multiprocessing
@@ -208,6 +209,16 @@ def test_a_record_without_its_numbers_is_named(tmp_path, name, value):
 
 
 WHOLE = {"variant": "v", "seed": 0, "parameters": 1, "seconds": 1.0, "test_accuracy": 0.9}
+
+
+def test_a_disk_that_is_full_is_named_with_the_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        records.append(tmp_path / "full.jsonl", WHOLE | {"key": "a"})
+    assert raised.value.filename == str(tmp_path / "full.jsonl")
 
 
 def test_the_last_record_of_a_key_counts(tmp_path):
@@ -712,7 +723,45 @@ def test_a_dask_scheduler_killed_in_the_middle_loses_only_what_was_running(clust
     assert every_trial_once(asked)
 
 
+@pytest.mark.slow
+def test_two_studies_that_share_a_scheduler_get_records_of_their_own(cluster, sample):
+    from distributed import Client
+
+    address, _, hold = cluster
+    hold.touch()
+    asked = [replace(study(TINY), name=name) for name in ("one", "other")]
+    options = {"scheduler": address, "folder": "sample", "progress": False}
+    running = [
+        threading.Thread(target=trials.run_study, args=(each, sample, f"{each.name}.jsonl"), kwargs=options)
+        for each in asked
+    ]
+    for thread in running:
+        thread.start()
+    with Client(address, set_as_default=False) as client:
+        wait_until(lambda: client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 4)
+    hold.unlink()
+    for thread in running:
+        thread.join()
+    for each in asked:
+        kept = sorted((record["study"], record["seed"]) for record in lines(f"{each.name}.jsonl"))
+        assert kept == [(each.name, 0), (each.name, 1)]
+
+
 # The command ----------------------------------------------------------------------------------------------------------
+
+
+def test_workers_elsewhere_look_into_the_folder_that_the_command_reads(monkeypatch, capsys):
+    asked = {}
+
+    def run_study(*arguments, **options):
+        asked.update(options)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(mnist, "load", lambda folder: None)
+    monkeypatch.setattr(trials, "run_study", run_study)
+    for folder in ("~/digits", os.path.join("~", "digits", "")):
+        assert cli.main(["trials", "recipes", f"--data={folder}"]) == 2 and "enough" in capsys.readouterr().err
+        assert asked["folder"] == os.path.join(os.path.expanduser("~"), "digits")
 
 
 @pytest.mark.parametrize(

@@ -158,12 +158,18 @@ class RunFiles:
     def finish(self, run: Run) -> None:
         """Save the weights, with the record and the history as metadata, and drop the checkpoint.
 
-        Raises ValueError, and leaves both, where another run of this name has come to its end meanwhile.
+        Raises ValueError, and leaves both, where another run of this name has come to its end meanwhile, or what stands
+        there is none of ours.
         """
         if self.weights.exists():
-            with safe_open(self.weights, "pt") as file:
-                recipe, record = (json.loads(file.metadata()[name]) for name in ("recipe", "record"))
-            self._refuse_another(self.weights, Recipe.from_dict(recipe), record)
+            try:
+                with safe_open(self.weights, "pt") as file:
+                    recipe, record = (json.loads(file.metadata()[name]) for name in ("recipe", "record"))
+                recipe = Recipe.from_dict(recipe)
+            except Exception as error:  # what a damaged file makes its parts raise
+                reason = f"cannot be read ({type(error).__name__}); move it away, and go on (resume)"
+                raise ValueError(f"{self.weights} {reason}") from None
+            self._refuse_another(self.weights, recipe, record)
         parts = {"recipe": run.recipe.to_dict(), "record": run.record, "mistakes": list(run.mistakes.items())}
         metadata = {name: json.dumps(part) for name, part in parts.items()}
         metadata["history"] = run.history.to_json(orient="table", double_precision=15)
