@@ -1130,19 +1130,25 @@ table["interval"] = after_12.apply(ends, axis=1)
 table["after four"] = judged["difference"].astype(float).round(2)
 table
 
+
 # %% [markdown]
 # *Table 11.25. After twelve epochs: the verdict, what we had expected, the difference from the base in points, p by signed ranks after Holm's correction over the seven, which has to be below 0.05; the 95 % interval, uncorrected; and the difference after four epochs, with twenty seeds.*
 
 # %%
-parts = {
-    "the test digits alone": in_pairs(longer, ["test_accuracy"]),
-    "the held-out digits alone": in_pairs(longer, ["validation_accuracy"]),
-    "without seed 0": in_pairs(longer[longer["seed"] > 0]),
-}
-for name, (_, part) in parts.items():
-    other = part["verdict"][part["verdict"] != after_12["verdict"]]
-    print(f"{name}, otherwise:")
-    print("\n".join(f"  {row}: {word}" for row, word in other.items()) or "  none")
+def on_parts(records, judged):
+    """Which verdicts are others on half of the digits, or without one seed."""
+    parts = {
+        "the test digits alone": in_pairs(records, ["test_accuracy"]),
+        "the held-out digits alone": in_pairs(records, ["validation_accuracy"]),
+        "without seed 0": in_pairs(records[records["seed"] > 0]),
+    }
+    for name, (_, part) in parts.items():
+        other = part["verdict"][part["verdict"] != judged["verdict"]]
+        print(f"{name}, otherwise:")
+        print("\n".join(f"  {row}: {word}" for row, word in other.items()) or "  none")
+
+
+on_parts(longer, after_12)
 by_t = pd.Series({name: stats.ttest_rel(runs_12[name], runs_12["base"]).pvalue
                   for name in after_12.index})
 by_t = in_words(after_12.assign(p=holm(by_t)), below=0.05)["verdict"]
@@ -1197,7 +1203,6 @@ p_moved = holm(change.apply(signed_ranks, base=0))[moved.index]
 within = (moved["low"] > -0.05) & (moved["high"] < 0.05)
 with_tricks["expected"] = judged["verdict"]  # of twenty seeds without the tricks
 table = verdicts(with_tricks).rename(columns={"expected": "without them"})
-table["interval"] = with_tricks.apply(ends, axis=1)
 table["changes"] = np.where(p_moved < 0.05, "yes",
                             np.where(within, "no", "undecided"))
 table["by"] = moved.apply(ends, axis=1)
@@ -1205,7 +1210,7 @@ table["p of it"] = p_moved.map(lambda p: f"{p:.3f}")
 table
 
 # %% [markdown]
-# *Table 11.26. With the tricks: the verdict; the one of Table 11.23, by twenty seeds without them; the difference from the base in points, p by signed ranks after Holm's correction over the eight, and the 95 % interval; whether the row changes, the 95 % interval of the difference between the two differences, and its p, corrected alike.*
+# *Table 11.26. With the tricks: the verdict; the one of Table 11.23, by twenty seeds without them; the difference from the base in points, p by signed ranks after Holm's correction over the eight (Figure 11.23 has the intervals); whether the row changes, the 95 % interval of the difference between the two differences, and its p, corrected alike.*
 
 # %% mystnb={"image": {"alt": "Eight rows, each with two differences from the base and their intervals: coloured with the tricks, and below it grey without. In seven rows the two overlap widely: two blue triangles that point up, near 0.08 points, and five orange ones that point down, from minus 0.08 to minus 0.57. The row of dense layers only is an arrow that leaves the picture at the left, minus 4.07."}} tags=["hide-input"]
 ax = plotting.plot_intervals(with_tricks, reach=0.8)
@@ -1220,13 +1225,7 @@ plt.show()
 # *Figure 11.23. The eight rivals with the tricks (coloured: pointing up better, pointing down worse) and without (grey), ten seeds of each, with 95 % intervals, uncorrected. The arrow stands for dense layers only, which without the tricks lie further left still.*
 
 # %%
-for name, (_, part) in {
-    "the test digits alone": in_pairs(tricked, ["test_accuracy"]),
-    "the held-out digits alone": in_pairs(tricked, ["validation_accuracy"]),
-    "without seed 0": in_pairs(tricked[tricked["seed"] > 0]),
-}.items():
-    other = part["verdict"][part["verdict"] != with_tricks["verdict"]]
-    print(f"{name}, otherwise:", dict(other) or "none")
+on_parts(tricked, with_tricks)
 stay = with_tricks["verdict"] == with_tricks["expected"]
 print(f"verdicts that stay: {stay.sum()} of {len(stay)}")
 print(table["changes"].value_counts().to_string())
