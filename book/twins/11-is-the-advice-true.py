@@ -1144,8 +1144,8 @@ def on_parts(records, judged):
     }
     for name, (_, part) in parts.items():
         other = part["verdict"][part["verdict"] != judged["verdict"]]
-        print(f"{name}, otherwise:")
-        print("\n".join(f"  {row}: {word}" for row, word in other.items()) or "  none")
+        said = [f"  {row}: {word}" for row, word in other.items()] or ["  none"]
+        print(f"{name}, otherwise:", *said, sep="\n")
 
 
 on_parts(longer, after_12)
