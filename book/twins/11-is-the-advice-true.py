@@ -1197,8 +1197,8 @@ print(f"({found.low:+.3f} to {found.high:+.3f}), p = {p:.3f}")
 ahead = {name: runs.sub(runs["base"], axis=0)[with_tricks.index]
          for name, runs in (("with", runs_tricks), ("without", runs_plain))}
 change = ahead["with"] - ahead["without"]
-moved = pd.DataFrame({name: compare(column, 0 * column)._asdict()
-                      for name, column in change.items()}).T
+moved = [compare(column, 0 * column) for _, column in change.items()]
+moved = pd.DataFrame(moved, index=with_tricks.index)
 p_moved = holm(change.apply(signed_ranks, base=0))[moved.index]
 within = (moved["low"] > -0.05) & (moved["high"] < 0.05)
 with_tricks["expected"] = judged["verdict"]  # of twenty seeds without the tricks
